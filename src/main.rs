@@ -1,0 +1,3 @@
+//! The `telecine` program.
+
+fn main() {}

@@ -1,0 +1,14 @@
+//! Plain values and rules of the field: identities, byte ranges, what a probe found, how segments
+//! are cut, packed, placed and listed.
+//!
+//! Words: a *rendition* is one coded form of one track; it is cut into *segments*; consecutive
+//! segments travel together in a *pack*; a pack at rest is a *blob*, kept as one or more *copies*
+//! on *channels*. No I/O, no async and no clock in here.
+
+pub mod extent;
+pub mod id;
+pub mod pack;
+pub mod placement;
+pub mod probe;
+pub mod range;
+pub mod time;

@@ -1,0 +1,132 @@
+//! What a look into a file found: its streams and their properties, as plain values.
+
+use serde::{Deserialize, Serialize};
+
+/// A rational number: rates, aspects, time bases. The denominator is at least 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ratio {
+    /// Numerator.
+    pub num: u32,
+    /// Denominator, at least 1.
+    pub den: u32,
+}
+
+/// One file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Probe {
+    /// ffmpeg's name of the container, such as `mov,mp4,m4a,3gp,3g2,mj2`.
+    pub container: String,
+    /// Length of the film in seconds; `None` where the container does not tell.
+    pub duration_s: Option<f64>,
+    /// Presentation time of the earliest packet, in seconds.
+    pub start_s: f64,
+    /// Size of the file in bytes.
+    pub bytes: u64,
+    /// The `title` tag of the container.
+    pub title: Option<String>,
+    /// Moving pictures, in file order; covers and stills are not among them.
+    pub video: Vec<VideoStream>,
+    /// Sound tracks, in file order.
+    pub audio: Vec<AudioStream>,
+    /// Subtitle tracks, in file order.
+    pub subtitles: Vec<SubtitleStream>,
+    /// Stream index of an attached cover picture.
+    pub cover: Option<u32>,
+}
+
+/// A stream of moving pictures.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VideoStream {
+    /// Index among all streams of the file (`0:<index>`).
+    pub index: u32,
+    /// ffmpeg's codec name: `h264`, `hevc`, `vp9`, …
+    pub codec: String,
+    /// Profile, in ffmpeg's words.
+    pub profile: Option<String>,
+    /// Pixel format, such as `yuv420p`.
+    pub pixel_format: String,
+    /// Coded width in pixels.
+    pub width: u32,
+    /// Coded height in pixels.
+    pub height: u32,
+    /// Shape of one pixel; 1:1 when unknown.
+    pub sample_aspect: Ratio,
+    /// Clockwise rotation a player must apply: 0, 90, 180 or 270 degrees.
+    pub rotation: u32,
+    /// The lowest rate that can hold all time stamps (ffprobe's `r_frame_rate`).
+    pub frame_rate: Option<Ratio>,
+    /// Frames divided by duration.
+    pub average_rate: Option<Ratio>,
+    /// Unit of the stream's time stamps in seconds.
+    pub time_base: Ratio,
+    /// Whether fields are interlaced.
+    pub interlaced: bool,
+    /// Transfer characteristics (`smpte2084`, `arib-std-b67`, `bt709`, …).
+    pub transfer: Option<String>,
+    /// Whether decoder configuration is in the container's header.
+    pub has_extradata: bool,
+    /// Bits per second, when known.
+    pub bit_rate: Option<u64>,
+    /// BCP 47 or ISO 639 language tag.
+    pub language: Option<String>,
+}
+
+/// A sound track.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AudioStream {
+    /// Index among all streams of the file.
+    pub index: u32,
+    /// ffmpeg's codec name: `aac`, `mp3`, `ac3`, …
+    pub codec: String,
+    /// Profile, in ffmpeg's words (`LC`, `HE-AAC`, …).
+    pub profile: Option<String>,
+    /// Samples per second.
+    pub sample_rate: u32,
+    /// Number of channels.
+    pub channels: u32,
+    /// Whether decoder configuration is in the container's header.
+    pub has_extradata: bool,
+    /// Bits per second, when known.
+    pub bit_rate: Option<u64>,
+    /// Language tag.
+    pub language: Option<String>,
+    /// The track's name.
+    pub title: Option<String>,
+    /// Whether the file marks it as the default.
+    pub default: bool,
+}
+
+/// A subtitle track.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SubtitleStream {
+    /// Index among all streams of the file.
+    pub index: u32,
+    /// ffmpeg's codec name.
+    pub codec: String,
+    /// Language tag.
+    pub language: Option<String>,
+    /// The track's name.
+    pub title: Option<String>,
+}
+
+/// A coded frame as the container lists it. Times in ticks of the stream's time base.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packet {
+    /// Presentation time.
+    pub pts: Option<i64>,
+    /// Decode time.
+    pub dts: Option<i64>,
+    /// Duration; 0 when unknown.
+    pub duration: u64,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// Whether decoding can start here.
+    pub key: bool,
+}
+
+impl Ratio {
+    /// The value; 0 for a zero numerator.
+    pub fn value(self) -> f64 {
+        f64::from(self.num) / f64::from(self.den.max(1))
+    }
+}

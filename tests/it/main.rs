@@ -1,0 +1,1 @@
+//! Story tests over real sockets with real ffmpeg.

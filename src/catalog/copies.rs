@@ -1,0 +1,209 @@
+//! Copies: where a blob was meant to go and where it went. Nothing is sent without a committed
+//! intent, and nothing counts before it was read back.
+
+use super::blobs::chunk_hashes;
+use super::jobs::{JobLease, hold};
+use super::sqlite::word;
+use super::{Catalog, CatalogError};
+use crate::media::extent::{ChannelId, Hash, Locator};
+use crate::media::id::{BlobId, VideoId};
+use crate::media::time::Timestamp;
+use rusqlite::{OptionalExtension, Transaction, params};
+use uuid::Uuid;
+
+/// Where in its life a copy is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CopyState {
+    /// It may have been sent or not.
+    Intended,
+    /// The store said where it lies; nobody read it back yet.
+    Sent,
+    /// It was read back and every chunk was right.
+    Verified,
+    /// It was there and is not any more, or was never right.
+    Lost,
+}
+
+/// One copy of a blob.
+#[derive(Clone, Debug)]
+pub struct CopyRecord {
+    /// Which of the blob's copies it is to be, from 0.
+    pub copy: u32,
+    /// Where it goes.
+    pub channel: ChannelId,
+    /// Names the send, so that a retry finds what an earlier try sent.
+    pub nonce: Uuid,
+    /// Where it lies, once known.
+    pub locator: Option<Locator>,
+    /// Where in its life it is.
+    pub state: CopyState,
+}
+
+/// A sealed blob, ready to be sent.
+#[derive(Clone, Debug)]
+pub struct BlobToStore {
+    /// The video it belongs to.
+    pub video: VideoId,
+    /// What it is: `pack` or `poster`.
+    pub role: String,
+    /// Its length in bytes.
+    pub len: u64,
+    /// BLAKE3 of the whole.
+    pub hash: Hash,
+    /// BLAKE3 of each chunk.
+    pub chunks: Vec<Hash>,
+    /// The copies known so far.
+    pub copies: Vec<CopyRecord>,
+}
+
+impl CopyState {
+    const ALL: [Self; 4] = [Self::Intended, Self::Sent, Self::Verified, Self::Lost];
+
+    fn text(self) -> &'static str {
+        match self {
+            Self::Intended => "intended",
+            Self::Sent => "sent",
+            Self::Verified => "verified",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+impl Catalog {
+    /// A sealed blob of the job's video with all that is known of its copies.
+    pub async fn blob_to_store(&self, lease: JobLease, blob: BlobId) -> Result<Option<BlobToStore>, CatalogError> {
+        self.sqlite
+            .read(move |tx| {
+                let video = hold(tx, lease)?;
+                let found = tx
+                    .prepare_cached(
+                        "SELECT videos.uuid, role, len, hash, chunks FROM blobs JOIN videos ON videos.id = blobs.video
+                          WHERE blobs.id = ?1 AND blobs.video = ?2 AND blobs.state IN ('sealed', 'stored')",
+                    )?
+                    .query_row(params![blob.0, video], |row| {
+                        let chunks: Vec<u8> = row.get(4)?;
+                        Ok(BlobToStore {
+                            video: VideoId(row.get(0)?),
+                            role: row.get(1)?,
+                            len: row.get(2)?,
+                            hash: Hash(row.get(3)?),
+                            chunks: chunk_hashes(&chunks),
+                            copies: Vec::new(),
+                        })
+                    })
+                    .optional()?;
+                let Some(mut found) = found else { return Ok(None) };
+                found.copies = copies_of(tx, blob)?;
+                Ok(Some(found))
+            })
+            .await
+    }
+
+    /// Commits the intent to send a copy to a channel and answers its nonce; an intent that exists
+    /// is answered as it is, so that a retry uses the same nonce.
+    pub async fn intend_copy(
+        &self,
+        lease: JobLease,
+        blob: BlobId,
+        copy: u32,
+        channel: ChannelId,
+        now: Timestamp,
+    ) -> Result<Uuid, CatalogError> {
+        self.sqlite
+            .write(move |tx| {
+                hold(tx, lease)?;
+                tx.prepare_cached(
+                    "INSERT INTO copies (blob, copy, channel, nonce, state, at) VALUES (?1, ?2, ?3, ?4, 'intended', ?5)
+                     ON CONFLICT (blob, copy, channel) DO UPDATE SET state = 'intended', locator = NULL
+                      WHERE copies.state = 'lost'",
+                )?
+                .execute(params![blob.0, copy, channel.0, Uuid::new_v4(), now.0])?;
+                let nonce = tx
+                    .prepare_cached("SELECT nonce FROM copies WHERE blob = ?1 AND copy = ?2 AND channel = ?3")?
+                    .query_row(params![blob.0, copy, channel.0], |row| row.get(0))?;
+                Ok(nonce)
+            })
+            .await
+    }
+
+    /// Records where a copy was sent to.
+    pub async fn copy_sent(
+        &self,
+        lease: JobLease,
+        blob: BlobId,
+        nonce: Uuid,
+        locator: Locator,
+        now: Timestamp,
+    ) -> Result<(), CatalogError> {
+        self.sqlite
+            .write(move |tx| {
+                hold(tx, lease)?;
+                set_state(tx, blob, nonce, CopyState::Sent, now)?;
+                tx.prepare_cached("UPDATE copies SET locator = ?3 WHERE blob = ?1 AND nonce = ?2")?
+                    .execute(params![blob.0, nonce, locator.0])?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Records that a copy was read back and is right. With its first such copy a blob is stored.
+    pub async fn copy_verified(
+        &self,
+        lease: JobLease,
+        blob: BlobId,
+        nonce: Uuid,
+        now: Timestamp,
+    ) -> Result<(), CatalogError> {
+        self.sqlite
+            .write(move |tx| {
+                hold(tx, lease)?;
+                set_state(tx, blob, nonce, CopyState::Verified, now)?;
+                tx.prepare_cached("UPDATE blobs SET state = 'stored' WHERE id = ?1 AND state = 'sealed'")?
+                    .execute([blob.0])?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Records that a copy is not there or not right, so that nobody reads it any more.
+    pub async fn copy_lost(&self, blob: BlobId, locator: Locator, now: Timestamp) -> Result<(), CatalogError> {
+        self.sqlite
+            .write(move |tx| {
+                tx.prepare_cached("UPDATE copies SET state = 'lost', at = ?3 WHERE blob = ?1 AND locator = ?2")?
+                    .execute(params![blob.0, locator.0, now.0])?;
+                Ok(())
+            })
+            .await
+    }
+}
+
+fn set_state(
+    tx: &Transaction<'_>,
+    blob: BlobId,
+    nonce: Uuid,
+    state: CopyState,
+    now: Timestamp,
+) -> Result<(), CatalogError> {
+    tx.prepare_cached("UPDATE copies SET state = ?3, at = ?4 WHERE blob = ?1 AND nonce = ?2")?.execute(params![
+        blob.0,
+        nonce,
+        state.text(),
+        now.0
+    ])?;
+    Ok(())
+}
+
+fn copies_of(tx: &Transaction<'_>, blob: BlobId) -> Result<Vec<CopyRecord>, CatalogError> {
+    let mut statement =
+        tx.prepare_cached("SELECT copy, channel, nonce, locator, state FROM copies WHERE blob = ?1 ORDER BY copy, at")?;
+    let rows = statement.query_map([blob.0], |row| {
+        Ok(CopyRecord {
+            copy: row.get(0)?,
+            channel: ChannelId(row.get(1)?),
+            nonce: row.get(2)?,
+            locator: row.get::<_, Option<String>>(3)?.map(Locator),
+            state: word(row, 4, &CopyState::ALL, CopyState::text)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

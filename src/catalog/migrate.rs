@@ -1,0 +1,50 @@
+//! `migrations/*.sql` in order. Forward only: each step runs once, in one transaction, and the
+//! database's `user_version` says how far it is.
+
+use super::CatalogError;
+use rusqlite::Connection;
+use std::path::Path;
+
+const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_library.sql")];
+
+/// A catalog up to this many bytes is checked page by page at every start; a larger one would delay
+/// the first answer, so there only the header and the schema are read.
+const FULL_CHECK_LIMIT: u64 = 32 * 1024 * 1024;
+
+/// Marks the file as ours ("TLCN"), so that another program's database is not taken for a catalog.
+const APPLICATION_ID: i32 = 0x544C_434E;
+
+pub(super) fn migrate(connection: &mut Connection, file: &Path) -> Result<(), CatalogError> {
+    let unusable = |error: rusqlite::Error| {
+        CatalogError::unusable(
+            file,
+            format!("{error}. Restore it from a backup, or move it away to begin a new library"),
+        )
+    };
+    let version: usize = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(unusable)?;
+    let owner: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(unusable)?;
+    if version > 0 && owner != APPLICATION_ID {
+        return Err(CatalogError::unusable(file, "it belongs to another program. Choose another DATA_DIR"));
+    }
+    if version > MIGRATIONS.len() {
+        return Err(CatalogError::unusable(
+            file,
+            "it was written by a newer version of Telecine. Start that version, or a backup made before it",
+        ));
+    }
+    let size = std::fs::metadata(file).map_or(0, |meta| meta.len());
+    if version > 0 && size <= FULL_CHECK_LIMIT {
+        let check: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(unusable)?;
+        if check != "ok" {
+            return Err(CatalogError::unusable(file, format!("it is damaged ({check}). Restore it from a backup")));
+        }
+    }
+    for (index, script) in MIGRATIONS.iter().enumerate().skip(version) {
+        let tx = connection.transaction()?;
+        tx.execute_batch(script)?;
+        tx.pragma_update(None, "user_version", index + 1)?;
+        tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+        tx.commit()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! The library's records, the only place with SQL.
+//!
+//! Every public method is a *domain operation* and exactly one transaction; no caller sees a
+//! connection, a row or SQL. Nothing here does I/O beyond the database, and time enters as an
+//! argument. Work done for a job passes its `JobLease`: once the lease is lost, every such
+//! operation answers `CatalogError::LeaseLost` and changes nothing.
+
+mod blobs;
+mod copies;
+mod jobs;
+mod list;
+mod migrate;
+mod playback;
+mod publish;
+mod renditions;
+mod segments;
+mod sqlite;
+mod status;
+mod trash;
+mod uploads;
+mod videos;
+
+pub use blobs::{PackInMaking, PackLength, SealedBlob};
+pub use copies::{BlobToStore, CopyRecord, CopyState};
+pub use jobs::{JobKind, JobLease, JobRecord, JobState, Progress, Settlement};
+pub use list::{Cursor, Sort, VideoPage, VideoQuery};
+pub use playback::{SegmentRow, TrackPlaylist, Tracks};
+pub use renditions::{Measured, NewRendition, Rendition};
+pub use segments::{Growth, NewPiece, NewSegment, Resume};
+pub use status::Counts;
+pub use trash::DoomedBlob;
+pub use uploads::{Accepted, Arrival, UploadRecord};
+pub use videos::{Changes, Shown, Source, Video, VideoState};
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where the catalog lies.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The database file; its folder must exist.
+    pub file: PathBuf,
+    /// Connections that only read, at least 1.
+    pub readers: usize,
+}
+
+/// A cheap handle on the library's records.
+#[derive(Clone)]
+pub struct Catalog {
+    sqlite: Arc<sqlite::Sqlite>,
+}
+
+/// Why an operation did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// The job's lease is gone: stop and touch nothing.
+    #[error("the job's lease was lost")]
+    LeaseLost,
+    /// The state of the record does not allow this now.
+    #[error("{0}")]
+    NotAllowed(&'static str),
+    /// The database file cannot be used as it is.
+    #[error("the catalog {} cannot be opened: {reason}", file.display())]
+    Unusable {
+        /// The database file.
+        file: PathBuf,
+        /// What is wrong and the way out.
+        reason: String,
+    },
+    /// The disk has no room for the write; nothing was changed.
+    #[error("the disk that holds the catalog is full")]
+    DiskFull,
+    /// The database engine failed.
+    #[error("the catalog failed")]
+    Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The catalog was closed while the operation waited.
+    #[error("the catalog is closed")]
+    Closed,
+}
+
+impl Catalog {
+    /// Opens the catalog, creating or migrating it. Blocks: call it before serving.
+    ///
+    /// # Errors
+    /// `Unusable` when the file is damaged or was written by a newer version. It is never
+    /// re-created silently.
+    pub fn open(settings: &Settings) -> Result<Self, CatalogError> {
+        Ok(Self { sqlite: Arc::new(sqlite::Sqlite::open(settings)?) })
+    }
+
+    /// Folds the write-ahead log into the database file, at the end of the process.
+    pub async fn checkpoint(&self) -> Result<(), CatalogError> {
+        self.sqlite.checkpoint().await
+    }
+}
+
+impl CatalogError {
+    fn unusable(file: &Path, reason: impl Into<String>) -> Self {
+        Self::Unusable { file: file.to_path_buf(), reason: reason.into() }
+    }
+}
+
+impl From<rusqlite::Error> for CatalogError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::DiskFull,
+            _ => Self::Engine(Box::new(error)),
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The last step of an ingest: a video is ready only when everything of it is stored and verified.
+
+use super::jobs::{JobLease, hold};
+use super::{Catalog, CatalogError};
+use crate::media::time::Timestamp;
+use rusqlite::params;
+
+impl Catalog {
+    /// Makes the job's video ready.
+    ///
+    /// # Errors
+    /// `NotAllowed` when a planned track is not finished or a blob has no verified copy.
+    pub async fn publish(&self, lease: JobLease, now: Timestamp) -> Result<(), CatalogError> {
+        self.sqlite
+            .write(move |tx| {
+                let video = hold(tx, lease)?;
+                let complete: bool = tx.query_row(
+                    "SELECT videos.tracks > 0 AND videos.tracks = (SELECT count(*) FROM renditions
+                              WHERE renditions.video = videos.id AND renditions.state = 'finished')
+                        AND NOT EXISTS (SELECT 1 FROM blobs WHERE blobs.video = videos.id AND blobs.state <> 'stored')
+                       FROM videos WHERE videos.id = ?1",
+                    [video],
+                    |row| row.get(0),
+                )?;
+                if !complete {
+                    return Err(CatalogError::NotAllowed("not everything of the video is stored and verified"));
+                }
+                tx.execute(
+                    "UPDATE videos SET state = 'ready', error = NULL, published_at = ?2, updated_at = ?2 WHERE id = ?1",
+                    params![video, now.0],
+                )?;
+                Ok(())
+            })
+            .await
+    }
+}

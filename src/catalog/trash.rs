@@ -1,0 +1,166 @@
+//! Deleting in two phases: to the trash, where nobody reads it any more and it can be restored;
+//! then, when its time has come, doomed blob by blob until nothing is left.
+
+use super::jobs::{self, JobKind, JobLease, JobState, cancel, hold};
+use super::videos::{self, requeue};
+use super::{Catalog, CatalogError, Source};
+use crate::media::extent::Locator;
+use crate::media::id::{BlobId, JobId, VideoId};
+use crate::media::time::Timestamp;
+use rusqlite::{OptionalExtension, params};
+
+/// A blob that nobody may name any more, with every place where bytes of it may lie.
+#[derive(Clone, Debug)]
+pub struct DoomedBlob {
+    /// The blob.
+    pub blob: BlobId,
+    /// Its copies, whatever their state.
+    pub locators: Vec<Locator>,
+}
+
+impl Catalog {
+    /// Moves a video to the trash and stops what works on it; it is removed for good at
+    /// `forget_at`. One that is there already gets the earlier of both times. Answers the jobs to
+    /// stop, or `None` when there is no such video.
+    pub async fn trash_video(
+        &self,
+        id: VideoId,
+        forget_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<Vec<JobId>>, CatalogError> {
+        self.sqlite
+            .write(move |tx| {
+                let Some(row) = videos::row_of(tx, id)? else { return Ok(None) };
+                let trashed: bool =
+                    tx.query_row("SELECT trashed_at IS NOT NULL FROM videos WHERE id = ?1", [row], |row| row.get(0))?;
+                if trashed {
+                    tx.execute(
+                        "UPDATE jobs SET run_after = min(run_after, ?2) WHERE video = ?1 AND kind = 'forget'
+                            AND state IN ('queued', 'waiting')",
+                        params![row, forget_at.0],
+                    )?;
+                    return Ok(Some(Vec::new()));
+                }
+                let stopped = cancel(tx, row, now)?;
+                videos::mark_cancelled(tx, row, now)?;
+                tx.execute("UPDATE videos SET trashed_at = ?2, updated_at = ?2 WHERE id = ?1", params![row, now.0])?;
+                jobs::enqueue(tx, JobKind::Forget, row, forget_at, now)?;
+                Ok(Some(stopped))
+            })
+            .await
+    }
+
+    /// Takes a video out of the trash. One whose preparation was stopped by the deletion goes on.
+    /// Answers whether there is such a video.
+    ///
+    /// # Errors
+    /// `NotAllowed` when it is being removed already.
+    pub async fn restore_video(&self, id: VideoId, now: Timestamp) -> Result<bool, CatalogError> {
+        self.sqlite
+            .write(move |tx| {
+                let found: Option<(i64, bool, bool)> = tx
+                    .query_row(
+                        "SELECT id, trashed_at IS NOT NULL,
+                                EXISTS (SELECT 1 FROM blobs WHERE blobs.video = videos.id AND blobs.state = 'doomed')
+                             OR EXISTS (SELECT 1 FROM jobs WHERE jobs.video = videos.id AND jobs.kind = 'forget'
+                                           AND jobs.state = 'running')
+                           FROM videos WHERE uuid = ?1",
+                        [id.0],
+                        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+                    )
+                    .optional()?;
+                let Some((row, trashed, doomed)) = found else { return Ok(false) };
+                if doomed {
+                    return Err(CatalogError::NotAllowed("the video is being removed for good already"));
+                }
+                if trashed {
+                    cancel(tx, row, now)?;
+                    tx.execute(
+                        "UPDATE videos SET trashed_at = NULL, updated_at = ?2 WHERE id = ?1",
+                        params![row, now.0],
+                    )?;
+                    if was_stopped(tx, row)? {
+                        requeue(tx, row, now)?;
+                    }
+                }
+                Ok(true)
+            })
+            .await
+    }
+
+    /// Dooms every blob of the job's video and answers them: from now on there is no way back.
+    ///
+    /// # Errors
+    /// `NotAllowed` when the video is not in the trash.
+    pub async fn doom(&self, lease: JobLease) -> Result<Vec<DoomedBlob>, CatalogError> {
+        self.sqlite
+            .write(move |tx| {
+                let video = hold(tx, lease)?;
+                let trashed: bool =
+                    tx.query_row("SELECT trashed_at IS NOT NULL FROM videos WHERE id = ?1", [video], |row| row.get(0))?;
+                if !trashed {
+                    return Err(CatalogError::NotAllowed("only a video in the trash can be removed for good"));
+                }
+                tx.execute("UPDATE blobs SET state = 'doomed' WHERE video = ?1", [video])?;
+                let mut statement = tx.prepare("SELECT id FROM blobs WHERE video = ?1 ORDER BY id")?;
+                let blobs =
+                    statement.query_map([video], |row| row.get(0).map(BlobId))?.collect::<Result<Vec<_>, _>>()?;
+                let mut doomed = Vec::with_capacity(blobs.len());
+                for blob in blobs {
+                    let mut statement =
+                        tx.prepare_cached("SELECT locator FROM copies WHERE blob = ?1 AND locator IS NOT NULL")?;
+                    let locators =
+                        statement.query_map([blob.0], |row| row.get(0).map(Locator))?.collect::<Result<Vec<_>, _>>()?;
+                    doomed.push(DoomedBlob { blob, locators });
+                }
+                Ok(doomed)
+            })
+            .await
+    }
+
+    /// Forgets a doomed blob whose bytes are gone everywhere.
+    pub async fn forget_blob(&self, lease: JobLease, blob: BlobId) -> Result<(), CatalogError> {
+        self.sqlite
+            .write(move |tx| {
+                let video = hold(tx, lease)?;
+                tx.execute(
+                    "DELETE FROM blobs WHERE id = ?1 AND video = ?2 AND state = 'doomed'",
+                    params![blob.0, video],
+                )?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Removes the last trace of the job's video, the job included. Answers its source, whose
+    /// bytes the caller removes if they are ours.
+    ///
+    /// # Errors
+    /// `NotAllowed` while a blob of it is known.
+    pub async fn forget_video(&self, lease: JobLease) -> Result<Source, CatalogError> {
+        self.sqlite
+            .write(move |tx| {
+                let video = hold(tx, lease)?;
+                let left: bool =
+                    tx.query_row("SELECT EXISTS (SELECT 1 FROM blobs WHERE video = ?1)", [video], |row| row.get(0))?;
+                if left {
+                    return Err(CatalogError::NotAllowed("blobs of the video are still known"));
+                }
+                let source =
+                    tx.query_row("SELECT source_kind, source FROM videos WHERE id = ?1", [video], videos::source)?;
+                tx.execute("DELETE FROM videos WHERE id = ?1", [video])?;
+                Ok(source)
+            })
+            .await
+    }
+}
+
+/// Whether the video's own ingest was stopped before its end.
+fn was_stopped(tx: &rusqlite::Transaction<'_>, row: i64) -> Result<bool, CatalogError> {
+    Ok(tx.query_row(
+        "SELECT EXISTS (SELECT 1 FROM videos JOIN jobs ON jobs.id = videos.job
+           WHERE videos.id = ?1 AND videos.state = 'failed' AND jobs.state = ?2)",
+        params![row, JobState::Cancelled.text()],
+        |row| row.get(0),
+    )?)
+}

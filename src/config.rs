@@ -1,0 +1,242 @@
+//! The configuration: environment variables and a `.env` file, read once at the start.
+//!
+//! A real environment variable wins over the file, an empty one counts as not set, and every
+//! fault is reported at once, so that nobody starts the program five times to find five typos.
+//! One struct per area, as plain values; the parts of the program get their settings from these.
+
+mod parse;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use crate::telemetry::LogFormat;
+use serde::Serialize;
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use source::{Origin, Source, UnreadableEnvFile};
+
+/// Everything that can be configured, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where and how the web server listens.
+    pub server: Server,
+    /// Where bytes are kept and for how long.
+    pub storage: Storage,
+    /// How an uploaded file becomes a video.
+    pub ingest: Ingest,
+    /// What is kept close at hand.
+    pub cache: Cache,
+    /// What is written to standard error.
+    pub log: Log,
+    lines: Vec<Line>,
+}
+
+/// Where and how the web server listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Address to listen on; always a loopback address.
+    pub host: IpAddr,
+    /// Port to listen on; 0 lets the system choose one.
+    pub port: u16,
+    /// Whether plain HTTP requests are redirected to HTTPS.
+    pub force_https: bool,
+    /// Whether forwarding headers of a peer on this machine are believed.
+    pub behind_proxy: bool,
+    /// Which other web sites may read playlists and segments.
+    pub cors: AllowedOrigins,
+}
+
+/// Which other web sites may read what players read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AllowedOrigins {
+    /// Every site.
+    Any,
+    /// Exactly these, each like `https://example.org`; none when empty.
+    Listed(Vec<String>),
+}
+
+/// Where bytes are kept and for how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Storage {
+    /// Folder of everything the server keeps. May be relative to the working directory.
+    pub data_dir: PathBuf,
+    /// Budget in bytes for what is on the local disk and not stored yet.
+    pub spool_max_bytes: u64,
+    /// Largest stored object in bytes: the longest a pack grows.
+    pub pack_max_bytes: u64,
+    /// Verified copies kept of each pack, 1 to 8.
+    pub replicas: u8,
+    /// How long a deleted video can be restored.
+    pub trash_keep: Duration,
+}
+
+/// How an uploaded file becomes a video.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ingest {
+    /// Largest accepted upload in bytes.
+    pub upload_max_bytes: u64,
+    /// Whether streams that players understand are kept bit for bit.
+    pub copy_mode: bool,
+    /// Size in bytes from which a file is copied and not encoded.
+    pub copy_min_bytes: u64,
+    /// Wanted length of a segment, 2 to 10 seconds.
+    pub segment_duration: Duration,
+    /// Whether an encoder in hardware is tried.
+    pub hardware_acceleration: bool,
+    /// ffmpeg's name of the encoder to try first, such as `h264_nvenc`.
+    pub preferred_encoder: Option<String>,
+}
+
+/// What is kept close at hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cache {
+    /// Memory for segments, in bytes.
+    pub memory_bytes: u64,
+}
+
+/// What is written to standard error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// A level, or levels per module in `EnvFilter` syntax: `info,telecine::cache=debug`.
+    pub filter: String,
+    /// How a line looks.
+    pub format: LogFormat,
+}
+
+/// One variable as it took effect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// Name of the variable.
+    pub name: &'static str,
+    /// Its value, as written.
+    pub value: String,
+    /// Where the value came from.
+    pub origin: Origin,
+}
+
+/// One variable that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Name of the variable.
+    pub name: &'static str,
+    /// Where its value came from.
+    pub origin: Origin,
+    /// What is wrong with the value.
+    pub wrong: String,
+    /// What to write instead.
+    pub write: String,
+}
+
+/// Everything wrong with a configuration, at least one fault.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Faults(pub Vec<Fault>);
+
+impl fmt::Display for Faults {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.0.len();
+        write!(out, "the configuration has {count} fault{}:", if count == 1 { "" } else { "s" })?;
+        for fault in &self.0 {
+            write!(out, "\n  {} ({}): {}; {}", fault.name, fault.origin, fault.wrong, fault.write)?;
+        }
+        Ok(())
+    }
+}
+
+impl Config {
+    /// Reads every variable from `source`.
+    ///
+    /// # Errors
+    /// Lists all the variables whose values cannot be used, not only the first.
+    pub fn load(source: &Source) -> Result<Self, Faults> {
+        let mut reader = Reader { source, lines: Vec::new(), faults: source.faults() };
+        let config = Self {
+            server: server(&mut reader),
+            storage: storage(&mut reader),
+            ingest: ingest(&mut reader),
+            cache: Cache { memory_bytes: reader.value("CACHE_MEMORY_SIZE", parse::size) },
+            log: Log {
+                filter: reader.value("LOG_LEVEL", parse::log_filter),
+                format: reader.value("LOG_FORMAT", parse::log_format),
+            },
+            lines: reader.lines,
+        };
+        let mut faults = reader.faults;
+        faults.extend(config.contradictions());
+        if faults.is_empty() { Ok(config) } else { Err(Faults(faults)) }
+    }
+
+    /// Every variable with its value and where that came from, in the order of `.env.example`.
+    pub fn report(&self) -> &[Line] {
+        &self.lines
+    }
+
+    /// Faults of values that are right by themselves and wrong together.
+    fn contradictions(&self) -> Option<Fault> {
+        let (spool, upload) = (self.storage.spool_max_bytes, self.ingest.upload_max_bytes);
+        if spool >= upload {
+            return None;
+        }
+        Some(Fault {
+            name: "SPOOL_MAX_SIZE",
+            origin: self.lines.iter().find(|line| line.name == "SPOOL_MAX_SIZE")?.origin,
+            wrong: format!("{spool} bytes cannot hold one upload of MAX_UPLOAD_SIZE ({upload} bytes)"),
+            write: "raise it, or lower MAX_UPLOAD_SIZE".to_owned(),
+        })
+    }
+}
+
+fn server(reader: &mut Reader<'_>) -> Server {
+    Server {
+        host: reader.value("LOCAL_HOST", parse::loopback),
+        port: reader.value("LOCAL_PORT", parse::port),
+        force_https: reader.value("FORCE_HTTPS", parse::switch),
+        behind_proxy: reader.value("BEHIND_PROXY", parse::switch),
+        cors: reader.value("CORS_ALLOWED_ORIGINS", parse::origins),
+    }
+}
+
+fn storage(reader: &mut Reader<'_>) -> Storage {
+    Storage {
+        data_dir: reader.value("DATA_DIR", parse::folder),
+        spool_max_bytes: reader.value("SPOOL_MAX_SIZE", parse::size),
+        pack_max_bytes: reader.value("TELEGRAM_MAX_FILE_SIZE", parse::pack_size),
+        replicas: reader.value("REPLICAS", parse::replicas),
+        trash_keep: reader.value("TRASH_KEEP", parse::duration),
+    }
+}
+
+fn ingest(reader: &mut Reader<'_>) -> Ingest {
+    Ingest {
+        upload_max_bytes: reader.value("MAX_UPLOAD_SIZE", parse::size),
+        copy_mode: reader.value("ENABLE_COPY_MODE", parse::switch),
+        copy_min_bytes: reader.value("COPY_MODE_MIN_SIZE", parse::size_or_zero),
+        segment_duration: reader.value("HLS_SEGMENT_DURATION", parse::segment_duration),
+        hardware_acceleration: reader.value("ENABLE_HARDWARE_ACCELERATION", parse::switch),
+        preferred_encoder: reader.value("PREFERRED_ENCODER", parse::encoder),
+    }
+}
+
+/// Takes one variable after the other and remembers what was read and what was wrong.
+struct Reader<'a> {
+    source: &'a Source,
+    lines: Vec<Line>,
+    faults: Vec<Fault>,
+}
+
+impl Reader<'_> {
+    /// The value of `name`, or its default when it is not set or cannot be used; the second is a
+    /// fault, so no program ever runs on such a default.
+    fn value<T>(&mut self, name: &'static str, parse: fn(&str) -> Result<T, parse::Wrong>) -> T {
+        let (text, origin) = self.source.value(name);
+        self.lines.push(Line { name, value: text.to_owned(), origin });
+        let wrong = match parse(text) {
+            Ok(value) => return value,
+            Err(wrong) => wrong,
+        };
+        self.faults.push(Fault { name, origin, wrong: wrong.wrong, write: wrong.write });
+        parse(source::default_of(name)).expect("the built-in defaults are valid")
+    }
+}

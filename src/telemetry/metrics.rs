@@ -1,0 +1,159 @@
+//! Counters and gauges, read by `/metrics` in the `OpenMetrics` text format.
+//!
+//! Labels have few values: routes as patterns, never paths, so that no id or file name becomes one.
+
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Content type of [`Metrics::encode`].
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Everything the program counts. Clones share the numbers.
+#[derive(Clone)]
+pub struct Metrics {
+    /// Segments found in the cache.
+    pub cache_hits: Counter,
+    /// Segments that had to be fetched.
+    pub cache_misses: Counter,
+    /// Bytes of segments in memory now.
+    pub cache_bytes: Gauge,
+    /// Bytes of source files taken in.
+    pub ingested_bytes: Counter,
+    /// Bytes of packs verified in the store, every copy counted.
+    pub stored_bytes: Counter,
+    /// Uploads whose body is arriving now.
+    pub uploads_open: Gauge,
+    requests: Family<RequestLabels, Counter>,
+    request_seconds: Family<RouteLabels, Histogram>,
+    uploads: Family<OutcomeLabels, Counter>,
+    jobs: Family<StateLabels, Gauge>,
+    registry: Arc<Registry>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    route: String,
+    method: String,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabels {
+    route: String,
+    method: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabels {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StateLabels {
+    state: &'static str,
+}
+
+/// From 1 ms, a segment out of memory, to 33 s, a long upload's last byte.
+fn request_histogram() -> Histogram {
+    Histogram::new(exponential_buckets(0.001, 2.0, 16))
+}
+
+impl Metrics {
+    /// All numbers at zero.
+    pub fn new() -> Self {
+        let requests = Family::default();
+        let request_seconds = Family::new_with_constructor(request_histogram as fn() -> Histogram);
+        let (uploads, jobs) = (Family::default(), Family::default());
+        let (cache_hits, cache_misses, cache_bytes) = (Counter::default(), Counter::default(), Gauge::default());
+        let (ingested_bytes, stored_bytes, uploads_open) = (Counter::default(), Counter::default(), Gauge::default());
+        let mut registry = Registry::with_prefix("telecine");
+        registry.register("http_requests", "Answered requests", requests.clone());
+        registry.register("http_request_seconds", "Time until the answer began", request_seconds.clone());
+        registry.register("cache_hits", "Segments found in the cache", cache_hits.clone());
+        registry.register("cache_misses", "Segments that had to be fetched", cache_misses.clone());
+        registry.register("cache_bytes", "Bytes of segments in memory", cache_bytes.clone());
+        registry.register("jobs", "Jobs by state", jobs.clone());
+        registry.register("ingested_bytes", "Bytes of source files taken in", ingested_bytes.clone());
+        registry.register("stored_bytes", "Bytes of verified copies", stored_bytes.clone());
+        registry.register("uploads", "Ended uploads by outcome", uploads.clone());
+        registry.register("uploads_open", "Uploads that arrive now", uploads_open.clone());
+        let registry = Arc::new(registry);
+        Self {
+            cache_hits,
+            cache_misses,
+            cache_bytes,
+            ingested_bytes,
+            stored_bytes,
+            uploads_open,
+            requests,
+            request_seconds,
+            uploads,
+            jobs,
+            registry,
+        }
+    }
+
+    /// Counts an answer. `route` is the pattern that matched (`/api/videos/{id}`), `elapsed` the
+    /// time until the answer began.
+    pub fn record_request(&self, route: &str, method: &str, status: u16, elapsed: Duration) {
+        let (route, method) = (route.to_owned(), method.to_owned());
+        let labels = RouteLabels { route: route.clone(), method: method.clone() };
+        self.request_seconds.get_or_create(&labels).observe(elapsed.as_secs_f64());
+        self.requests.get_or_create(&RequestLabels { route, method, status }).inc();
+    }
+
+    /// Counts an upload that ended as `outcome` (`received`, `broken`, `refused`).
+    pub fn record_upload(&self, outcome: &'static str) {
+        self.uploads.get_or_create(&OutcomeLabels { outcome }).inc();
+    }
+
+    /// Says how many jobs are in `state` now.
+    pub fn set_jobs(&self, state: &'static str, count: i64) {
+        self.jobs.get_or_create(&StateLabels { state }).set(count);
+    }
+
+    /// All numbers as text of type [`CONTENT_TYPE`].
+    pub fn encode(&self) -> String {
+        let mut page = String::new();
+        text::encode(&mut page, &self.registry).expect("writing to a string cannot fail");
+        page
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_counted_is_on_the_page() {
+        let metrics = Metrics::new();
+        metrics.record_request("/api/videos/{id}", "GET", 200, Duration::from_millis(3));
+        metrics.record_request("/api/videos/{id}", "GET", 200, Duration::from_millis(5));
+        metrics.clone().cache_hits.inc_by(7);
+        metrics.record_upload("received");
+        metrics.set_jobs("running", 2);
+        let page = metrics.encode();
+        for line in [
+            r#"telecine_http_requests_total{route="/api/videos/{id}",method="GET",status="200"} 2"#,
+            r#"telecine_http_request_seconds_count{route="/api/videos/{id}",method="GET"} 2"#,
+            "telecine_cache_hits_total 7",
+            r#"telecine_uploads_total{outcome="received"} 1"#,
+            r#"telecine_jobs{state="running"} 2"#,
+            "# EOF",
+        ] {
+            assert!(page.lines().any(|found| found == line), "no {line} in\n{page}");
+        }
+    }
+}

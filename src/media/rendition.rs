@@ -1,0 +1,292 @@
+//! Renditions: what the coded forms of a video's tracks are called and how playlists describe them.
+//!
+//! A track name such as `v0` stands in URLs, so its bytes never change: when a rendition has to
+//! start again with another encoder, the new *generation* gets a new name, `v0g2`.
+
+use super::probe::Ratio;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// What a rendition carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RenditionKind {
+    /// Moving pictures, without sound.
+    Video,
+    /// One sound track.
+    Audio,
+    /// One text track.
+    Subtitles,
+    /// Key frames alone, for fast winding.
+    IFrames,
+    /// Still pictures: storyboards.
+    Images,
+}
+
+/// How a rendition came to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// The source's packets, bit for bit.
+    Copied,
+    /// Decoded and encoded again.
+    Encoded,
+}
+
+/// The text names no kind, method or range of this program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a known word for a {0}")]
+pub struct UnknownWord(&'static str);
+
+/// A rendition's name inside its video: kind, number from 0 and, after the first, its generation.
+/// Written `v0`, `a1`, `v0g2`; every name has exactly one spelling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TrackName {
+    /// What the track carries.
+    pub kind: RenditionKind,
+    /// Position among the video's tracks of this kind, from 0.
+    pub number: u32,
+    /// 1 for the first attempt, then 2, 3, …
+    pub generation: u32,
+}
+
+/// The text is not a track name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a track name like v0 or a1g2")]
+pub struct NotATrackName;
+
+/// Bits per second, as `BANDWIDTH` and `AVERAGE-BANDWIDTH` want them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rates {
+    /// The largest rate over any stretch about as long as a segment.
+    pub peak: u64,
+    /// The rate over everything.
+    pub average: u64,
+}
+
+/// Size of the picture as it is shown: after rotation and with square pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resolution {
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+}
+
+/// Dynamic range of the pictures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VideoRange {
+    /// Standard.
+    #[default]
+    Sdr,
+    /// High, by hybrid log-gamma.
+    Hlg,
+    /// High, by the perceptual quantizer.
+    Pq,
+}
+
+/// A video rendition as the master playlist describes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VideoRendition {
+    /// Its name.
+    pub name: TrackName,
+    /// RFC 6381 codecs of the pictures, such as `avc1.640028`.
+    pub codecs: String,
+    /// Size as shown.
+    pub resolution: Resolution,
+    /// The highest rate of frames; `None` when unknown.
+    pub frame_rate: Option<Ratio>,
+    /// Dynamic range.
+    pub range: VideoRange,
+    /// Planned rates while it grows, measured ones afterwards.
+    pub rates: Rates,
+}
+
+/// A sound rendition as the master playlist describes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AudioRendition {
+    /// Its name.
+    pub name: TrackName,
+    /// RFC 6381 codecs, such as `mp4a.40.2`.
+    pub codecs: String,
+    /// Language tag as the source gave it; cleaned when written.
+    pub language: Option<String>,
+    /// What people read in the menu; `None` falls back to the language, then to a number.
+    pub label: Option<String>,
+    /// Number of channels, at least 1.
+    pub channels: u32,
+    /// Whether the source marks it as the one to play.
+    pub default: bool,
+    /// Planned rates while it grows, measured ones afterwards.
+    pub rates: Rates,
+}
+
+impl RenditionKind {
+    /// The word the catalog and the API use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Video => "video",
+            Self::Audio => "audio",
+            Self::Subtitles => "subtitles",
+            Self::IFrames => "i_frames",
+            Self::Images => "images",
+        }
+    }
+
+    fn letter(self) -> char {
+        match self {
+            Self::Video => 'v',
+            Self::Audio => 'a',
+            Self::Subtitles => 's',
+            Self::IFrames => 'k',
+            Self::Images => 'p',
+        }
+    }
+
+    fn of_letter(letter: char) -> Option<Self> {
+        [Self::Video, Self::Audio, Self::Subtitles, Self::IFrames, Self::Images]
+            .into_iter()
+            .find(|kind| kind.letter() == letter)
+    }
+}
+
+impl Method {
+    /// The word the catalog and the API use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Copied => "copied",
+            Self::Encoded => "encoded",
+        }
+    }
+}
+
+impl VideoRange {
+    /// The word the catalog and the API use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sdr => "sdr",
+            Self::Hlg => "hlg",
+            Self::Pq => "pq",
+        }
+    }
+}
+
+impl FromStr for RenditionKind {
+    type Err = UnknownWord;
+    fn from_str(word: &str) -> Result<Self, UnknownWord> {
+        match word {
+            "video" => Ok(Self::Video),
+            "audio" => Ok(Self::Audio),
+            "subtitles" => Ok(Self::Subtitles),
+            "i_frames" => Ok(Self::IFrames),
+            "images" => Ok(Self::Images),
+            _ => Err(UnknownWord("kind of rendition")),
+        }
+    }
+}
+
+impl FromStr for Method {
+    type Err = UnknownWord;
+    fn from_str(word: &str) -> Result<Self, UnknownWord> {
+        match word {
+            "copied" => Ok(Self::Copied),
+            "encoded" => Ok(Self::Encoded),
+            _ => Err(UnknownWord("method")),
+        }
+    }
+}
+
+impl FromStr for VideoRange {
+    type Err = UnknownWord;
+    fn from_str(word: &str) -> Result<Self, UnknownWord> {
+        match word {
+            "sdr" => Ok(Self::Sdr),
+            "hlg" => Ok(Self::Hlg),
+            "pq" => Ok(Self::Pq),
+            _ => Err(UnknownWord("dynamic range")),
+        }
+    }
+}
+
+impl TrackName {
+    /// The first generation of track `number` of this kind.
+    pub fn new(kind: RenditionKind, number: u32) -> Self {
+        Self { kind, number, generation: 1 }
+    }
+
+    /// The name of the next attempt at the same track.
+    pub fn next_generation(self) -> Self {
+        Self { generation: self.generation.saturating_add(1), ..self }
+    }
+}
+
+impl fmt::Display for TrackName {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}{}", self.kind.letter(), self.number)?;
+        if self.generation > 1 {
+            write!(out, "g{}", self.generation)?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for TrackName {
+    type Err = NotATrackName;
+    fn from_str(text: &str) -> Result<Self, NotATrackName> {
+        let kind = text.chars().next().and_then(RenditionKind::of_letter).ok_or(NotATrackName)?;
+        // Every letter is ASCII, so one byte is one character.
+        let (number, generation) = match text[1..].split_once('g') {
+            Some((number, generation)) => (number, plain_number(generation).filter(|&generation| generation > 1)),
+            None => (&text[1..], Some(1)),
+        };
+        let number = plain_number(number).ok_or(NotATrackName)?;
+        Ok(Self { kind, number, generation: generation.ok_or(NotATrackName)? })
+    }
+}
+
+/// Digits only, without sign and leading zeros: one number has one spelling, so URLs and caches agree.
+pub(super) fn plain_number(digits: &str) -> Option<u32> {
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
+    plain.then(|| digits.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_track_name_reads_back_and_has_one_spelling() {
+        let first = TrackName::new(RenditionKind::Video, 0);
+        for name in [first, first.next_generation(), TrackName::new(RenditionKind::Images, 12)] {
+            assert_eq!(name.to_string().parse(), Ok(name));
+        }
+        assert_eq!(first.next_generation().to_string(), "v0g2");
+        for wrong in ["", "v", "v00", "v+1", "v0g1", "v0g", "v0g02", "x0", "v0/..", "ä0", "v4294967296", "v0g2g3"] {
+            assert_eq!(wrong.parse::<TrackName>(), Err(NotATrackName), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn words_for_the_catalog_are_those_of_the_api() {
+        for kind in [
+            RenditionKind::Video,
+            RenditionKind::Audio,
+            RenditionKind::Subtitles,
+            RenditionKind::IFrames,
+            RenditionKind::Images,
+        ] {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+            assert_eq!(kind.as_str().parse(), Ok(kind));
+        }
+        for method in [Method::Copied, Method::Encoded] {
+            assert_eq!(serde_json::to_value(method).unwrap(), method.as_str());
+            assert_eq!(method.as_str().parse(), Ok(method));
+        }
+        for range in [VideoRange::Sdr, VideoRange::Hlg, VideoRange::Pq] {
+            assert_eq!(serde_json::to_value(range).unwrap(), range.as_str());
+            assert_eq!(range.as_str().parse(), Ok(range));
+        }
+    }
+}

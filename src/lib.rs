@@ -11,6 +11,7 @@
 
 pub mod config;
 pub mod events;
+pub mod http;
 pub mod media;
 
 pub mod catalog;

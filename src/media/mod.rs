@@ -11,4 +11,5 @@ pub mod pack;
 pub mod placement;
 pub mod probe;
 pub mod range;
+pub mod segment;
 pub mod time;

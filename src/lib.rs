@@ -17,3 +17,4 @@ pub mod media;
 pub mod catalog;
 pub mod shutdown;
 pub mod telemetry;
+pub mod cmaf;

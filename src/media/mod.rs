@@ -13,5 +13,6 @@ pub mod playlist;
 pub mod probe;
 pub mod range;
 pub mod rendition;
+pub mod segment;
 pub mod time;
 pub mod title;

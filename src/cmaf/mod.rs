@@ -1,0 +1,32 @@
+//! MP4 fragments as values: ffmpeg's fragmented MP4 comes in, our own CMAF segments go out. Pure
+//! bytes to bytes: no I/O, no async, no clock.
+//!
+//! A [`Demuxer`] is fed what ffmpeg writes to its pipe and yields the tracks and then *fragments*:
+//! samples with their real presentation times, the source's edit list already applied. A
+//! [`Packager`] takes the samples of one track, gives them decode times that hold without an edit
+//! list, joins them into segments by the rule of `media::segment`, and reports exact durations and
+//! the byte ranges of key frames. [`SourceTrack`] writes the init segment all of them share.
+//!
+//! Input may be broken or hostile: nothing here panics on it or allocates more than a small
+//! multiple of what was fed.
+
+mod boxes;
+mod chunk;
+mod codec;
+mod demux;
+mod error;
+mod fragment;
+mod init;
+mod packager;
+mod sample_entry;
+mod source;
+#[cfg(test)]
+mod tests;
+mod timing;
+
+pub use chunk::{KeyFrame, Segment};
+pub use demux::{Demuxer, Event, Limits};
+pub use error::CmafError;
+pub use fragment::{Fragment, Sample, TrackRun};
+pub use packager::{Packager, PackagerSettings, Resume, Timing};
+pub use source::{SourceInit, SourceTrack, TrackKind};

@@ -1,0 +1,178 @@
+//! Samples of one track into segments.
+
+use super::chunk::{Chunk, Placed, Segment};
+use super::error::CmafError;
+use super::fragment::Sample;
+use super::source::TrackKind;
+use super::timing::Timeline;
+use crate::media::segment::{CutRule, Gop};
+use crate::media::time::{TIMELINE_OFFSET_SECONDS, Timescale};
+
+/// Where decode times come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timing {
+    /// One run from beginning to end (copied video, sound): the source's decode times are kept.
+    Source,
+    /// Video encoded span by span, every span a run of its own with closed GOPs: decode times are
+    /// made from presentation times, so that they do not depend on how each run reorders.
+    Spans,
+}
+
+/// Where to go on after a restart: what `Packager::next_dts` and `Packager::delay` said when the last
+/// kept segment had been returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resume {
+    /// End of the last segment kept, in ticks. A `Timing::Source` stream may start earlier: samples
+    /// before this are passed over, and one must begin exactly here.
+    pub next_dts: u64,
+    /// The generation's delay in ticks; 0 for `Timing::Source`.
+    pub delay: u32,
+}
+
+/// What a packager needs to know.
+#[derive(Clone, Copy, Debug)]
+pub struct PackagerSettings {
+    /// Ticks per second of the track.
+    pub timescale: Timescale,
+    /// Picture (cut before key frames) or sound (cut on an even grid).
+    pub kind: TrackKind,
+    /// How long and how big segments should be.
+    pub cut: CutRule,
+    /// Where decode times come from.
+    pub timing: Timing,
+    /// Where to go on, if this generation was begun before.
+    pub resume: Option<Resume>,
+}
+
+/// Packages one generation of one rendition. It keeps the segment being filled and one fragment.
+#[derive(Debug)]
+pub struct Packager {
+    settings: PackagerSettings,
+    timeline: Timeline,
+    /// Video: the GOPs of the segment being filled.
+    chunks: Vec<Chunk>,
+    size: Gop,
+    /// Sound: the samples of the segment being filled.
+    sound: Vec<Placed>,
+    next_dts: Option<u64>,
+    sequence: u32,
+}
+
+impl Packager {
+    /// A packager at the start of a generation, or where `resume` says.
+    ///
+    /// # Errors
+    /// If the place to resume at is out of range.
+    pub fn new(settings: PackagerSettings) -> Result<Self, CmafError> {
+        Ok(Self {
+            settings,
+            timeline: Timeline::new(settings.timing, settings.timescale, settings.resume)?,
+            chunks: Vec::new(),
+            size: Gop::default(),
+            sound: Vec::new(),
+            next_dts: settings.resume.map(|resume| resume.next_dts),
+            sequence: 0,
+        })
+    }
+
+    /// Adds one fragment (a GOP; for sound about a second) and returns the segments it completes.
+    ///
+    /// # Errors
+    /// `CmafError::Times` if the time stamps cannot be packaged; the packager is then of no more use.
+    pub fn push(&mut self, samples: Vec<Sample>) -> Result<Vec<Segment>, CmafError> {
+        match self.timeline.push(samples)? {
+            Some(chunk) => self.join(chunk),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Ends a span: everything pushed is returned, so the next span starts a segment. The last
+    /// picture is shown until `next_pts` (ticks), where the next span begins; without it, as long as
+    /// the one before it.
+    ///
+    /// # Errors
+    /// `CmafError::Times` as for `push`, and if `next_pts` is not after every picture pushed.
+    pub fn end_span(&mut self, next_pts: Option<i64>) -> Result<Vec<Segment>, CmafError> {
+        let mut segments = match self.timeline.end(next_pts)? {
+            Some(chunk) => self.join(chunk)?,
+            None => Vec::new(),
+        };
+        segments.extend(self.cut()?);
+        Ok(segments)
+    }
+
+    /// Ends the rendition and returns what is left of it.
+    ///
+    /// # Errors
+    /// As for `push`.
+    pub fn finish(&mut self) -> Result<Vec<Segment>, CmafError> {
+        self.end_span(None)
+    }
+
+    /// For `Resume`: ticks that pictures are decoded before their rank is shown; `None` until the first fragment.
+    pub fn delay(&self) -> Option<u32> {
+        self.timeline.delay()
+    }
+
+    /// For `Resume`: where the last segment returned ends, in ticks; `None` before the first.
+    pub fn next_dts(&self) -> Option<u64> {
+        self.next_dts
+    }
+
+    fn join(&mut self, chunk: Chunk) -> Result<Vec<Segment>, CmafError> {
+        match self.settings.kind {
+            TrackKind::Video => self.join_gop(chunk),
+            TrackKind::Audio => self.join_sound(chunk),
+        }
+    }
+
+    fn join_gop(&mut self, chunk: Chunk) -> Result<Vec<Segment>, CmafError> {
+        let gop = Gop { duration: chunk.duration, bytes: chunk.bytes };
+        let mut done = Vec::new();
+        if self.settings.cut.closes_before(self.size, gop) {
+            done.extend(self.cut()?);
+        }
+        self.size = self.size.joined(gop);
+        self.chunks.push(chunk);
+        Ok(done)
+    }
+
+    fn join_sound(&mut self, chunk: Chunk) -> Result<Vec<Segment>, CmafError> {
+        let origin = TIMELINE_OFFSET_SECONDS * u64::from(self.settings.timescale);
+        let mut done = Vec::new();
+        for sample in chunk.samples {
+            let at = u64::try_from(sample.dts).unwrap_or(0);
+            let start = self.sound.first().map_or(at, |first| u64::try_from(first.dts).unwrap_or(0));
+            let bytes = sample.data.len() as u64;
+            let full = self.size.bytes.saturating_add(bytes) > self.settings.cut.max_bytes;
+            if at >= self.settings.cut.sound_ends_at(start, origin) || full {
+                done.extend(self.cut()?);
+            }
+            self.size.bytes += bytes;
+            self.sound.push(sample);
+        }
+        Ok(done)
+    }
+
+    /// Ends the segment being filled, if there is anything in it.
+    fn cut(&mut self) -> Result<Option<Segment>, CmafError> {
+        let mut chunks = std::mem::take(&mut self.chunks);
+        if !self.sound.is_empty() {
+            chunks.push(Chunk::new(std::mem::take(&mut self.sound))?);
+        }
+        self.size = Gop::default();
+        if chunks.is_empty() {
+            return Ok(None);
+        }
+        let timescale = u64::from(self.settings.timescale.max(1));
+        let sequence = &mut self.sequence;
+        let segment = Segment::write(&chunks, self.settings.kind == TrackKind::Video, |chunk| {
+            // Milliseconds of decode time, so that numbers go on increasing after a restart.
+            let milliseconds = chunk.start.saturating_mul(1000) / timescale;
+            *sequence = u32::try_from(milliseconds).unwrap_or(u32::MAX).max(sequence.saturating_add(1));
+            *sequence
+        })?;
+        self.next_dts = Some(segment.start + segment.duration);
+        Ok(Some(segment))
+    }
+}

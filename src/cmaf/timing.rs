@@ -1,0 +1,200 @@
+//! Which decode times samples get.
+//!
+//! A fragment's last sample lasts until the next fragment begins, so one fragment is always held
+//! back. What leaves here is continuous: every chunk starts where the one before it ended.
+
+use super::chunk::{Chunk, Placed};
+use super::error::CmafError;
+use super::fragment::Sample;
+use super::packager::{Resume, Timing};
+
+/// Gives samples their decode times and durations.
+#[derive(Debug)]
+pub(super) struct Timeline {
+    timing: Timing,
+    timescale: u32,
+    /// Spans: how long before its rank in presentation order a picture is decoded. Settled by the
+    /// first fragment, then the same for the whole generation.
+    delay: Option<i64>,
+    /// The last fragment, whose last duration is still unknown.
+    held: Vec<Placed>,
+    /// Where the next fragment must start: the end of what left, once nothing is held.
+    anchor: Option<i64>,
+    /// Presentation times of the last fragment, in order.
+    shown: Vec<i64>,
+}
+
+/// The delay is never longer than one part in this many of a second. Deeper reordering only occurs
+/// where pictures stand far apart, and there decode times give way instead.
+const DELAY_PARTS: u32 = 2;
+
+/// After a restart the times of the last pictures are not known, only when the next should come;
+/// encoders round differently from the plan by less than a second divided by this.
+const ROUNDING_PARTS: u32 = 100;
+
+impl Timeline {
+    pub(super) fn new(timing: Timing, timescale: u32, resume: Option<Resume>) -> Result<Self, CmafError> {
+        let mut timeline = Self { timing, timescale, delay: None, held: Vec::new(), anchor: None, shown: Vec::new() };
+        let Some(resume) = resume else { return Ok(timeline) };
+        let anchor = i64::try_from(resume.next_dts);
+        let anchor = anchor.map_err(|_| CmafError::times("a resume lies beyond 64 bits", i64::MAX))?;
+        timeline.anchor = Some(anchor);
+        if timing == Timing::Spans {
+            let delay = i64::from(resume.delay);
+            timeline.delay = Some(delay);
+            let rounding = i64::from(timescale / ROUNDING_PARTS) + 1;
+            timeline.shown.push(anchor.saturating_add(delay).saturating_sub(rounding));
+        }
+        Ok(timeline)
+    }
+
+    /// Ticks between a picture's decode time and its rank's presentation time, once known.
+    pub(super) fn delay(&self) -> Option<u32> {
+        match self.timing {
+            Timing::Source => Some(0),
+            Timing::Spans => self.delay.and_then(|delay| u32::try_from(delay).ok()),
+        }
+    }
+
+    /// Takes a fragment and returns the one before it, complete.
+    pub(super) fn push(&mut self, samples: Vec<Sample>) -> Result<Option<Chunk>, CmafError> {
+        let placed = match self.timing {
+            Timing::Source => self.place_source(samples)?,
+            Timing::Spans => self.place_span(samples)?,
+        };
+        let Some(first) = placed.first() else { return Ok(None) };
+        let chunk = self.close(first.dts)?;
+        self.anchor = None;
+        self.held = placed;
+        Ok(chunk)
+    }
+
+    /// Ends the run and returns what was held: its last picture is shown until `next_pts`, or about
+    /// as long as the one before it.
+    pub(super) fn end(&mut self, next_pts: Option<i64>) -> Result<Option<Chunk>, CmafError> {
+        let (Some(last), Some(&last_shown)) = (self.held.last(), self.shown.last()) else { return Ok(None) };
+        let shown_until = match next_pts {
+            Some(next) if next <= last_shown => {
+                return Err(CmafError::times("a span ends before its last picture is shown", next));
+            }
+            Some(next) => next,
+            None => last_shown.saturating_add(self.last_duration()),
+        };
+        let end = match self.delay {
+            Some(delay) => shown_until.saturating_sub(delay),
+            None => last.dts.saturating_add(shown_until.saturating_sub(last_shown)),
+        };
+        let end = end.max(last.dts.saturating_add(1));
+        let chunk = self.close(end)?;
+        self.anchor = Some(end);
+        Ok(chunk)
+    }
+
+    /// How long the last picture is shown when nothing follows. Sources know; an encoder guesses, so
+    /// there the interval before it is better.
+    fn last_duration(&self) -> i64 {
+        let stated = self.held.last().map_or(0, |last| i64::from(last.duration));
+        let before = match self.shown.as_slice() {
+            [.., before, last] => last - before,
+            _ => 0,
+        };
+        match self.timing {
+            Timing::Source if stated > 0 => stated,
+            Timing::Spans if before == 0 => stated.max(1),
+            _ => before.max(1),
+        }
+    }
+
+    /// Turns what is held into a chunk that ends at `end`.
+    fn close(&mut self, end: i64) -> Result<Option<Chunk>, CmafError> {
+        let mut samples = std::mem::take(&mut self.held);
+        let mut next = end;
+        for sample in samples.iter_mut().rev() {
+            let duration = next.checked_sub(sample.dts).filter(|&duration| duration > 0);
+            let duration = duration.ok_or(CmafError::times("decode times do not increase", sample.dts))?;
+            sample.duration = u32::try_from(duration).map_err(|_| CmafError::times("a gap is too long", sample.dts))?;
+            next = sample.dts;
+        }
+        if samples.is_empty() { Ok(None) } else { Chunk::new(samples).map(Some) }
+    }
+
+    /// Keeps the source's decode times. After a restart what was packaged is passed over.
+    fn place_source(&mut self, mut samples: Vec<Sample>) -> Result<Vec<Placed>, CmafError> {
+        if let Some(anchor) = self.anchor {
+            samples.retain(|sample| sample.dts >= anchor);
+            if let Some(first) = samples.first().filter(|first| first.dts != anchor) {
+                return Err(CmafError::times("the stream does not go on where it ended", first.dts));
+            }
+        }
+        let mut last = self.held.last().map_or(i64::MIN, |sample| sample.dts);
+        for sample in &samples {
+            if sample.dts <= last {
+                return Err(CmafError::times("decode times do not increase", sample.dts));
+            }
+            last = sample.dts;
+        }
+        let mut shown: Vec<i64> = samples.iter().map(|sample| sample.pts).collect();
+        shown.sort_unstable();
+        // Leading pictures of an open GOP are shown among those of the GOP before.
+        self.shown.extend_from_slice(&shown);
+        self.shown.sort_unstable();
+        distinct(&self.shown)?;
+        if !shown.is_empty() {
+            self.shown = shown;
+        }
+        Ok(samples.into_iter().map(|sample| Placed::at(sample.dts, sample)).collect())
+    }
+
+    /// Gives the pictures of a closed GOP canonical decode times: the n-th decoded gets the n-th
+    /// smallest presentation time, minus the delay. They do not depend on how this run of the
+    /// encoder reorders, so runs join without a seam.
+    fn place_span(&mut self, samples: Vec<Sample>) -> Result<Vec<Placed>, CmafError> {
+        let mut shown: Vec<i64> = samples.iter().map(|sample| sample.pts).collect();
+        shown.sort_unstable();
+        let Some(&first) = shown.first() else { return Ok(Vec::new()) };
+        distinct(&shown)?;
+        if self.shown.last().is_some_and(|&last| first <= last) {
+            return Err(CmafError::times("pictures are shown across a key frame or a span", first));
+        }
+        let delay = *self.delay.get_or_insert_with(|| delay(&samples, &shown, self.timescale));
+        // From the back: no later than its rank says, nor than it is shown, nor than the one after it.
+        let mut times = vec![0; samples.len()];
+        let mut after = i64::MAX;
+        for ((time, &rank), sample) in times.iter_mut().zip(&shown).zip(&samples).rev() {
+            *time = rank.saturating_sub(delay).min(sample.pts).min(after.saturating_sub(1));
+            after = *time;
+        }
+        // From the front: exactly where the last span ended, and strictly increasing.
+        if let (Some(anchor), Some(time)) = (self.anchor, times.first_mut()) {
+            *time = anchor;
+        }
+        let mut before = self.held.last().map(|sample| sample.dts);
+        for time in &mut times {
+            *time = before.map_or(*time, |before| (*time).max(before.saturating_add(1)));
+            before = Some(*time);
+        }
+        self.shown = shown;
+        Ok(samples.into_iter().zip(times).map(|(sample, dts)| Placed::at(dts, sample)).collect())
+    }
+}
+
+impl Placed {
+    fn at(dts: i64, sample: Sample) -> Self {
+        Self { dts, pts: sample.pts, duration: sample.duration, sync: sample.sync, data: sample.data }
+    }
+}
+
+/// The least delay with which every picture of `samples` is decoded before it is shown, or the one
+/// the encoder itself used: it knows how deep it may reorder later.
+fn delay(samples: &[Sample], shown: &[i64], timescale: u32) -> i64 {
+    let needed = samples.iter().zip(shown).map(|(sample, rank)| rank.saturating_sub(sample.pts)).max().unwrap_or(0);
+    let used = samples.first().map_or(0, |first| first.pts.saturating_sub(first.dts));
+    needed.max(used).clamp(0, i64::from(timescale / DELAY_PARTS))
+}
+
+fn distinct(sorted: &[i64]) -> Result<(), CmafError> {
+    match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(CmafError::times("two pictures are shown at the same time", pair[0])),
+        None => Ok(()),
+    }
+}

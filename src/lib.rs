@@ -4,3 +4,4 @@
 pub mod disk;
 pub mod media;
 pub mod shutdown;
+pub mod spool;

@@ -5,3 +5,4 @@ pub mod disk;
 pub mod media;
 pub mod shutdown;
 pub mod spool;
+pub mod store;

@@ -1,6 +1,7 @@
 //! Telecine: a self-hosted video server that turns films into HLS and keeps them in packs, spread
 //! over channels. The modules, bottom to top:
 
+pub mod cache;
 pub mod disk;
 pub mod media;
 pub mod shutdown;

@@ -18,3 +18,7 @@ pub mod catalog;
 pub mod shutdown;
 pub mod telemetry;
 pub mod cmaf;
+pub mod cache;
+pub mod disk;
+pub mod spool;
+pub mod store;

@@ -1,0 +1,107 @@
+//! One fetch of a run of missing chunks, for everybody who waits for them.
+//!
+//! A flight is a task of its own: the asker who started it may leave. It goes from copy to copy at
+//! the chunk it has reached; every chunk may try every copy, so two damaged copies still make one
+//! whole blob as long as the damage does not overlap. The end of the program does not cut it short
+//! (players are being served to the end); its patience bounds it.
+
+use super::error::CacheError;
+use super::memory::ChunkKey;
+use super::{Damage, Inner};
+use crate::media::extent::{Locator, StoredBlob};
+use crate::store::{Fault, StoreError, read_verified};
+use std::future::Future;
+use std::ops::Range;
+use std::sync::Arc;
+use tokio::time::timeout;
+
+/// Chunks `run` of a blob, not yet brought; the rest of them is abandoned when it is dropped.
+pub(super) struct Flight {
+    inner: Arc<Inner>,
+    blob: Arc<StoredBlob>,
+    run: Range<u64>,
+}
+
+impl Flight {
+    pub(super) fn new(inner: Arc<Inner>, blob: Arc<StoredBlob>, run: Range<u64>) -> Self {
+        Self { inner, blob, run }
+    }
+
+    pub(super) async fn fly(mut self) {
+        let blob = Arc::clone(&self.blob);
+        let mut failures: Vec<StoreError> = Vec::new();
+        for copy in blob.copies.iter().cycle() {
+            let reached = self.run.start;
+            let Err(error) = self.follow(copy).await else { return };
+            self.report(copy, &error);
+            if self.run.start > reached {
+                failures.clear();
+            }
+            failures.push(error);
+            if failures.len() == blob.copies.len() {
+                break;
+            }
+        }
+        self.give_up(&failures);
+    }
+
+    /// Reads from one copy until the end of the run or its first fault.
+    async fn follow(&mut self, copy: &Locator) -> Result<(), StoreError> {
+        let inner = Arc::clone(&self.inner);
+        let begin = read_verified(&*inner.store, copy, &self.blob, self.run.clone());
+        let mut chunks = self.patiently(begin).await?;
+        while let Some(bytes) = self.patiently(chunks.next()).await? {
+            inner.memory().publish(self.key(), &bytes);
+            self.run.start += 1;
+        }
+        Ok(())
+    }
+
+    async fn patiently<T>(&self, step: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        let late = |_| Err(StoreError::new(Fault::Unreachable, "waiting for a copy's next chunk"));
+        timeout(self.inner.patience, step).await.unwrap_or_else(late)
+    }
+
+    fn report(&self, copy: &Locator, error: &StoreError) {
+        tracing::warn!(
+            blob.id = self.blob.id.0, chunk = self.run.start, %copy, %error,
+            "a copy cannot be read, trying the next one"
+        );
+        if !matches!(error.fault, Fault::Missing | Fault::Corrupt) {
+            return;
+        }
+        let damage = Damage { blob: self.blob.id, copy: copy.clone(), fault: error.fault };
+        if self.inner.damage.try_send(damage).is_err() {
+            tracing::warn!(blob.id = self.blob.id.0, "too many damaged copies to report; a scrub will find this one");
+        }
+    }
+
+    /// The most hopeful of the failures decides. What is wrong with one chunk says nothing of the
+    /// next one, so for those only the waiting ends; a store that does not answer fails them all.
+    fn give_up(&mut self, failures: &[StoreError]) {
+        let fault = [Fault::Throttled, Fault::Unreachable, Fault::Corrupt, Fault::Refused, Fault::TooLarge]
+            .into_iter()
+            .find(|fault| failures.iter().any(|error| error.fault == *fault))
+            .unwrap_or(Fault::Missing);
+        let retry_after = failures.iter().filter_map(|error| error.retry_after).min();
+        let error = CacheError::Unreadable { blob: self.blob.id, fault, retry_after };
+        let end = if fault == Fault::Corrupt { self.run.start + 1 } else { self.run.end };
+        let mut memory = self.inner.memory();
+        while self.run.start < end {
+            memory.fail(ChunkKey { blob: self.blob.id, chunk: self.run.start }, error);
+            self.run.start += 1;
+        }
+    }
+
+    fn key(&self) -> ChunkKey {
+        ChunkKey { blob: self.blob.id, chunk: self.run.start }
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        let blob = self.blob.id;
+        let mut memory = self.inner.memory();
+        self.run.clone().for_each(|chunk| memory.abandon(ChunkKey { blob, chunk }));
+    }
+}

@@ -1,0 +1,204 @@
+//! Bytes close at hand: pieces of blobs as streams of verified slices.
+//!
+//! What is kept in memory are *chunks* (256 KiB of a blob, the unit of its hashes), so a slice given
+//! out costs no copy and no hash. Missing chunks are brought by a *flight*: one store read for
+//! everybody who asks meanwhile. Bytes still in the spool are read from there and not kept: they
+//! are on a local disk already. Nothing that failed its hash ever leaves here.
+
+mod error;
+mod flight;
+mod memory;
+mod reader;
+#[cfg(test)]
+mod tests;
+
+pub use error::CacheError;
+
+use crate::media::extent::{Locator, PlacedPiece, StoredBlob};
+use crate::media::id::BlobId;
+use crate::media::range::ByteRange;
+use crate::shutdown::Shutdown;
+use crate::spool::Spool;
+use crate::store::{BlobStore, Fault};
+use bytes::Bytes;
+use flight::Flight;
+use futures::stream::{self, Stream, StreamExt};
+use memory::{Found, Memory};
+use reader::Reader;
+use std::ops::Range;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+/// How long a copy may take to begin, and for each of its chunks, before another one is tried.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How often an asker looks again after a flight ended without a word about its chunk.
+const LOOKS: u32 = 3;
+
+/// Reports of damaged copies that may queue up; more are dropped, a scrub finds them too.
+const DAMAGE_BACKLOG: usize = 256;
+
+/// Slices of at most 256 KiB, in order, each verified; after an error nothing more comes.
+pub type SegmentStream = Pin<Box<dyn Stream<Item = Result<Bytes, CacheError>> + Send>>;
+
+/// What the cache may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Most bytes of chunks kept in memory. Slices a slow reader still holds come on top.
+    pub memory_bytes: u64,
+}
+
+/// A copy that was found lost or wrong while it was read; another one was used if there was any.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// Which blob.
+    pub blob: BlobId,
+    /// Which of its copies.
+    pub copy: Locator,
+    /// `Missing` or `Corrupt`.
+    pub fault: Fault,
+}
+
+/// What happened since the start, and what is there now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Chunks found in memory.
+    pub hits: u64,
+    /// Chunks that were not, whether somebody was bringing them already or not.
+    pub misses: u64,
+    /// Bytes in memory.
+    pub bytes: u64,
+    /// Most bytes there may be in memory.
+    pub max_bytes: u64,
+    /// Chunks that made room for others.
+    pub evictions: u64,
+    /// Fetches begun.
+    pub flights: u64,
+    /// Chunks in memory.
+    pub entries: u64,
+}
+
+/// A cheap handle to the cache; clones share one memory.
+#[derive(Clone)]
+pub struct SegmentCache {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    memory: Mutex<Memory>,
+    store: Arc<dyn BlobStore>,
+    spool: Spool,
+    shutdown: Shutdown,
+    damage: mpsc::Sender<Damage>,
+    patience: Duration,
+}
+
+impl SegmentCache {
+    /// An empty cache, and the reports of damaged copies it will make.
+    pub fn new(
+        settings: Settings,
+        store: Arc<dyn BlobStore>,
+        spool: Spool,
+        shutdown: Shutdown,
+    ) -> (Self, mpsc::Receiver<Damage>) {
+        Self::with_patience(settings, store, spool, shutdown, PATIENCE)
+    }
+
+    fn with_patience(
+        settings: Settings,
+        store: Arc<dyn BlobStore>,
+        spool: Spool,
+        shutdown: Shutdown,
+        patience: Duration,
+    ) -> (Self, mpsc::Receiver<Damage>) {
+        let (damage, reports) = mpsc::channel(DAMAGE_BACKLOG);
+        let memory = Mutex::new(Memory::new(settings.memory_bytes));
+        (Self { inner: Arc::new(Inner { memory, store, spool, shutdown, damage, patience }) }, reports)
+    }
+
+    /// The bytes `within` the concatenation of the pieces. Nothing is fetched before the first poll, and a chunk only
+    /// when it is its turn (the run of missing chunks after it comes along).
+    ///
+    /// The stream ends in `Moved` when a piece left the spool: then all bytes up to it were given, and the rest can be
+    /// asked for with pieces looked up anew.
+    pub fn get(&self, pieces: Vec<PlacedPiece>, within: ByteRange) -> SegmentStream {
+        match Reader::new(Arc::clone(&self.inner), pieces, within) {
+            Ok(reader) => into_stream(reader),
+            Err(error) => Box::pin(stream::iter([Err(error)])),
+        }
+    }
+
+    /// As `get`, but the first slice is there when it returns, so that a failure can still become an honest answer.
+    ///
+    /// # Errors
+    /// As the stream's.
+    pub async fn open(&self, pieces: Vec<PlacedPiece>, within: ByteRange) -> Result<SegmentStream, CacheError> {
+        let mut reader = Reader::new(Arc::clone(&self.inner), pieces, within)?;
+        let first = reader.next().await?;
+        Ok(Box::pin(stream::iter(first.map(Ok)).chain(into_stream(reader))))
+    }
+
+    /// Figures for people.
+    pub fn stats(&self) -> Stats {
+        let memory = self.inner.memory();
+        Stats {
+            hits: memory.hits,
+            misses: memory.misses,
+            bytes: memory.bytes,
+            max_bytes: memory.max_bytes,
+            evictions: memory.evictions,
+            flights: memory.flights,
+            entries: memory.entries(),
+        }
+    }
+
+    /// Forgets all chunks; streams that are under way fetch what they still need again.
+    pub fn clear(&self) {
+        self.inner.memory().clear();
+    }
+}
+
+fn into_stream(reader: Reader) -> SegmentStream {
+    Box::pin(stream::try_unfold(reader, |mut reader| async {
+        let slice = reader.next().await?;
+        Ok(slice.map(|slice| (slice, reader)))
+    }))
+}
+
+impl Inner {
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().expect("the memory's own code does not panic")
+    }
+
+    /// The first chunk of `wanted`, from memory or from a flight, which this may start for the rest of the run too.
+    async fn chunk(inner: &Arc<Self>, blob: Arc<StoredBlob>, wanted: Range<u64>) -> Result<Bytes, CacheError> {
+        // Longer than a flight may take to try every copy for one chunk.
+        let tries = u32::try_from(blob.copies.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let deadline = inner.patience.saturating_mul(2).saturating_mul(tries);
+        let id = blob.id;
+        let looking = async {
+            for _ in 0..LOOKS {
+                let mut coming = match inner.memory().find(id, wanted.clone()) {
+                    Found::Here(bytes) => return Ok(bytes),
+                    Found::Coming(coming) => (coming, None),
+                    Found::ToBring(coming, run) => (coming, Some(run)),
+                };
+                if let Some(run) = coming.1.take() {
+                    let flight = Flight::new(Arc::clone(inner), Arc::clone(&blob), run);
+                    drop(inner.shutdown.spawn("segment flight", flight.fly()));
+                }
+                if let Ok(outcome) = coming.0.wait_for(Option::is_some).await
+                    && let Some(outcome) = &*outcome
+                {
+                    return outcome.clone();
+                }
+            }
+            Err(CacheError::unreadable(id, Fault::Unreachable))
+        };
+        let late = |_| Err(CacheError::unreadable(id, Fault::Unreachable));
+        timeout(deadline, looking).await.unwrap_or_else(late)
+    }
+}

@@ -1,0 +1,95 @@
+//! One asker's way through the pieces: chunk by chunk, only as fast as it is polled.
+
+use super::Inner;
+use super::error::CacheError;
+use crate::media::extent::{CHUNK_SIZE, Place, PlacedPiece, StoredBlob};
+use crate::media::id::BlobId;
+use crate::media::range::ByteRange;
+use crate::spool::PackStream;
+use crate::store::Fault;
+use bytes::Bytes;
+use futures::StreamExt;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// What is still to be read of one piece.
+#[derive(Debug)]
+struct Portion {
+    blob: BlobId,
+    range: ByteRange,
+    place: Place,
+}
+
+pub(super) struct Reader {
+    inner: Arc<Inner>,
+    rest: VecDeque<Portion>,
+    spooled: Option<(BlobId, PackStream)>,
+}
+
+impl Reader {
+    pub(super) fn new(inner: Arc<Inner>, pieces: Vec<PlacedPiece>, within: ByteRange) -> Result<Self, CacheError> {
+        Ok(Self { inner, rest: portions(pieces, within)?, spooled: None })
+    }
+
+    /// The next slice, at most `CHUNK_SIZE` bytes; `None` after the last one.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, CacheError> {
+        loop {
+            if let Some((blob, stream)) = &mut self.spooled {
+                match stream.next().await {
+                    Some(slice) => return slice.map(Some).map_err(|error| CacheError::spool(*blob, &error)),
+                    None => self.spooled = None,
+                }
+            }
+            let Some(portion) = self.rest.pop_front() else { return Ok(None) };
+            match &portion.place {
+                Place::Spool => {
+                    let opened = self.inner.spool.read_pack(portion.blob, portion.range).await;
+                    let stream = opened.map_err(|error| CacheError::spool(portion.blob, &error))?;
+                    self.spooled = Some((portion.blob, stream));
+                }
+                Place::Store(stored) => {
+                    let slice = slice_of_chunk(&self.inner, Arc::clone(stored), portion.range).await?;
+                    if let Some(range) = after(portion.range, slice.len()) {
+                        self.rest.push_front(Portion { range, ..portion });
+                    }
+                    return Ok(Some(slice));
+                }
+            }
+        }
+    }
+}
+
+/// The first bytes of `range`, as many as lie in its first chunk.
+async fn slice_of_chunk(inner: &Arc<Inner>, blob: Arc<StoredBlob>, range: ByteRange) -> Result<Bytes, CacheError> {
+    let id = blob.id;
+    let chunk = range.start() / CHUNK_SIZE;
+    let bytes = Inner::chunk(inner, blob, chunk..range.end().div_ceil(CHUNK_SIZE)).await?;
+    let begin = chunk * CHUNK_SIZE;
+    ByteRange::within(bytes.len() as u64, range.start() - begin, (range.end() - begin).min(CHUNK_SIZE))
+        .map(|part| bytes.slice(part.start() as usize..part.end() as usize))
+        .ok_or(CacheError::unreadable(id, Fault::Corrupt))
+}
+
+fn after(range: ByteRange, len: usize) -> Option<ByteRange> {
+    ByteRange::within(range.end(), range.start().saturating_add(len as u64), range.end())
+}
+
+/// The parts of the pieces that lie `within` their concatenation.
+fn portions(pieces: Vec<PlacedPiece>, within: ByteRange) -> Result<VecDeque<Portion>, CacheError> {
+    let mut portions = VecDeque::new();
+    let mut begin = 0_u64;
+    for PlacedPiece { piece, place } in pieces {
+        let end = begin.saturating_add(piece.range.len());
+        let (from, to) = (within.start().max(begin), within.end().min(end));
+        let part = ByteRange::within(end, from, to)
+            .and_then(|part| ByteRange::within(piece.range.len(), part.start() - begin, part.end() - begin));
+        if let Some(range) = part.and_then(|part| piece.range.part(part)) {
+            portions.push_back(Portion { blob: piece.blob, range, place });
+        }
+        begin = end;
+    }
+    if within.end() > begin {
+        return Err(CacheError::BeyondEnd { len: begin });
+    }
+    Ok(portions)
+}

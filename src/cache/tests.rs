@@ -1,0 +1,371 @@
+use super::*;
+use crate::media::extent::{CHUNK_SIZE, ChannelId, Piece, Place};
+use crate::spool::Settings as SpoolSettings;
+use crate::store::contract::{pattern, stored, ticket_for};
+use crate::store::{ByteStream, LocalSettings, LocalStore, Presence, PutTicket, StoreError};
+use async_trait::async_trait;
+use futures::{FutureExt, TryStreamExt};
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tempfile::TempDir;
+use tokio::sync::Semaphore;
+
+const CHUNK: usize = CHUNK_SIZE as usize;
+const EVERYTHING: u64 = 64 * 1024 * 1024;
+
+/// The local store, with reads counted, held back until they are let through, or never answered.
+struct Watched {
+    local: LocalStore,
+    reads: AtomicU64,
+    gate: Semaphore,
+    silent: Mutex<HashSet<Locator>>,
+    throttled: Mutex<HashSet<Locator>>,
+}
+
+#[async_trait]
+impl BlobStore for Watched {
+    fn channels(&self) -> Vec<ChannelId> {
+        self.local.channels()
+    }
+
+    async fn put(&self, ticket: &PutTicket, file: &Path) -> Result<Locator, StoreError> {
+        self.local.put(ticket, file).await
+    }
+
+    async fn read(&self, copy: &Locator, range: ByteRange) -> Result<ByteStream, StoreError> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        if self.silent.lock().unwrap().contains(copy) {
+            std::future::pending::<()>().await;
+        }
+        if self.throttled.lock().unwrap().contains(copy) {
+            return Err(StoreError::throttled("reading", Duration::from_secs(7)));
+        }
+        let _passed = self.gate.acquire().await.unwrap();
+        self.local.read(copy, range).await
+    }
+
+    async fn remove(&self, copies: &[Locator]) -> Result<(), StoreError> {
+        self.local.remove(copies).await
+    }
+
+    async fn probe(&self, copy: &Locator) -> Result<Presence, StoreError> {
+        self.local.probe(copy).await
+    }
+}
+
+struct Bench {
+    folder: TempDir,
+    store: Arc<Watched>,
+    spool: Spool,
+    cache: SegmentCache,
+    damage: mpsc::Receiver<Damage>,
+}
+
+impl Bench {
+    async fn of(memory_bytes: u64) -> Self {
+        Self::patient(memory_bytes, PATIENCE).await
+    }
+
+    async fn patient(memory_bytes: u64, patience: Duration) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let local = LocalStore::open(LocalSettings { root: folder.path().join("store") }).await.unwrap();
+        let settings = SpoolSettings { root: folder.path().join("spool"), max_bytes: EVERYTHING };
+        let spool = Spool::open(settings).await.unwrap();
+        let store = Arc::new(Watched {
+            local,
+            reads: AtomicU64::new(0),
+            gate: Semaphore::new(1000),
+            silent: Mutex::default(),
+            throttled: Mutex::default(),
+        });
+        let (cache, damage) = SegmentCache::with_patience(
+            Settings { memory_bytes },
+            Arc::clone(&store) as Arc<dyn BlobStore>,
+            spool.clone(),
+            Shutdown::new(),
+            patience,
+        );
+        Self { folder, store, spool, cache, damage }
+    }
+
+    fn reads(&self) -> u64 {
+        self.store.reads.load(Ordering::SeqCst)
+    }
+
+    /// One copy on the store, with the byte at each of `flipped` wrong.
+    async fn copy_of(&self, bytes: &[u8], flipped: &[usize]) -> Locator {
+        let mut bytes = bytes.to_vec();
+        flipped.iter().for_each(|at| bytes[*at] ^= 1);
+        let (ticket, file) = ticket_for(self.folder.path(), &bytes, &self.store.channels()[0]);
+        self.store.put(&ticket, &file).await.unwrap()
+    }
+
+    async fn blob(&self, id: i64, bytes: &[u8]) -> PlacedPiece {
+        let copy = self.copy_of(bytes, &[]).await;
+        whole(id, bytes, vec![copy])
+    }
+
+    async fn read(&self, pieces: Vec<PlacedPiece>, start: usize, len: usize) -> Result<Vec<u8>, CacheError> {
+        let slices: Vec<Bytes> = self.cache.get(pieces, range(start, len)).try_collect().await?;
+        assert!(slices.iter().all(|slice| slice.len() <= CHUNK));
+        Ok(slices.concat())
+    }
+}
+
+fn range(start: usize, len: usize) -> ByteRange {
+    ByteRange::at(start as u64, len as u64).unwrap()
+}
+
+fn whole(id: i64, bytes: &[u8], copies: Vec<Locator>) -> PlacedPiece {
+    let blob = stored(BlobId(id), bytes, copies);
+    let piece = Piece { blob: blob.id, range: range(0, bytes.len()) };
+    PlacedPiece { piece, place: Place::Store(Arc::new(blob)) }
+}
+
+fn spooled(id: i64, start: usize, len: usize) -> PlacedPiece {
+    PlacedPiece { piece: Piece { blob: BlobId(id), range: range(start, len) }, place: Place::Spool }
+}
+
+async fn eventually(fact: impl Fn() -> bool) {
+    let wait = async {
+        while !fact() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(10), wait).await.expect("it never became true");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_hundred_askers_cost_one_read() {
+    let bench = Bench::of(EVERYTHING).await;
+    let bytes = pattern(4 * CHUNK + 5);
+    let piece = bench.blob(1, &bytes).await;
+    let askers = (0..500).map(|_| bench.read(vec![piece.clone()], 0, bytes.len()));
+
+    let answers = futures::future::join_all(askers).await;
+
+    assert!(answers.into_iter().all(|answer| answer.as_deref() == Ok(&bytes[..])));
+    assert_eq!((bench.reads(), bench.cache.stats().flights), (1, 1));
+}
+
+#[tokio::test]
+async fn a_second_reader_is_served_from_memory_without_copying() {
+    let bench = Bench::of(EVERYTHING).await;
+    let bytes = pattern(2 * CHUNK);
+    let piece = bench.blob(1, &bytes).await;
+    let first: Vec<Bytes> = bench.cache.get(vec![piece.clone()], range(0, bytes.len())).try_collect().await.unwrap();
+    let mut second = bench.cache.get(vec![piece], range(10, 100));
+
+    let slice = second.next().now_or_never().expect("it does not wait").unwrap().unwrap();
+
+    assert_eq!(slice.as_ptr(), first[0][10..].as_ptr());
+    assert_eq!(bench.reads(), 1);
+    let stats = bench.cache.stats();
+    assert_eq!((stats.entries, stats.bytes, stats.hits + stats.misses), (2, 2 * CHUNK_SIZE, 3));
+}
+
+#[tokio::test]
+async fn every_range_is_exact_also_over_two_pieces() {
+    let bench = Bench::of(EVERYTHING).await;
+    let (left, right) = (pattern(2 * CHUNK + 7), pattern(CHUNK + 3));
+    let mut pieces = vec![bench.blob(1, &left).await, bench.blob(2, &right).await];
+    pieces[0].piece.range = range(5, left.len() - 10);
+    let all = [&left[5..left.len() - 5], &right[..]].concat();
+    let seam = left.len() - 10;
+    for (start, len) in
+        [(0, all.len()), (seam - 1, 2), (seam, 1), (seam - 1, 1), (CHUNK - 5, 1), (CHUNK - 6, 2), (all.len() - 1, 1)]
+    {
+        assert_eq!(bench.read(pieces.clone(), start, len).await.unwrap(), all[start..start + len], "{len} at {start}");
+    }
+    let beyond = bench.read(pieces, 1, all.len()).await;
+    assert_eq!(beyond, Err(CacheError::BeyondEnd { len: all.len() as u64 }));
+}
+
+#[tokio::test]
+async fn only_the_chunks_a_range_needs_are_fetched() {
+    let bench = Bench::of(EVERYTHING).await;
+    let bytes = pattern(4 * CHUNK);
+    let piece = bench.blob(1, &bytes).await;
+    bench.read(vec![piece.clone()], CHUNK + 1, CHUNK).await.unwrap();
+    assert_eq!(bench.cache.stats().entries, 2);
+    bench.read(vec![piece], 0, bytes.len()).await.unwrap();
+    assert_eq!((bench.cache.stats().entries, bench.reads()), (4, 3));
+}
+
+#[tokio::test]
+async fn a_flipped_byte_switches_to_the_other_copy_in_mid_stream() {
+    let mut bench = Bench::of(EVERYTHING).await;
+    let bytes = pattern(4 * CHUNK + 9);
+    let bad = bench.copy_of(&bytes, &[2 * CHUNK + 1]).await;
+    let good = bench.copy_of(&bytes, &[]).await;
+    let piece = whole(1, &bytes, vec![bad.clone(), good]);
+
+    assert_eq!(bench.read(vec![piece], 0, bytes.len()).await.unwrap(), bytes);
+
+    assert_eq!(bench.reads(), 2);
+    assert_eq!(bench.damage.try_recv(), Ok(Damage { blob: BlobId(1), copy: bad, fault: Fault::Corrupt }));
+    assert!(bench.damage.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn two_copies_damaged_in_different_chunks_still_make_one_whole() {
+    let bench = Bench::of(EVERYTHING).await;
+    let bytes = pattern(4 * CHUNK);
+    let copies = vec![bench.copy_of(&bytes, &[CHUNK]).await, bench.copy_of(&bytes, &[3 * CHUNK]).await];
+    assert_eq!(bench.read(vec![whole(1, &bytes, copies)], 0, bytes.len()).await.unwrap(), bytes);
+}
+
+#[tokio::test]
+async fn when_all_copies_are_bad_no_wrong_byte_comes_out() {
+    let mut bench = Bench::of(EVERYTHING).await;
+    let bytes = pattern(3 * CHUNK);
+    let copies = vec![bench.copy_of(&bytes, &[CHUNK + 1]).await, bench.copy_of(&bytes, &[CHUNK + 2]).await];
+    let piece = whole(1, &bytes, copies);
+
+    let items: Vec<_> = bench.cache.get(vec![piece.clone()], range(0, bytes.len())).collect().await;
+
+    let corrupt = CacheError::unreadable(BlobId(1), Fault::Corrupt);
+    assert_eq!(items, [Ok(Bytes::copy_from_slice(&bytes[..CHUNK])), Err(corrupt)]);
+    assert_eq!(bench.cache.open(vec![piece.clone()], range(CHUNK, 1)).await.err(), Some(corrupt));
+    assert_eq!(bench.read(vec![piece], 2 * CHUNK, CHUNK).await.unwrap(), bytes[2 * CHUNK..]);
+    assert!(bench.damage.try_recv().is_ok() && bench.damage.try_recv().is_ok());
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_good_chunk_behind_a_bad_one_gets_it() {
+    let bench = Bench::of(EVERYTHING).await;
+    let bytes = pattern(2 * CHUNK);
+    let piece = whole(1, &bytes, vec![bench.copy_of(&bytes, &[0]).await]);
+    let _closed = bench.store.gate.acquire_many(1000).await.unwrap();
+    let mut leader = bench.cache.get(vec![piece.clone()], range(0, bytes.len()));
+    assert!(leader.next().now_or_never().is_none());
+    let mut follower = bench.cache.get(vec![piece], range(CHUNK, CHUNK));
+    assert!(follower.next().now_or_never().is_none());
+    drop(_closed);
+
+    assert!(leader.next().await.unwrap().is_err());
+    assert_eq!(follower.next().await.unwrap().unwrap(), bytes[CHUNK..]);
+}
+
+#[tokio::test]
+async fn a_missing_copy_is_reported_and_the_next_one_read() {
+    let mut bench = Bench::of(EVERYTHING).await;
+    let bytes = pattern(100);
+    let lost = bench.copy_of(&bytes, &[]).await;
+    bench.store.remove(std::slice::from_ref(&lost)).await.unwrap();
+    let good = bench.copy_of(&bytes, &[]).await;
+    assert_eq!(bench.read(vec![whole(1, &bytes, vec![lost.clone(), good])], 0, 100).await.unwrap(), bytes);
+    assert_eq!(bench.damage.try_recv(), Ok(Damage { blob: BlobId(1), copy: lost, fault: Fault::Missing }));
+}
+
+#[tokio::test]
+async fn a_throttled_blob_says_when_to_come_back_and_is_not_called_damaged() {
+    let mut bench = Bench::of(EVERYTHING).await;
+    let bytes = pattern(100);
+    let copy = bench.copy_of(&bytes, &[]).await;
+    bench.store.throttled.lock().unwrap().insert(copy.clone());
+    let refused = bench.cache.open(vec![whole(1, &bytes, vec![copy])], range(0, 1)).await.err();
+    let retry_after = Some(Duration::from_secs(7));
+    assert_eq!(refused, Some(CacheError::Unreadable { blob: BlobId(1), fault: Fault::Throttled, retry_after }));
+    assert!(bench.damage.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_copy_that_never_answers_loses_its_turn() {
+    let bench = Bench::patient(EVERYTHING, Duration::from_millis(50)).await;
+    let bytes = pattern(100);
+    let silent = bench.copy_of(&bytes, &[]).await;
+    bench.store.silent.lock().unwrap().insert(silent.clone());
+    let good = bench.copy_of(&bytes, &[]).await;
+    assert_eq!(bench.read(vec![whole(1, &bytes, vec![silent.clone(), good])], 0, 100).await.unwrap(), bytes);
+    let unreachable = CacheError::unreadable(BlobId(2), Fault::Unreachable);
+    assert_eq!(bench.read(vec![whole(2, &bytes, vec![silent])], 0, 100).await, Err(unreachable));
+}
+
+#[tokio::test]
+async fn a_blob_without_copies_is_missing() {
+    let bench = Bench::of(EVERYTHING).await;
+    let missing = CacheError::unreadable(BlobId(1), Fault::Missing);
+    assert_eq!(bench.read(vec![whole(1, b"bytes", vec![])], 0, 5).await, Err(missing));
+}
+
+#[tokio::test]
+async fn an_asker_that_leaves_cancels_nobodys_flight() {
+    let bench = Bench::of(EVERYTHING).await;
+    let bytes = pattern(3 * CHUNK);
+    let piece = bench.blob(1, &bytes).await;
+    let closed = bench.store.gate.acquire_many(1000).await.unwrap();
+    let mut leaver = bench.cache.get(vec![piece.clone()], range(0, bytes.len()));
+    assert!(leaver.next().now_or_never().is_none());
+    drop(leaver);
+    drop(closed);
+
+    eventually(|| bench.cache.stats().entries == 3).await;
+    assert_eq!(bench.read(vec![piece], 0, bytes.len()).await.unwrap(), bytes);
+    assert_eq!(bench.reads(), 1);
+}
+
+#[tokio::test]
+async fn nothing_is_fetched_before_the_first_poll() {
+    let bench = Bench::of(EVERYTHING).await;
+    let piece = bench.blob(1, &pattern(10)).await;
+    drop(bench.cache.get(vec![piece], range(0, 10)));
+    assert_eq!((bench.reads(), bench.cache.stats().flights), (0, 0));
+}
+
+#[tokio::test]
+async fn memory_is_bounded_by_bytes_and_the_oldest_goes_first() {
+    let bench = Bench::of(2 * CHUNK_SIZE + 10).await;
+    let large = bench.blob(1, &pattern(2 * CHUNK)).await;
+    let small = bench.blob(2, &pattern(20)).await;
+    bench.read(vec![large.clone()], 0, 2 * CHUNK).await.unwrap();
+    bench.read(vec![large.clone()], 0, 1).await.unwrap();
+    bench.read(vec![small], 0, 20).await.unwrap();
+    let stats = bench.cache.stats();
+    assert_eq!((stats.bytes, stats.evictions, stats.entries), (CHUNK_SIZE + 20, 1, 2));
+    let reads = bench.reads();
+    bench.read(vec![large], 0, 1).await.unwrap();
+    assert_eq!(bench.reads(), reads, "the chunk used last stayed");
+    bench.cache.clear();
+    assert_eq!((bench.cache.stats().bytes, bench.cache.stats().entries), (0, 0));
+}
+
+#[tokio::test]
+async fn a_cache_without_memory_still_serves() {
+    let bench = Bench::of(0).await;
+    let bytes = pattern(2 * CHUNK);
+    let piece = bench.blob(1, &bytes).await;
+    assert_eq!(bench.read(vec![piece], 0, bytes.len()).await.unwrap(), bytes);
+    assert_eq!(bench.cache.stats().bytes, 0);
+}
+
+#[tokio::test]
+async fn what_is_in_the_spool_is_read_there_and_not_kept() {
+    let bench = Bench::of(EVERYTHING).await;
+    let bytes = pattern(2 * CHUNK);
+    bench.spool.finish_file(BlobId(9), bytes.clone().into()).await.unwrap();
+    let pieces = vec![spooled(9, 100, CHUNK), bench.blob(1, &bytes).await];
+    let expected = [&bytes[150..100 + CHUNK], &bytes[..50]].concat();
+    assert_eq!(bench.read(pieces, 50, CHUNK).await.unwrap(), expected);
+    assert_eq!(bench.cache.stats().entries, 1);
+}
+
+#[tokio::test]
+async fn what_left_the_spool_has_moved() {
+    let bench = Bench::of(EVERYTHING).await;
+    let moved = Err(CacheError::Moved { blob: BlobId(9) });
+    assert_eq!(bench.read(vec![spooled(9, 0, 10)], 0, 10).await, moved);
+    let opened = bench.cache.open(vec![spooled(9, 0, 10)], range(0, 10)).await;
+    assert_eq!(opened.err(), Some(CacheError::Moved { blob: BlobId(9) }));
+}
+
+#[tokio::test]
+async fn an_opened_stream_begins_with_what_was_fetched_first() {
+    let bench = Bench::of(EVERYTHING).await;
+    let bytes = pattern(2 * CHUNK + 1);
+    let piece = bench.blob(1, &bytes).await;
+    let stream = bench.cache.open(vec![piece], range(3, bytes.len() - 3)).await.unwrap();
+    let slices: Vec<Bytes> = stream.try_collect().await.unwrap();
+    assert_eq!(slices.concat(), bytes[3..]);
+}

@@ -1,0 +1,210 @@
+//! An arriving file: received in bounded memory, hashed while it is written, durable when finished.
+//!
+//! Until `finish` it lies under a name of its own attempt, so what bears an upload's name is whole.
+
+use super::Spool;
+use super::error::SpoolError;
+use crate::disk;
+use crate::media::extent::Hash;
+use crate::media::id::UploadId;
+use bytes::Bytes;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// Bytes handed to the disk at once. One batch is written while the next one arrives, so an upload
+/// holds at most two of them, and a slow sender holds no thread.
+const BATCH_BYTES: usize = 1024 * 1024;
+
+/// Slices handed over at once: tiny ones may each keep a whole network buffer alive.
+const BATCH_SLICES: usize = 64;
+
+/// A file that arrived whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// Its length.
+    pub bytes: u64,
+    /// BLAKE3 of all bytes.
+    pub hash: Hash,
+    /// Where it lies.
+    pub path: PathBuf,
+}
+
+/// Takes one file. Dropped before `finish` ended, it removes what came and returns its budget.
+#[derive(Debug)]
+pub struct UploadWriter {
+    claim: Claim,
+    batch: Vec<Bytes>,
+    batch_bytes: usize,
+    received: u64,
+    sink: Option<Sink>,
+    writing: Option<JoinHandle<io::Result<Sink>>>,
+}
+
+#[derive(Debug)]
+struct Sink {
+    file: File,
+    hasher: blake3::Hasher,
+}
+
+impl Sink {
+    fn write(mut self, batch: Vec<Bytes>) -> io::Result<Self> {
+        for slice in batch {
+            self.file.write_all(&slice)?;
+            self.hasher.update(&slice);
+        }
+        Ok(self)
+    }
+}
+
+impl UploadWriter {
+    pub(super) async fn begin(spool: Spool, id: UploadId, expected: Option<u64>) -> Result<Self, SpoolError> {
+        spool.budget().begin_upload(id, expected.unwrap_or(0))?;
+        let path = spool.upload_path(id).with_extension(format!("{}.part", Uuid::new_v4().simple()));
+        let claim = Claim { spool, id, path: Some(path.clone()) };
+        let file = disk::blocking(move || disk::create_private_file(&path))
+            .await
+            .map_err(SpoolError::io("making a file for the upload"))?;
+        let sink = Some(Sink { file, hasher: blake3::Hasher::new() });
+        Ok(Self { claim, batch: Vec::new(), batch_bytes: 0, received: 0, sink, writing: None })
+    }
+
+    /// Takes the next bytes; waits when the disk is slower than the sender.
+    ///
+    /// # Errors
+    /// `Full` past the budget, `DiskFull`, `Cancelled` when the upload was removed; after an error the writer is of
+    /// no more use.
+    pub async fn write(&mut self, bytes: Bytes) -> Result<(), SpoolError> {
+        let received = self.received + bytes.len() as u64;
+        self.claim.spool.budget().grow_upload(self.claim.id, received)?;
+        self.received = received;
+        self.batch_bytes += bytes.len();
+        self.batch.push(bytes);
+        if self.batch_bytes >= BATCH_BYTES || self.batch.len() >= BATCH_SLICES {
+            self.hand_over().await?;
+        }
+        Ok(())
+    }
+
+    /// Bytes taken so far; durable only when `finish` says so.
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Makes the file durable under its own name.
+    ///
+    /// # Errors
+    /// As `write`. Dropped half-way, nothing is left behind.
+    pub async fn finish(mut self) -> Result<Received, SpoolError> {
+        self.hand_over().await?;
+        self.settle().await?;
+        let Sink { file, hasher } = self.sink.take().ok_or(SpoolError::Torn)?;
+        let Self { mut claim, received, .. } = self;
+        // The claim travels along: when nobody waits for the end any more, it cleans up there.
+        let claim = disk::blocking(move || {
+            file.sync_all()?;
+            claim.publish()?;
+            Ok(claim)
+        })
+        .await
+        .map_err(SpoolError::io("making the upload durable"))?;
+        let path = claim.keep(received)?;
+        Ok(Received { bytes: received, hash: Hash(*hasher.finalize().as_bytes()), path })
+    }
+
+    async fn hand_over(&mut self) -> Result<(), SpoolError> {
+        self.settle().await?;
+        let sink = self.sink.take().ok_or(SpoolError::Torn)?;
+        let batch = std::mem::take(&mut self.batch);
+        self.batch_bytes = 0;
+        self.writing = Some(tokio::task::spawn_blocking(move || sink.write(batch)));
+        Ok(())
+    }
+
+    /// Waits for the batch under way. The handle stays in place until it is done, so that a dropped
+    /// wait loses nothing.
+    async fn settle(&mut self) -> Result<(), SpoolError> {
+        if let Some(writing) = &mut self.writing {
+            let done = writing.await;
+            self.writing = None;
+            let sink = done.unwrap_or_else(|end| Err(io::Error::other(end)));
+            self.sink = Some(sink.map_err(SpoolError::io("writing the upload"))?);
+        }
+        Ok(())
+    }
+}
+
+/// The right to a name and to budget, and the duty to clean up.
+#[derive(Debug)]
+struct Claim {
+    spool: Spool,
+    id: UploadId,
+    /// Where the bytes lie now; none when they are no longer ours to remove.
+    path: Option<PathBuf>,
+}
+
+impl Claim {
+    fn publish(&mut self) -> io::Result<()> {
+        let whole = self.spool.upload_path(self.id);
+        if let Some(part) = &self.path {
+            std::fs::rename(part, &whole)?;
+        }
+        self.path = Some(whole);
+        disk::sync_folder(&self.spool.uploads_folder())
+    }
+
+    fn keep(mut self, bytes: u64) -> Result<PathBuf, SpoolError> {
+        if !self.spool.budget().settle_upload(self.id, bytes) {
+            return Err(SpoolError::Cancelled);
+        }
+        self.path.take().ok_or(SpoolError::Torn)
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let Some(path) = self.path.take() else { return };
+        self.spool.budget().release_upload(self.id);
+        let remove = move || {
+            if let Err(error) = disk::remove_if_there(&path) {
+                tracing::warn!(%error, "a broken upload could not be removed; the next start will");
+            }
+        };
+        // Removing gigabytes takes a while.
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(remove)),
+            Err(_) => remove(),
+        }
+    }
+}
+
+/// Hashes a file where it lies, off the runtime; ends early when nobody waits any more.
+pub(super) async fn hash_file(path: &Path) -> Result<Received, SpoolError> {
+    let unwanted = CancellationToken::new();
+    let _unwanted_on_drop = unwanted.clone().drop_guard();
+    let path = path.to_path_buf();
+    disk::blocking(move || {
+        let mut file = File::open(&path)?;
+        let mut hasher = blake3::Hasher::new();
+        let mut buffer = vec![0; BATCH_BYTES];
+        let mut bytes = 0;
+        loop {
+            let len = match file.read(&mut buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                read => read?,
+            };
+            if len == 0 || unwanted.is_cancelled() {
+                break;
+            }
+            hasher.update(&buffer[..len]);
+            bytes += len as u64;
+        }
+        Ok(Received { bytes, hash: Hash(*hasher.finalize().as_bytes()), path })
+    })
+    .await
+    .map_err(SpoolError::io("hashing a file"))
+}

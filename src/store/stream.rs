@@ -1,0 +1,83 @@
+//! Bytes on their way out of a store, and the gate that lets only verified ones through.
+
+use super::BlobStore;
+use super::error::{Fault, StoreError};
+use crate::media::extent::{CHUNK_SIZE, Hash, Locator, StoredBlob};
+use crate::media::range::ByteRange;
+use bytes::{Bytes, BytesMut};
+use futures::{Stream, StreamExt};
+use std::ops::Range;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// Exactly the bytes asked for, in slices of any size, or it ends in an error.
+pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, StoreError>> + Send>>;
+
+/// Reads one copy chunk by chunk; a chunk comes out only when its hash fits. The way in for every
+/// byte that is served, and the read-back that makes a copy *verified*.
+pub struct VerifiedChunks {
+    stream: ByteStream,
+    arrived: BytesMut,
+    hashes: Arc<[Hash]>,
+    len: u64,
+    run: Range<u64>,
+}
+
+/// Begins to read chunks `run` of `blob` from `copy`.
+///
+/// # Errors
+/// As `BlobStore::read`; `Corrupt` when the blob's own record does not have these chunks.
+pub async fn read_verified(
+    store: &dyn BlobStore,
+    copy: &Locator,
+    blob: &StoredBlob,
+    run: Range<u64>,
+) -> Result<VerifiedChunks, StoreError> {
+    let end = run.end.saturating_mul(CHUNK_SIZE).min(blob.len);
+    let range = ByteRange::within(blob.len, run.start.saturating_mul(CHUNK_SIZE), end)
+        .filter(|_| blob.chunks.len() as u64 == blob.len.div_ceil(CHUNK_SIZE))
+        .ok_or_else(|| StoreError::new(Fault::Corrupt, "looking up the chunks of a blob"))?;
+    let stream = store.read(copy, range).await?;
+    Ok(VerifiedChunks { stream, arrived: BytesMut::new(), hashes: Arc::clone(&blob.chunks), len: blob.len, run })
+}
+
+impl VerifiedChunks {
+    /// The next chunk: `CHUNK_SIZE` bytes, the blob's last one possibly less. `None` after the last one of the run.
+    ///
+    /// # Errors
+    /// As `BlobStore::read`; `Corrupt` when a hash does not fit or the stream ends early.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
+        let chunk = self.run.start;
+        let begin = chunk.saturating_mul(CHUNK_SIZE);
+        if chunk >= self.run.end || begin >= self.len {
+            return Ok(None);
+        }
+        let bytes = self.gather(CHUNK_SIZE.min(self.len - begin) as usize).await?;
+        let fits = usize::try_from(chunk)
+            .ok()
+            .and_then(|index| self.hashes.get(index))
+            .is_some_and(|hash| *blake3::hash(&bytes).as_bytes() == hash.0);
+        if !fits {
+            return Err(StoreError::new(Fault::Corrupt, "verifying a chunk"));
+        }
+        self.run.start += 1;
+        Ok(Some(bytes))
+    }
+
+    /// The next `len` bytes. A slice that happens to be exactly that is passed on uncopied.
+    async fn gather(&mut self, len: usize) -> Result<Bytes, StoreError> {
+        while self.arrived.len() < len {
+            let slice = self
+                .stream
+                .next()
+                .await
+                .ok_or_else(|| StoreError::new(Fault::Corrupt, "reading a copy that ends too early"))??;
+            if self.arrived.is_empty() && slice.len() == len {
+                return Ok(slice);
+            }
+            self.arrived.reserve(len.saturating_sub(self.arrived.len()).max(slice.len()));
+            self.arrived.extend_from_slice(&slice);
+        }
+        Ok(self.arrived.split_to(len).freeze())
+    }
+}

@@ -1,24 +1,38 @@
 //! Telecine: a self-hosted video server that turns films into HLS and keeps them in packs, spread
-//! over channels. The modules, bottom to top:
+//! over channels. This list is the map of the program, bottom to top; what stands lower knows
+//! nothing of what stands higher, and `tests/it/layering.rs` holds who may import whom.
 //!
-//! - [`media`]: plain values and rules of the field; no I/O, no async, no clock
+//! Importable by all:
 //! - [`telemetry`]: log lines without secrets, and counters
 //! - [`shutdown`]: the end of the program, and every task by name
 //! - [`events`]: what changes while the server runs
-//! - [`config`]: environment and `.env`, checked as a whole
+//! - [`clock`]: the time of day, injected
 //!
-//! `tests/it/layering.rs` holds who may import whom and fails on anything else.
+//! The parts:
+//! - [`media`]: plain values and rules of the field; no I/O, no async, no clock
+//! - [`catalog`]: the library's records; the only place with SQL
+//! - [`cmaf`]: MP4 fragments as values: ffmpeg's in, our segments out
+//! - [`disk`]: files read and synced without blocking the runtime
+//! - [`spool`]: bytes on local disk that are not stored yet
+//! - [`store`]: blobs at rest
+//! - [`cache`]: verified bytes close at hand
+//! - [`jobs`]: the engine that does queued work
+//!
+//! The faces and the whole:
+//! - [`http`]: the web face
+//! - [`config`]: environment and `.env`, checked as a whole
 
+pub mod cache;
+pub mod catalog;
+pub mod clock;
+pub mod cmaf;
 pub mod config;
+pub mod disk;
 pub mod events;
 pub mod http;
+pub mod jobs;
 pub mod media;
-
-pub mod catalog;
 pub mod shutdown;
-pub mod telemetry;
-pub mod cmaf;
-pub mod cache;
-pub mod disk;
 pub mod spool;
 pub mod store;
+pub mod telemetry;

@@ -5,6 +5,7 @@
 
 use super::sqlite::word;
 use super::{Catalog, CatalogError, videos};
+pub use crate::events::JobState;
 use crate::media::id::{JobId, VideoId};
 use crate::media::time::Timestamp;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
@@ -18,26 +19,6 @@ pub enum JobKind {
     Ingest,
     /// Remove a trashed video for good.
     Forget,
-}
-
-/// Where in its life a job is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum JobState {
-    /// Ready to be claimed.
-    Queued,
-    /// Held by a worker.
-    Running,
-    /// Not before `run_after`.
-    Waiting,
-    /// Stopped by a person until resumed.
-    Paused,
-    /// Did what it was for.
-    Done,
-    /// Gave up; its error says why.
-    Failed,
-    /// Stopped by a person for good.
-    Cancelled,
 }
 
 /// The right to work on a job, until somebody else claims it.
@@ -108,29 +89,6 @@ impl JobKind {
             Self::Ingest => "ingest",
             Self::Forget => "forget",
         }
-    }
-}
-
-impl JobState {
-    pub(super) const ALL: [Self; 7] =
-        [Self::Queued, Self::Running, Self::Waiting, Self::Paused, Self::Done, Self::Failed, Self::Cancelled];
-
-    /// The word the catalog and the API use.
-    pub fn text(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Running => "running",
-            Self::Waiting => "waiting",
-            Self::Paused => "paused",
-            Self::Done => "done",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    /// Whether the job has come to its end.
-    pub fn is_over(self) -> bool {
-        matches!(self, Self::Done | Self::Failed | Self::Cancelled)
     }
 }
 

@@ -1,0 +1,181 @@
+//! The workers: claim, keep alive, settle.
+
+use super::{Jobs, Outcome, Runner, Shared, Work, backoff};
+use crate::catalog::{CatalogError, JobLease, JobRecord, JobState, Progress, Settlement};
+use crate::events::Event;
+use crate::media::id::JobId;
+use crate::shutdown::Shutdown;
+use futures::FutureExt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+/// How long a worker sleeps at most before it looks for work again.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
+impl Jobs {
+    /// Starts the workers. They end with the shutdown token, handing back what they hold.
+    pub fn start(&self, runner: Arc<dyn Runner>, shutdown: &Shutdown) {
+        for _ in 0..self.shared.settings.workers.max(1) {
+            let worker = Worker { shared: self.shared.clone(), runner: runner.clone(), token: shutdown.token() };
+            shutdown.spawn("job worker", worker.work());
+        }
+    }
+}
+
+struct Worker {
+    shared: Arc<Shared>,
+    runner: Arc<dyn Runner>,
+    token: CancellationToken,
+}
+
+impl Worker {
+    async fn work(self) {
+        while !self.token.is_cancelled() {
+            let now = self.shared.clock.now();
+            match self.shared.catalog.claim_job(now, now.after(self.shared.settings.lease)).await {
+                Ok(Some((job, lease))) => {
+                    // Perhaps there is more: another worker looks while this one works.
+                    self.shared.wake.notify_one();
+                    let span = tracing::info_span!("job", job.id = job.id.0, job.kind = job.kind.text(),
+                        video.id = %job.video, attempt = job.attempts);
+                    self.run(job, lease).instrument(span).await;
+                }
+                Ok(None) => self.sleep().await,
+                Err(error) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, "no job could be claimed");
+                    self.rest(LONGEST_SLEEP).await;
+                }
+            }
+        }
+    }
+
+    async fn sleep(&self) {
+        let due = self.shared.catalog.next_job_due().await.unwrap_or(None);
+        let wait = due.map_or(LONGEST_SLEEP, |due| {
+            let left = due.0.saturating_sub(self.shared.clock.now().0).max(10);
+            Duration::from_millis(u64::try_from(left).unwrap_or(10)).min(LONGEST_SLEEP)
+        });
+        tokio::select! {
+            () = self.rest(wait) => {}
+            () = self.shared.wake.notified() => {}
+        }
+    }
+
+    async fn rest(&self, wait: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = self.token.cancelled() => {}
+        }
+    }
+
+    async fn run(&self, job: JobRecord, lease: JobLease) {
+        tracing::info!("a job begins");
+        let (progress, shown) = watch::channel(Progress { stage: job.progress.stage.clone(), ..job.progress.clone() });
+        let work = Work { lease, cancel: self.token.child_token(), progress };
+        let listed = Listed::new(&self.shared, job.id, work.cancel.clone());
+        let outcome = self.keep_alive(&job, &work, &shown).await;
+        drop(listed);
+        let state = self.settle(&job, lease, outcome).await;
+        self.announce(&job, state, &shown.borrow());
+    }
+
+    /// Runs the job while giving signs of life. A lost lease stops it; so does the end of the
+    /// process, after a grace in which it reaches its next safe point.
+    async fn keep_alive(&self, job: &JobRecord, work: &Work, shown: &watch::Receiver<Progress>) -> Outcome {
+        let run = AssertUnwindSafe(self.runner.run(job, work)).catch_unwind();
+        tokio::pin!(run);
+        let mut beat = interval(self.shared.settings.beat);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let ended = loop {
+            tokio::select! {
+                ended = &mut run => break Some(ended),
+                () = work.cancel.cancelled() => break timeout(self.shared.settings.grace, &mut run).await.ok(),
+                _ = beat.tick() => self.beat(job, work, shown).await,
+            }
+        };
+        match ended {
+            Some(Ok(outcome)) => outcome,
+            Some(Err(_panic)) => {
+                Outcome::Failed("Something unexpected went wrong in the server. Its log says more.".into())
+            }
+            None => Outcome::Stopped,
+        }
+    }
+
+    async fn beat(&self, job: &JobRecord, work: &Work, shown: &watch::Receiver<Progress>) {
+        let progress = shown.borrow().clone();
+        let until = self.shared.clock.now().after(self.shared.settings.lease);
+        match self.shared.catalog.beat_job(work.lease, until, progress.clone()).await {
+            Ok(()) => self.announce(job, JobState::Running, &progress),
+            Err(CatalogError::LeaseLost) => work.cancel.cancel(),
+            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "a sign of life was not recorded"),
+        }
+    }
+
+    async fn settle(&self, job: &JobRecord, lease: JobLease, outcome: Outcome) -> JobState {
+        let now = self.shared.clock.now();
+        let (how, state) = match outcome {
+            Outcome::Gone => return JobState::Done,
+            Outcome::Done => (Settlement::Done, JobState::Done),
+            Outcome::Failed(why) => {
+                tracing::warn!(reason = why, "a job failed");
+                (Settlement::Failed(why), JobState::Failed)
+            }
+            Outcome::Later { reason, after } => {
+                let wait = after.unwrap_or_else(|| backoff::wait_after(job.attempts));
+                tracing::warn!(reason, wait_ms = wait.as_millis(), "a job waits");
+                (Settlement::Wait(now.after(wait), reason), JobState::Waiting)
+            }
+            Outcome::Stopped => (Settlement::HandedBack, JobState::Queued),
+        };
+        match self.shared.catalog.settle_job(lease, how, now).await {
+            Ok(()) => {
+                tracing::info!(state = state.text(), "a job ends");
+                state
+            }
+            Err(CatalogError::LeaseLost) => {
+                tracing::info!("a job was cancelled");
+                JobState::Cancelled
+            }
+            Err(error) => {
+                // Its lease runs out by itself and somebody claims it again.
+                tracing::error!(error = &error as &dyn std::error::Error, "a job could not be settled");
+                JobState::Running
+            }
+        }
+    }
+
+    fn announce(&self, job: &JobRecord, state: JobState, progress: &Progress) {
+        self.shared.events.publish(Event::Job {
+            job_id: job.id,
+            video_id: job.video,
+            state,
+            stage: Some(progress.stage.clone()).filter(|stage| !stage.is_empty()),
+            fraction: progress.fraction,
+        });
+    }
+}
+
+/// A running job that can be told to stop, until this is dropped.
+struct Listed<'a> {
+    shared: &'a Shared,
+    job: JobId,
+}
+
+impl<'a> Listed<'a> {
+    fn new(shared: &'a Shared, job: JobId, cancel: CancellationToken) -> Self {
+        shared.running.lock().expect("nothing panics while holding it").insert(job, cancel);
+        Self { shared, job }
+    }
+}
+
+impl Drop for Listed<'_> {
+    fn drop(&mut self) {
+        self.shared.running.lock().expect("nothing panics while holding it").remove(&self.job);
+    }
+}

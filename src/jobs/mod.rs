@@ -1,0 +1,124 @@
+//! The engine that does the work that was queued. It knows jobs, leases and time, and nothing of
+//! what a job is about: a `Runner` does that.
+//!
+//! A worker claims a job, keeps its lease alive while the runner works, shows how far it is, and
+//! settles it by the runner's outcome. A job that is cancelled, or whose lease is lost, is told
+//! through its token; whatever it commits afterwards is refused by its fence.
+
+mod backoff;
+mod engine;
+
+use crate::catalog::{Catalog, CatalogError, JobLease, JobRecord, Progress};
+use crate::clock::Clock;
+use crate::events::Events;
+use crate::media::id::JobId;
+use async_trait::async_trait;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+
+/// How the engine works.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Jobs done at the same time, at least 1.
+    pub workers: usize,
+    /// How long a claim lasts without a sign of life.
+    pub lease: Duration,
+    /// How often a sign of life is given; well below `lease`.
+    pub beat: Duration,
+    /// How long a job that was told to stop may take to reach its next safe point.
+    pub grace: Duration,
+}
+
+/// Does the work of a claimed job.
+#[async_trait]
+pub trait Runner: Send + Sync {
+    /// Works until the job's end, or until `work.cancel` says stop; then it returns soon.
+    async fn run(&self, job: &JobRecord, work: &Work) -> Outcome;
+}
+
+/// What a runner needs to work on a claimed job.
+pub struct Work {
+    /// Proves the claim to the catalog.
+    pub lease: JobLease,
+    /// Says stop: the job was cancelled or lost, or the process ends.
+    pub cancel: CancellationToken,
+    progress: watch::Sender<Progress>,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The job is done.
+    Done,
+    /// The job is done and its record is gone with it.
+    Gone,
+    /// The job cannot be done: the reason, for people.
+    Failed(String),
+    /// Not now. The reason is for people; without a time the wait grows with each attempt.
+    Later {
+        /// Why it waits.
+        reason: String,
+        /// When to try again.
+        after: Option<Duration>,
+    },
+    /// It was told to stop.
+    Stopped,
+}
+
+/// A cheap handle on the engine.
+#[derive(Clone)]
+pub struct Jobs {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    settings: Settings,
+    catalog: Catalog,
+    events: Events,
+    clock: Clock,
+    wake: Notify,
+    running: Mutex<HashMap<JobId, CancellationToken>>,
+}
+
+impl Work {
+    /// Shows how far the job is. Cheap: only the latest report is recorded, every few seconds.
+    pub fn report(&self, progress: Progress) {
+        self.progress.send_replace(progress);
+    }
+
+    /// Shows what the job does now, leaving its numbers as they are.
+    pub fn stage(&self, stage: &str) {
+        self.progress.send_modify(|progress| stage.clone_into(&mut progress.stage));
+    }
+}
+
+impl Jobs {
+    /// An engine that does nothing until it is started.
+    pub fn new(settings: Settings, catalog: Catalog, events: Events, clock: Clock) -> Self {
+        let shared =
+            Shared { settings, catalog, events, clock, wake: Notify::new(), running: Mutex::new(HashMap::new()) };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Says that a job was queued, or that one may be due earlier than it was.
+    pub fn wake(&self) {
+        self.shared.wake.notify_one();
+    }
+
+    /// Tells running jobs to stop at once. Others are not affected: they are stopped in the catalog.
+    pub fn stop(&self, jobs: &[JobId]) {
+        let running = self.shared.running.lock().expect("nothing panics while holding it");
+        jobs.iter().filter_map(|job| running.get(job)).for_each(CancellationToken::cancel);
+    }
+
+    /// Gives back to the queue what a dead process was working on. Once, before `start`.
+    ///
+    /// # Errors
+    /// When the catalog fails.
+    pub async fn reclaim(&self) -> Result<usize, CatalogError> {
+        self.shared.catalog.reclaim_jobs(self.shared.clock.now()).await
+    }
+}

@@ -16,6 +16,7 @@
 //! - [`spool`]: bytes on local disk that are not stored yet
 //! - [`store`]: blobs at rest
 //! - [`cache`]: verified bytes close at hand
+//! - [`deposit`]: from finished segments to verified copies
 //! - [`jobs`]: the engine that does queued work
 //!
 //! The faces and the whole:
@@ -27,6 +28,7 @@ pub mod catalog;
 pub mod clock;
 pub mod cmaf;
 pub mod config;
+pub mod deposit;
 pub mod disk;
 pub mod events;
 pub mod http;

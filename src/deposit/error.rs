@@ -1,0 +1,58 @@
+//! Why bytes did not get from the spool to the store.
+
+use crate::catalog::CatalogError;
+use crate::spool::SpoolError;
+use crate::store::{Fault, StoreError};
+
+/// A failure on the way; `is_worth_retrying` says whether waiting helps.
+#[derive(Debug, thiserror::Error)]
+pub enum DepositError {
+    /// It was told to stop.
+    #[error("stopped before everything was stored")]
+    Cancelled,
+    /// The spool failed.
+    #[error("keeping segments in the spool")]
+    Spool(#[from] SpoolError),
+    /// The catalog failed, or the job's lease is lost.
+    #[error("recording what was stored")]
+    Catalog(#[from] CatalogError),
+    /// The store failed on every channel.
+    #[error("storing a pack")]
+    Store(#[from] StoreError),
+    /// A segment made again differs from the one that is listed already.
+    #[error("segment {0} came out different the second time")]
+    Diverged(u32),
+}
+
+impl DepositError {
+    /// Whether the same can succeed later without anybody changing the video.
+    pub fn is_worth_retrying(&self) -> bool {
+        match self {
+            Self::Spool(error) => error.is_worth_retrying(),
+            Self::Store(error) => error.is_worth_retrying(),
+            Self::Catalog(error) => matches!(error, CatalogError::DiskFull | CatalogError::Engine(_)),
+            Self::Cancelled | Self::Diverged(_) => false,
+        }
+    }
+
+    /// The failure in words for people.
+    pub fn for_people(&self) -> String {
+        match self {
+            Self::Spool(SpoolError::DiskFull { .. }) | Self::Catalog(CatalogError::DiskFull) => {
+                "The disk is full. Free some space; it goes on by itself.".into()
+            }
+            Self::Store(error) if error.fault == Fault::Throttled => {
+                "The store cannot take more now. It goes on by itself.".into()
+            }
+            Self::Store(error) if error.fault == Fault::Unreachable => {
+                "The store does not answer. It goes on by itself when it does.".into()
+            }
+            Self::Store(_) => "The store refused the film's packs. The server's log says why.".into(),
+            Self::Diverged(_) => {
+                "The film came out different when its preparation went on. Delete it and add it again.".into()
+            }
+            Self::Spool(_) | Self::Catalog(_) => "The server could not keep the film's packs. Its log says why.".into(),
+            Self::Cancelled => "It was stopped.".into(),
+        }
+    }
+}

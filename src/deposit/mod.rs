@@ -1,0 +1,84 @@
+//! From finished segments to verified copies: segments are appended to packs in the spool, packs
+//! are sealed, sealed blobs are put on channels and read back, and the spool is freed.
+//!
+//! Every step is recorded before the next one begins and can be repeated: a job that runs again
+//! goes on with the pack it was filling and finds the copies it had sent.
+
+mod copy;
+mod error;
+mod packer;
+
+pub use error::DepositError;
+pub use packer::{FreshSegment, Packer, PackerSettings, Repeats};
+
+use crate::catalog::{Catalog, JobLease, SealedBlob};
+use crate::clock::Clock;
+use crate::media::id::BlobId;
+use crate::spool::{SealedPack, Spool};
+use crate::store::BlobStore;
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// How blobs are made and kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Largest blob in bytes.
+    pub max_blob_bytes: u64,
+    /// Verified copies wanted of every blob, each on another channel; at least 1.
+    pub replicas: u32,
+    /// Blobs stored at the same time, for one video.
+    pub parallel: usize,
+}
+
+/// A cheap handle on the way from the spool to the store.
+#[derive(Clone)]
+pub struct Deposit {
+    settings: Settings,
+    catalog: Catalog,
+    store: Arc<dyn BlobStore>,
+    spool: Spool,
+    clock: Clock,
+}
+
+impl Deposit {
+    /// The way from this spool to this store.
+    pub fn new(settings: Settings, catalog: Catalog, store: Arc<dyn BlobStore>, spool: Spool, clock: Clock) -> Self {
+        Self { settings, catalog, store, spool, clock }
+    }
+
+    /// Stores sealed blobs as they come, several at a time, until the sender is dropped.
+    ///
+    /// # Errors
+    /// The first failure that a retry did not cure; the other stores under way are abandoned,
+    /// which is safe.
+    pub async fn store_all(
+        &self,
+        lease: JobLease,
+        mut sealed: mpsc::UnboundedReceiver<BlobId>,
+        cancel: &CancellationToken,
+    ) -> Result<(), DepositError> {
+        stream::poll_fn(move |context| sealed.poll_recv(context))
+            .map(|blob| self.store_blob(lease, blob, cancel))
+            .buffer_unordered(self.settings.parallel.max(1))
+            .try_collect()
+            .await
+    }
+
+    /// Makes a single small thing a sealed blob and the video's poster.
+    ///
+    /// # Errors
+    /// When the spool or the catalog fails.
+    pub async fn add_poster(&self, lease: JobLease, bytes: Bytes) -> Result<BlobId, DepositError> {
+        let blob = self.catalog.open_poster(lease).await?;
+        let sealed = self.spool.finish_file(blob, bytes).await?;
+        self.catalog.seal_poster(lease, sealed_blob(blob, sealed)).await?;
+        Ok(blob)
+    }
+}
+
+fn sealed_blob(blob: BlobId, pack: SealedPack) -> SealedBlob {
+    SealedBlob { blob, len: pack.len, hash: pack.hash, chunks: pack.chunks }
+}

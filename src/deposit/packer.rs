@@ -1,0 +1,281 @@
+//! Segments into packs: appended one after another, listed in commits, sealed when full.
+
+use super::{Deposit, DepositError, sealed_blob};
+use crate::catalog::{Growth, JobLease, NewPiece, NewSegment, PackLength};
+use crate::media::id::{BlobId, RenditionId, VideoId};
+use crate::media::pack::{PackEntry, PackHeader, encode_trailer, ramp, trailer_len};
+use crate::media::range::ByteRange;
+use crate::media::time::Timescale;
+use crate::spool::PackWriter;
+use bytes::Bytes;
+use std::collections::VecDeque;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// What all packs of a rendition have in common.
+#[derive(Clone, Debug)]
+pub struct PackerSettings {
+    /// The claim under which everything is recorded.
+    pub lease: JobLease,
+    /// The video.
+    pub video: VideoId,
+    /// The rendition in the catalog.
+    pub rendition: RenditionId,
+    /// Its position among the video's renditions.
+    pub number: u32,
+    /// Its init segment.
+    pub init: Vec<u8>,
+    /// Ticks per second of its durations.
+    pub timescale: Timescale,
+}
+
+/// A segment just made.
+#[derive(Clone, Debug)]
+pub struct FreshSegment {
+    /// Decode time of its first sample in ticks.
+    pub start: u64,
+    /// Its duration in ticks, at least 1.
+    pub duration: u32,
+    /// Its bytes.
+    pub data: Vec<Bytes>,
+    /// Their number, at least 1.
+    pub len: u64,
+}
+
+/// Fills the packs of one rendition. What was added since the last commit is lost with it.
+pub struct Packer {
+    deposit: Deposit,
+    settings: PackerSettings,
+    /// Where sealed packs go, once listed.
+    sealed: mpsc::UnboundedSender<BlobId>,
+    next_segment: u32,
+    /// Segments that an earlier run listed and this one makes again: their lengths, to be compared.
+    known: VecDeque<u64>,
+    next_pack: u32,
+    open: Option<OpenPack>,
+    pending: Growth,
+    pending_bytes: u64,
+}
+
+struct OpenPack {
+    blob: BlobId,
+    number: u32,
+    writer: PackWriter,
+    entries: Vec<PackEntry>,
+}
+
+impl Deposit {
+    /// Goes on with a rendition where its last commit left it. `repeats`: its segments are made
+    /// anew from the first one, and those that are listed are only compared.
+    ///
+    /// # Errors
+    /// When the spool or the catalog fails.
+    pub async fn packer(
+        &self,
+        settings: PackerSettings,
+        repeats: Repeats,
+        sealed: mpsc::UnboundedSender<BlobId>,
+    ) -> Result<Packer, DepositError> {
+        let (lease, rendition) = (settings.lease, settings.rendition);
+        let (in_making, empty) = self.catalog.packs_in_making(lease, rendition).await?;
+        for blob in empty {
+            self.spool.remove_pack(blob).await?;
+        }
+        let next_pack = self.catalog.next_pack_number(rendition).await?;
+        let open = match in_making {
+            None => None,
+            Some(pack) => {
+                let writer = self.spool.reopen_pack(pack.blob, pack.committed_len).await?;
+                let listed = self.catalog.entries_in(rendition, pack.blob).await?;
+                let entries = listed.into_iter().map(|(segment, part, duration, len)| PackEntry {
+                    segment,
+                    part,
+                    duration,
+                    len: u32::try_from(len).unwrap_or(u32::MAX),
+                });
+                Some(OpenPack { blob: pack.blob, number: pack.number, writer, entries: entries.collect() })
+            }
+        };
+        let sizes = self.catalog.segment_sizes(rendition).await?;
+        let (next_segment, known) = match repeats {
+            Repeats::FromStart => (0, sizes.into_iter().map(|(len, _)| len).collect()),
+            Repeats::Nothing => (u32::try_from(sizes.len()).unwrap_or(u32::MAX), VecDeque::new()),
+        };
+        Ok(Packer {
+            deposit: self.clone(),
+            settings,
+            sealed,
+            next_segment,
+            known,
+            next_pack,
+            open,
+            pending: Growth::default(),
+            pending_bytes: 0,
+        })
+    }
+}
+
+/// Whether a run makes segments again that are listed already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeats {
+    /// It begins with the first segment: copied streams and sound run in one piece.
+    FromStart,
+    /// It begins after the last listed segment: spans.
+    Nothing,
+}
+
+impl Packer {
+    /// Waits until the spool has room for so many bytes. Only right after a commit: what is not
+    /// listed cannot be stored, and so never makes room.
+    ///
+    /// # Errors
+    /// `Cancelled`.
+    pub async fn room(&self, bytes: u64, cancel: &CancellationToken) -> Result<(), DepositError> {
+        self.deposit.spool.room_for_packs(bytes, cancel).await.map_err(|_| DepositError::Cancelled)
+    }
+
+    /// Bytes added and not listed yet.
+    pub fn pending_bytes(&self) -> u64 {
+        self.pending_bytes
+    }
+
+    /// Adds the next segment to the packs; it is listed by the next commit. One that an earlier
+    /// run listed is compared and dropped.
+    ///
+    /// # Errors
+    /// `Diverged`, or when the spool or the catalog fails.
+    pub async fn add(&mut self, segment: FreshSegment) -> Result<(), DepositError> {
+        let number = self.next_segment;
+        self.next_segment += 1;
+        if let Some(len) = self.known.pop_front() {
+            return if len == segment.len { Ok(()) } else { Err(DepositError::Diverged(number)) };
+        }
+        self.pending_bytes += segment.len;
+        let duration = segment.duration;
+        let mut pieces = Vec::with_capacity(1);
+        for (part, data) in self.parts(segment.data, segment.len).into_iter().enumerate() {
+            let part = u16::try_from(part).unwrap_or(u16::MAX);
+            pieces.push(self.append(number, part, duration, data).await?);
+        }
+        self.pending.segments.push(NewSegment { number, start: segment.start, duration, pieces });
+        Ok(())
+    }
+
+    /// Makes everything added so far durable, lists it, and lets sealed packs go to the store.
+    ///
+    /// # Errors
+    /// When the spool or the catalog fails; nothing of it is listed then.
+    pub async fn commit(&mut self) -> Result<(), DepositError> {
+        if let Some(open) = &mut self.open {
+            open.writer.sync().await?;
+            self.pending.grown.push(PackLength { blob: open.blob, len: open.writer.len() });
+        }
+        let growth = std::mem::take(&mut self.pending);
+        self.pending_bytes = 0;
+        if growth.segments.is_empty() && growth.sealed.is_empty() {
+            return Ok(());
+        }
+        let sealed: Vec<BlobId> = growth.sealed.iter().map(|sealed| sealed.blob).collect();
+        self.deposit.catalog.grow(self.settings.lease, self.settings.rendition, growth).await?;
+        for blob in sealed {
+            // Nobody stores any more only when the job is ending; the blob is found again then.
+            let _ = self.sealed.send(blob);
+        }
+        Ok(())
+    }
+
+    /// Seals what is open and commits: the rendition gets no further segment.
+    ///
+    /// # Errors
+    /// As `commit`; `Diverged` when fewer segments came than are listed.
+    pub async fn finish(mut self) -> Result<(), DepositError> {
+        if !self.known.is_empty() {
+            return Err(DepositError::Diverged(self.next_segment));
+        }
+        self.seal().await?;
+        self.commit().await
+    }
+
+    /// Splits what is larger than a pack into parts that each fill one.
+    fn parts(&self, data: Vec<Bytes>, len: u64) -> Vec<Vec<Bytes>> {
+        let room = self.capacity();
+        if len <= room {
+            return vec![data];
+        }
+        let mut parts = vec![Vec::new()];
+        let mut left = room;
+        for mut slice in data {
+            while !slice.is_empty() {
+                if left == 0 {
+                    parts.push(Vec::new());
+                    left = room;
+                }
+                let take = usize::try_from(left).unwrap_or(usize::MAX).min(slice.len());
+                left -= take as u64;
+                if let Some(part) = parts.last_mut() {
+                    part.push(slice.split_to(take));
+                }
+            }
+        }
+        parts
+    }
+
+    /// Segment bytes that fit into an empty pack beside header and trailer.
+    fn capacity(&self) -> u64 {
+        let frame = self.header(0).encode().len() + trailer_len(1);
+        self.deposit.settings.max_blob_bytes.saturating_sub(frame as u64).max(1)
+    }
+
+    fn header(&self, number: u32) -> PackHeader {
+        let PackerSettings { video, number: rendition, init, .. } = &self.settings;
+        PackHeader { video: *video, rendition: *rendition, number, init: init.clone() }
+    }
+
+    async fn append(
+        &mut self,
+        segment: u32,
+        part: u16,
+        duration: u32,
+        data: Vec<Bytes>,
+    ) -> Result<NewPiece, DepositError> {
+        let len: u64 = data.iter().map(|slice| slice.len() as u64).sum();
+        if self.open.as_ref().is_some_and(|open| !self.fits(open, len)) {
+            self.seal().await?;
+        }
+        let open = match self.open.take() {
+            Some(open) => self.open.insert(open),
+            None => {
+                let fresh = self.begin_pack().await?;
+                self.open.insert(fresh)
+            }
+        };
+        let offset = open.writer.append(data).await?;
+        open.entries.push(PackEntry { segment, part, duration, len: u32::try_from(len).unwrap_or(u32::MAX) });
+        let range = ByteRange::at(offset, len)
+            .ok_or(crate::catalog::CatalogError::NotAllowed("a segment must have at least one byte"))?;
+        Ok(NewPiece { blob: open.blob, range })
+    }
+
+    fn fits(&self, open: &OpenPack, len: u64) -> bool {
+        let with_it = open.writer.len() + len + trailer_len(open.entries.len() + 1) as u64;
+        open.entries.len() < ramp(open.number) as usize && with_it <= self.deposit.settings.max_blob_bytes
+    }
+
+    async fn begin_pack(&mut self) -> Result<OpenPack, DepositError> {
+        let number = self.next_pack;
+        let blob = self.deposit.catalog.open_pack(self.settings.lease, self.settings.rendition, number).await?;
+        let writer = self.deposit.spool.open_pack(blob, &self.header(number).encode()).await?;
+        self.next_pack += 1;
+        Ok(OpenPack { blob, number, writer, entries: Vec::new() })
+    }
+
+    async fn seal(&mut self) -> Result<(), DepositError> {
+        let Some(open) = self.open.take() else { return Ok(()) };
+        if open.entries.is_empty() {
+            return Ok(());
+        }
+        let sealed = open.writer.seal(&encode_trailer(&open.entries, self.settings.timescale)).await?;
+        self.pending.sealed.push(sealed_blob(open.blob, sealed));
+        Ok(())
+    }
+}

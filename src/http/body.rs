@@ -11,10 +11,10 @@ use crate::media::extent::CHUNK_SIZE;
 use crate::media::range::ByteRange;
 use actix_web::body::SizedStream;
 use actix_web::http::{Method, header};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Route, guard, web};
+use actix_web::{Error, HttpRequest, HttpResponse, HttpResponseBuilder, Route, guard, web};
 use bytes::Bytes;
 use futures::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
-use std::error::Error;
+use std::error::Error as StdError;
 
 /// Longest slice in bytes. Measured: 64 to 256 KiB keep up with `sendfile`, 1 MiB does not.
 pub const SLICE: usize = CHUNK_SIZE as usize;
@@ -61,13 +61,9 @@ pub fn open(request: &HttpRequest, what: &Described, len: u64) -> Result<Opening
     head.content_type(what.content_type).insert_header((header::ACCEPT_RANGES, "bytes"));
     match range {
         Some(range) if request.method() != Method::HEAD => Ok(Opening::Wanted(Wanted { range, head })),
-        _ => Ok(Opening::Answered(without_bytes(&mut head, len))),
+        // HEAD: the length, and nothing fetched.
+        _ => Ok(Opening::Answered(head.body(SizedStream::new(len, stream::empty::<Result<Bytes, Error>>())))),
     }
-}
-
-/// The answer to HEAD: says the length and sends nothing.
-pub(super) fn without_bytes(head: &mut HttpResponseBuilder, len: u64) -> HttpResponse {
-    head.body(SizedStream::new(len, stream::empty::<Result<Bytes, actix_web::Error>>()))
 }
 
 impl Wanted {
@@ -81,7 +77,7 @@ impl Wanted {
     /// never a wrong one.
     pub fn send<E>(mut self, bytes: impl Stream<Item = Result<Bytes, E>> + 'static) -> HttpResponse
     where
-        E: Error + 'static,
+        E: StdError + 'static,
     {
         self.head.body(SizedStream::new(self.range.len(), sliced(bytes)))
     }
@@ -89,10 +85,10 @@ impl Wanted {
 
 /// The same bytes in chunks of at most `SLICE`. A failure is logged, as no answer can carry it any
 /// more.
-fn sliced<E: Error + 'static>(bytes: impl Stream<Item = Result<Bytes, E>>) -> impl Stream<Item = Result<Bytes, E>> {
+fn sliced<E: StdError + 'static>(bytes: impl Stream<Item = Result<Bytes, E>>) -> impl Stream<Item = Result<Bytes, E>> {
     bytes
         .inspect_err(|error| {
-            tracing::warn!(error = error as &(dyn Error + 'static), "an answer was cut short");
+            tracing::warn!(error = error as &(dyn StdError + 'static), "an answer was cut short");
         })
         .map_ok(|chunk| stream::iter(Slices { rest: chunk }).map(Ok))
         .try_flatten()

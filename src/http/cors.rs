@@ -83,12 +83,9 @@ mod tests {
     /// The answer to a request for `path` from a page of `origin`.
     async fn asked(origins: &[&str], request: test::TestRequest) -> ServiceResponse<impl MessageBody> {
         let origins = origins.iter().map(|origin| origin.parse().unwrap()).collect();
-        let app = App::new()
-            .app_data(web::Data::new(Trusted { origins, ..Trusted::default() }))
-            .wrap(from_fn(share))
-            .default_service(
-                web::get().to(|| async { HttpResponse::Ok().insert_header(("vary", "Accept-Encoding")).body("x") }),
-            );
+        let app = App::new().app_data(web::Data::new(Trusted { origins })).wrap(from_fn(share)).default_service(
+            web::get().to(|| async { HttpResponse::Ok().insert_header(("vary", "Accept-Encoding")).body("x") }),
+        );
         test::call_service(&test::init_service(app).await, request.to_request()).await
     }
 

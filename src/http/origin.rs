@@ -19,7 +19,10 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Where a page comes from: scheme, host and port, in a browser's spelling.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin(String);
+pub struct Origin {
+    text: String,
+    host: String,
+}
 
 /// The text is not an origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,9 +32,9 @@ pub struct NotAnOrigin;
 /// Whom this server trusts, from the configuration. Registered as `web::Data`.
 #[derive(Clone, Debug, Default)]
 pub struct Trusted {
-    /// Names this server has besides those of its own machine, without port.
-    pub hosts: Vec<String>,
-    /// Pages elsewhere that may read from and write to it.
+    /// Pages that may read from and write to it, be they elsewhere or this server's own under a
+    /// public name. Their hosts are names the server answers to: a page that is trusted anyway gains
+    /// nothing by pointing its name here.
     pub origins: Vec<Origin>,
 }
 
@@ -51,23 +54,24 @@ impl FromStr for Origin {
             return Err(NotAnOrigin);
         }
         // Browsers never write the port that goes without saying.
-        Ok(Self(format!("{scheme}://{}", place.strip_suffix(default_port).unwrap_or(place))))
+        let text = format!("{scheme}://{}", place.strip_suffix(default_port).unwrap_or(place));
+        Ok(Self { text, host: authority.host().to_owned() })
     }
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(out)
+        self.text.fmt(out)
     }
 }
 
 impl Trusted {
     /// Whether a page of this origin may read from and write to the server.
     pub fn admits(&self, origin: &HeaderValue) -> bool {
-        self.origins.iter().any(|known| known.0.as_bytes() == origin.as_bytes())
+        self.origins.iter().any(|known| known.text.as_bytes() == origin.as_bytes())
     }
 
-    /// Whether the server has this name: one of this machine's, or a configured one.
+    /// Whether the server has this name: one of this machine's, or that of a trusted origin.
     fn answers_to(&self, authority: &Authority) -> bool {
         let host = authority.host().trim_end_matches('.');
         let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
@@ -76,7 +80,7 @@ impl Trusted {
             // Browsers resolve all of these to this machine by themselves.
             || lower == "localhost"
             || lower.ends_with(".localhost");
-        let named = || self.hosts.iter().any(|known| known.eq_ignore_ascii_case(host));
+        let named = || self.origins.iter().any(|known| known.host == lower);
         !authority.as_str().contains('@') && (near || named())
     }
 
@@ -133,7 +137,7 @@ fn is_own(origin: &HeaderValue, asked: &[Authority]) -> bool {
     let Some(origin) = origin.to_str().ok().and_then(|text| text.parse::<Origin>().ok()) else {
         return false;
     };
-    let place = origin.0.split_once("://").map_or("", |(_, place)| place);
+    let place = origin.text.split_once("://").map_or("", |(_, place)| place);
     asked.iter().all(|authority| {
         let own = authority.as_str().to_ascii_lowercase();
         own == place || own == format!("{place}:80") || own == format!("{place}:443")
@@ -151,7 +155,7 @@ mod tests {
     use actix_web::test::TestRequest;
 
     fn trusted() -> Trusted {
-        Trusted { hosts: vec!["films.example".into()], origins: vec!["https://app.example".parse().unwrap()] }
+        Trusted { origins: ["https://app.example", "https://films.example"].map(|text| text.parse().unwrap()).into() }
     }
 
     fn status(method: &Method, headers: &[(&'static str, &str)]) -> u16 {
@@ -220,8 +224,9 @@ mod tests {
 
     #[test]
     fn a_server_on_the_default_port_knows_its_own_pages() {
-        assert_eq!(status(&Method::POST, &[("host", "films.example"), ("origin", "https://films.example")]), 200);
-        assert_eq!(status(&Method::POST, &[("host", "films.example:443"), ("origin", "https://films.example")]), 200);
+        for host in ["localhost", "LocalHost:443", "localhost:80"] {
+            assert_eq!(status(&Method::POST, &[("host", host), ("origin", "https://localhost")]), 200, "{host}");
+        }
     }
 
     #[test]

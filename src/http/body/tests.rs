@@ -1,5 +1,6 @@
 use super::*;
 use crate::http::conditional::{Freshness, etag_of};
+use actix_web::body::{BodySize, MessageBody as _};
 use actix_web::{App, HttpServer};
 use reqwest::header::HeaderMap;
 use reqwest::{Client, StatusCode};
@@ -100,6 +101,15 @@ async fn head_tells_the_length_and_sends_nothing() {
     assert_eq!(response.headers()["content-length"], "600000");
     assert_eq!(response.headers()["content-type"], "video/mp4");
     assert_eq!(response.bytes().await.unwrap().len(), 0);
+}
+
+#[test]
+fn head_asks_for_no_bytes() {
+    let request = actix_web::test::TestRequest::default().method(Method::HEAD).to_http_request();
+    let Ok(Opening::Answered(response)) = open(&request, &described(), LEN) else {
+        panic!("nothing is to be fetched for HEAD");
+    };
+    assert_eq!(response.body().size(), BodySize::Sized(LEN));
 }
 
 #[actix_web::test]

@@ -3,6 +3,7 @@
 //! Sound renditions of one codec form one group, so that `CODECS` tells exactly what a variant
 //! needs. Each video rendition is offered once with every group. Without pictures, each group is
 //! a variant by itself: the address is that of its main sound, whose `EXT-X-MEDIA` then has none.
+//! Writing into a `String` cannot fail, so those results are dropped.
 
 use super::{PLAYLIST_NAME, VERSION};
 use crate::media::rendition::{AudioRendition, Rates, VideoRange, VideoRendition};

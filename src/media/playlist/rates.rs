@@ -71,6 +71,11 @@ mod tests {
     }
 
     #[test]
+    fn a_run_of_exactly_one_and_a_half_targets_still_counts() {
+        assert_eq!(bandwidth(&[(2, 9_000), (5, 0), (2, 9_000), (6, 0)], 1, 6).peak, 16_000);
+    }
+
+    #[test]
     fn a_stray_short_segment_does_not_set_the_peak() {
         let segments = [(60, 60_000), (60, 60_000), (1, 5_000)];
         assert_eq!(bandwidth(&segments, 10, 6).peak, 85_246);

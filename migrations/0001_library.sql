@@ -100,6 +100,7 @@ CREATE TABLE renditions (
     planned_bandwidth INTEGER NOT NULL,
     peak_bandwidth    INTEGER,
     average_bandwidth INTEGER,
+    independent       INTEGER NOT NULL DEFAULT 1,
     UNIQUE (video, name)
 ) STRICT;
 

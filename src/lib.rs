@@ -2,3 +2,5 @@
 //! over channels. The modules, bottom to top:
 
 pub mod media;
+
+pub mod ffmpeg;

@@ -11,6 +11,7 @@
 //! The parts:
 //! - [`media`]: plain values and rules of the field; no I/O, no async, no clock
 //! - [`catalog`]: the library's records; the only place with SQL
+//! - [`ffmpeg`]: child processes that probe, copy and encode
 //! - [`cmaf`]: MP4 fragments as values: ffmpeg's in, our segments out
 //! - [`disk`]: files read and synced without blocking the runtime
 //! - [`spool`]: bytes on local disk that are not stored yet
@@ -31,6 +32,7 @@ pub mod config;
 pub mod deposit;
 pub mod disk;
 pub mod events;
+pub mod ffmpeg;
 pub mod http;
 pub mod jobs;
 pub mod media;

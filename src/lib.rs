@@ -6,9 +6,11 @@
 //! - [`shutdown`]: the end of the program, and every task by name
 //! - [`events`]: what changes while the server runs
 //! - [`config`]: environment and `.env`, checked as a whole
+//! - [`cli`]: the commands a person types
 //!
 //! `tests/it/layering.rs` holds who may import whom and fails on anything else.
 
+pub mod cli;
 pub mod config;
 pub mod events;
 pub mod media;

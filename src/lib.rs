@@ -2,3 +2,4 @@
 //! over channels. The modules, bottom to top:
 
 pub mod media;
+pub mod http;

@@ -133,8 +133,7 @@ fn read_header(bytes: &[u8]) -> Result<(PackHeader, usize), NotAPack> {
     let init_len = be_u32(bytes, 34)? as usize;
     let body_start = 38_usize.checked_add(init_len).ok_or(NotAPack("the init segment is too long"))?;
     let init = bytes.get(38..body_start).ok_or(NotAPack("too short"))?.to_vec();
-    let header =
-        PackHeader { video: VideoId(uuid), rendition: be_u32(bytes, 26)?, number: be_u32(bytes, 30)?, init };
+    let header = PackHeader { video: VideoId(uuid), rendition: be_u32(bytes, 26)?, number: be_u32(bytes, 30)?, init };
     Ok((header, body_start))
 }
 

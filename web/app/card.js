@@ -67,7 +67,7 @@ function drawBadges(box, video) {
 
 function drawProgress(card, video) {
   const state = look(video);
-  const said = state === 'preparing' ? `${words.stage(video.stage)} ${words.percent(video.fraction)}` : words.stage(video.stage ?? video.state);
+  const said = state === 'preparing' ? `Preparing ${words.percent(video.fraction)}` : words.stage(video.stage ?? video.state);
   say(card.querySelector('.working b'), said);
   const line = card.querySelector('.line');
   line.classList.toggle('striped', state === 'preparing');
@@ -78,8 +78,10 @@ function drawLinks(box, video, inTrash) {
   const links = [];
   if (inTrash) links.push(['rotate-ccw', 'Put back', () => bringBack(video)]);
   else if (video.state === 'failed') links.push(['rotate-ccw', 'Retry', () => again(video)], [null, 'See why', () => seeWhy(video)]);
-  else if (isMoving(video) && video.playable) links.push(['play', 'Watch now', `/watch/${video.id}`]);
-  else if (words.rests(video)) links.push(['rotate-ccw', 'Go on', () => again(video)]);
+  else if (isMoving(video)) {
+    if (video.playable) links.push(['play', 'Watch now', `/watch/${video.id}`]);
+    if (words.rests(video)) links.push(['rotate-ccw', 'Go on', () => again(video)]);
+  }
   const shows = links.map(([, name]) => name).join();
   if (box.dataset.shows === shows) return;
   box.dataset.shows = shows;

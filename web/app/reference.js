@@ -159,7 +159,7 @@ function answers(responses) {
 }
 
 function openAddressed() {
-  const wanted = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const wanted = document.getElementById(location.hash.slice(1));
   if (!wanted?.matches('details')) return;
   wanted.open = true;
   wanted.scrollIntoView();

@@ -22,7 +22,12 @@ class HlsStream {
     this.url = url;
     this.on = on;
     this.mended = 0;
-    this.hls = new Hls({ workerPath, startPosition: start, backBufferLength: 60, capLevelToPlayerSize: true });
+    this.hls = new Hls({
+      workerPath,
+      startPosition: start,
+      backBufferLength: 60,
+      capLevelToPlayerSize: true,
+    });
     const { Events, ErrorTypes } = Hls;
     for (const event of [Events.MANIFEST_PARSED, Events.LEVEL_SWITCHED, Events.AUDIO_TRACKS_UPDATED, Events.AUDIO_TRACK_SWITCHED]) {
       this.hls.on(event, () => on.rungs());

@@ -159,7 +159,7 @@ class Upload {
   preparingWords() {
     const { stage, fraction, eta_seconds: left } = this.video ?? {};
     const moves = fraction !== null && fraction !== undefined;
-    return [`${words.stage(stage)}${moves ? ` ${words.percent(fraction)}` : ''}`, left ? words.left(left) : '', ''];
+    return [moves ? `Preparing ${words.percent(fraction)}` : words.stage(stage), left ? words.left(left) : '', ''];
   }
 
   drawThumb() {

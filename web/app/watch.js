@@ -117,7 +117,7 @@ function drawPreparing() {
   box.hidden = !moving;
   if (!moving) return;
   const rests = words.rests(video);
-  say(box.querySelector('b'), rests ? words.stage(video.stage) : `${words.stage(video.stage)} ${words.percent(video.fraction)}`);
+  say(box.querySelector('b'), rests ? words.stage(video.stage) : `Preparing ${words.percent(video.fraction)}`);
   say(box.querySelector('span'), rests ? 'What is there can be watched.' : ['What is there can be watched already', video.eta_seconds ? words.left(video.eta_seconds) : ''].filter(Boolean).join(' · '));
   const line = box.querySelector('.line');
   line.classList.toggle('striped', !rests);

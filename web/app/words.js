@@ -59,7 +59,7 @@ export function day(text, now = new Date()) {
 
 /** A name in two parts; the first may be cut, the second (with the extension) stays. */
 export function halves(name) {
-  const tail = Math.min(12, Math.floor(name.length / 3));
+  const tail = name.length > 24 ? 12 : 0;
   return [name.slice(0, name.length - tail), name.slice(name.length - tail)];
 }
 

@@ -275,9 +275,9 @@ export class Player {
   #hint(text) {
     const hint = this.stage.querySelector('.hint');
     say(hint, text);
-    hint.classList.remove('now');
+    hint.classList.remove('flash');
     // Reading a measure lets the animation begin anew.
     void hint.offsetWidth;
-    hint.classList.add('now');
+    hint.classList.add('flash');
   }
 }

@@ -19,7 +19,7 @@ async fn fetch(request: TestRequest) -> ServiceResponse {
     call_service(&app, request.to_request()).await
 }
 
-fn header_of<'a>(answer: &'a ServiceResponse, name: header::HeaderName) -> &'a str {
+fn header_of(answer: &ServiceResponse, name: header::HeaderName) -> &str {
     answer.headers().get(name).map_or("", |value| value.to_str().unwrap())
 }
 
@@ -93,7 +93,7 @@ fn every_icon_that_is_named_is_in_the_sprite() {
         }
     }
     for (module, script) in modules() {
-        for icon in between(&script, "icon('", "'") {
+        for icon in between(&script, "icon('", "'").into_iter().chain(between(&script, "icon: '", "'")) {
             assert!(known.contains(icon), "{module} names {icon}");
         }
     }

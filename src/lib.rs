@@ -19,13 +19,16 @@
 //! - [`cache`]: verified bytes close at hand
 //! - [`deposit`]: from finished segments to verified copies
 //! - [`jobs`]: the engine that does queued work
+//! - [`ingest`]: an arrived file becomes a playable video
 //!
 //! The faces and the whole:
 //! - [`http`]: the web face
 //! - [`config`]: environment and `.env`, checked as a whole
+//! - [`cli`]: what a person can type
 
 pub mod cache;
 pub mod catalog;
+pub mod cli;
 pub mod clock;
 pub mod cmaf;
 pub mod config;
@@ -34,6 +37,7 @@ pub mod disk;
 pub mod events;
 pub mod ffmpeg;
 pub mod http;
+pub mod ingest;
 pub mod jobs;
 pub mod media;
 pub mod shutdown;

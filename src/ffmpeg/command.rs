@@ -219,7 +219,7 @@ mod tests {
         })
         .await
         .unwrap();
-        assert_eq!(lines, [1, 2, 0, 65_531, 34_469, 4]);
+        assert_eq!(lines, [1, 2, 0, 65_536, 34_464, 4]);
     }
 
     #[test]

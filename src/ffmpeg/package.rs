@@ -107,7 +107,7 @@ pub struct Clip {
 /// What becomes of the sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AudioTask {
-    /// Bit for bit.
+    /// AAC, bit for bit. Nothing else is copied: MP3 in fragmented MP4 was seen to crash Chromium.
     Copy {
         /// Stream index in the file.
         index: u32,
@@ -221,7 +221,8 @@ impl VideoEncode {
 impl AudioTask {
     fn arguments(&self) -> Vec<OsString> {
         match *self {
-            Self::Copy { index } => words(&format!("-map 0:{index} -c:a copy")),
+            // Transport streams wrap each AAC frame in a header (ADTS) that MP4 does not have.
+            Self::Copy { index } => words(&format!("-map 0:{index} -c:a copy -bsf:a aac_adtstoasc")),
             // `async=1` fills gaps with silence and cuts overlaps, and leaves the first sample where it was.
             Self::Aac { index, channels, sample_rate, bit_rate } => words(&format!(
                 "-map 0:{index} -af aresample=async=1 -ac {channels} -ar {sample_rate} -c:a aac -profile:a aac_low -b:a {bit_rate}"

@@ -81,7 +81,9 @@ fn accept(json: &[u8]) -> Result<Probe, FfmpegError> {
 
 fn check_size(width: u32, height: u32) -> Result<(), FfmpegError> {
     if width == 0 || height == 0 {
-        return Err(FfmpegError::refused("The picture has no size: the file is damaged or its codec is not known."));
+        return Err(FfmpegError::refused(
+            "The picture has no readable size: it is damaged, of an unknown codec, or larger than we decode (about 64 million pixels).",
+        ));
     }
     if u64::from(width) * u64::from(height) > input::MAX_PIXELS {
         return Err(FfmpegError::refused(format!(

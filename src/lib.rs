@@ -20,6 +20,7 @@
 //! - [`deposit`]: from finished segments to verified copies
 //! - [`jobs`]: the engine that does queued work
 //! - [`ingest`]: an arrived file becomes a playable video
+//! - [`delivery`]: a video becomes bytes for a player
 //!
 //! The faces and the whole:
 //! - [`http`]: the web face
@@ -32,6 +33,7 @@ pub mod cli;
 pub mod clock;
 pub mod cmaf;
 pub mod config;
+pub mod delivery;
 pub mod deposit;
 pub mod disk;
 pub mod events;
@@ -44,3 +46,6 @@ pub mod shutdown;
 pub mod spool;
 pub mod store;
 pub mod telemetry;
+
+#[cfg(test)]
+mod tests;

@@ -21,6 +21,7 @@
 //! - [`jobs`]: the engine that does queued work
 //! - [`ingest`]: an arrived file becomes a playable video
 //! - [`delivery`]: a video becomes bytes for a player
+//! - [`library`]: what people do with their films
 //!
 //! The faces and the whole:
 //! - [`http`]: the web face
@@ -41,6 +42,7 @@ pub mod ffmpeg;
 pub mod http;
 pub mod ingest;
 pub mod jobs;
+pub mod library;
 pub mod media;
 pub mod shutdown;
 pub mod spool;

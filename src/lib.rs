@@ -22,6 +22,7 @@
 //! - [`ingest`]: an arrived file becomes a playable video
 //! - [`delivery`]: a video becomes bytes for a player
 //! - [`library`]: what people do with their films
+//! - [`upkeep`]: the store keeps its promises
 //!
 //! The faces and the whole:
 //! - [`http`]: the web face
@@ -48,6 +49,7 @@ pub mod shutdown;
 pub mod spool;
 pub mod store;
 pub mod telemetry;
+pub mod upkeep;
 
 #[cfg(test)]
 mod tests;

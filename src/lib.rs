@@ -23,6 +23,7 @@
 //! - [`delivery`]: a video becomes bytes for a player
 //! - [`library`]: what people do with their films
 //! - [`upkeep`]: the store keeps its promises
+//! - [`system`]: what the owner sees of the running server
 //!
 //! The faces and the whole:
 //! - [`http`]: the web face
@@ -48,6 +49,7 @@ pub mod media;
 pub mod shutdown;
 pub mod spool;
 pub mod store;
+pub mod system;
 pub mod telemetry;
 pub mod upkeep;
 

@@ -3,7 +3,9 @@
 pub mod config;
 pub mod import;
 
+use crate::app;
 use crate::config::Config;
+use crate::telemetry::redact::Redactor;
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -25,14 +27,23 @@ const AFTER: &str = "\
 Settings come from environment variables and a file .env in the working directory; .env.example
 explains each, and `telecine config` shows what is in effect. Nothing has to be set.
 
+  telecine serve                          the server, on http://127.0.0.1:5050
+  telecine import ~/Films                 a whole collection, read where it lies
   telecine config                         what is in effect, and where it came from
   LOCAL_PORT=8080 telecine config --json  the same for programs, with another port";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show the configuration in effect, and where each value came from
+    /// Run the server
+    Serve(Serve),
+    /// Show the configuration in effect, where each value came from, and what ffmpeg can do here
     Config(config::ShowConfig),
+    /// Take in films and whole folders that lie on this machine
+    Import(import::Import),
+    /// Limit this process and become another program
+    #[command(hide = true)]
+    Cage(Cage),
 }
 
 /// Run the server until Ctrl-C or SIGTERM.
@@ -60,11 +71,34 @@ impl Command {
     ///
     /// # Errors
     /// What a person can act on; the program then ends with code 1.
-    pub fn run(self, config: &Config, unknown: &[&str]) -> anyhow::Result<ExitCode> {
+    pub async fn run(self, config: &Config, unknown: &[&str], redactor: &Redactor) -> anyhow::Result<ExitCode> {
         match self {
-            Self::Config(command) => command.run(config, unknown),
+            Self::Serve(Serve {}) => serve(config, redactor).await,
+            Self::Config(command) => command.run(config, unknown).await,
+            Self::Import(command) => import_films(&command, config, redactor).await,
+            Self::Cage(cage) => Ok(crate::ffmpeg::cage::enter(cage.words.into_iter())),
         }
     }
+}
+
+async fn serve(config: &Config, redactor: &Redactor) -> anyhow::Result<ExitCode> {
+    let running = app::start(config, None, redactor).await?;
+    let address = running.address;
+    tracing::info!(%address, "Telecine is ready: open http://{address}");
+    running.until_signal().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Through the server that runs on this data folder, or through one of our own for as long as it takes.
+async fn import_films(command: &import::Import, config: &Config, redactor: &Redactor) -> anyhow::Result<ExitCode> {
+    if let Some(server) = import::RunningServer::find(&config.storage.data_dir).await? {
+        return command.run(&server).await;
+    }
+    let running = app::start(config, Some(0), redactor).await?;
+    let server = import::RunningServer { address: running.address, token: running.token.clone() };
+    let verdict = command.run(&server).await;
+    running.stop().await?;
+    verdict
 }
 
 #[cfg(test)]

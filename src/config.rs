@@ -45,17 +45,8 @@ pub struct Server {
     pub force_https: bool,
     /// Whether forwarding headers of a peer on this machine are believed.
     pub behind_proxy: bool,
-    /// Which other web sites may read playlists and segments.
-    pub cors: AllowedOrigins,
-}
-
-/// Which other web sites may read what players read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AllowedOrigins {
-    /// Every site.
-    Any,
-    /// Exactly these, each like `https://example.org`; none when empty.
-    Listed(Vec<String>),
+    /// Other web sites that may play, read and write, each like `https://example.org`.
+    pub cors: Vec<String>,
 }
 
 /// Where bytes are kept and for how long.

@@ -29,7 +29,9 @@
 //! - [`http`]: the web face
 //! - [`config`]: environment and `.env`, checked as a whole
 //! - [`cli`]: what a person can type
+//! - [`app`]: the only place that knows everybody
 
+pub mod app;
 pub mod cache;
 pub mod catalog;
 pub mod cli;

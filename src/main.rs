@@ -27,6 +27,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let source = Source::of_process(Path::new(".env"))?;
     let config = Config::load(&source)?;
-    telemetry::start(&config.log.filter, config.log.format)?;
-    cli.command.run(&config, &source.unknown_names())
+    let redactor = telemetry::start(&config.log.filter, config.log.format)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(cli.command.run(&config, &source.unknown_names(), &redactor))
 }

@@ -69,6 +69,8 @@ pub struct JobRecord {
 pub enum Settlement {
     /// It did what it was for.
     Done,
+    /// What it is about cannot be taken, for this reason.
+    Refused(String),
     /// It gave up, for this reason.
     Failed(String),
     /// Try again at this time; the reason is shown meanwhile.
@@ -171,17 +173,29 @@ impl Catalog {
         self.sqlite
             .write(move |tx| {
                 hold(tx, lease)?;
-                let (state, run_after, error, counted) = match how {
-                    Settlement::Done => (JobState::Done, now, None, true),
-                    Settlement::Failed(why) => (JobState::Failed, now, Some(why), true),
-                    Settlement::Wait(until, why) => (JobState::Waiting, until, Some(why), true),
-                    Settlement::HandedBack => (JobState::Queued, now, None, false),
+                let (state, stage, run_after, error) = match how {
+                    Settlement::Done => (JobState::Done, None, now, None),
+                    Settlement::Refused(why) => (JobState::Failed, Some("refused"), now, Some(why)),
+                    Settlement::Failed(why) => (JobState::Failed, Some("failed"), now, Some(why)),
+                    Settlement::Wait(until, why) => (JobState::Waiting, None, until, Some(why)),
+                    Settlement::HandedBack => (JobState::Queued, None, now, None),
                 };
                 tx.execute(
                     "UPDATE jobs SET state = ?2, run_after = ?3, error = ?4, lease_until = NULL, speed = NULL,
-                            eta_s = NULL, attempts = attempts - ?5, finished_at = iif(?6, ?7, NULL)
+                            eta_s = NULL, stage = coalesce(?8, stage),
+                            attempts = attempts - ?5, finished_at = iif(?6, ?7, NULL)
                       WHERE id = ?1",
-                    params![lease.job.0, state.text(), run_after.0, error, i64::from(!counted), state.is_over(), now.0],
+                    params![
+                        lease.job.0,
+                        state.text(),
+                        run_after.0,
+                        error,
+                        // What was handed back failed in no way.
+                        i64::from(state == JobState::Queued),
+                        state.is_over(),
+                        now.0,
+                        stage
+                    ],
                 )?;
                 if state == JobState::Failed {
                     videos::fail(tx, lease.job, error.as_deref().unwrap_or_default(), now)?;
@@ -197,7 +211,7 @@ impl Catalog {
         self.sqlite
             .write(move |tx| {
                 let Some(row) = videos::row_of(tx, video)? else { return Ok(Vec::new()) };
-                let stopped = cancel(tx, row, now)?;
+                let stopped = cancel(tx, row, JobKind::Ingest, now)?;
                 if !stopped.is_empty() {
                     videos::mark_cancelled(tx, row, now)?;
                 }
@@ -253,13 +267,18 @@ pub(super) fn enqueue(
     Ok(tx.last_insert_rowid())
 }
 
-/// Cancels whatever of the video is not over; answers what was not over.
-pub(super) fn cancel(tx: &Transaction<'_>, video_row: i64, now: Timestamp) -> Result<Vec<JobId>, CatalogError> {
+/// Cancels the video's jobs of a kind that are not over; answers which were not.
+pub(super) fn cancel(
+    tx: &Transaction<'_>,
+    video_row: i64,
+    kind: JobKind,
+    now: Timestamp,
+) -> Result<Vec<JobId>, CatalogError> {
     let mut statement = tx.prepare_cached(
         "UPDATE jobs SET state = 'cancelled', finished_at = ?2, lease_until = NULL, speed = NULL, eta_s = NULL
-          WHERE video = ?1 AND state IN ('queued', 'running', 'waiting', 'paused') RETURNING id",
+          WHERE video = ?1 AND kind = ?3 AND state IN ('queued', 'running', 'waiting', 'paused') RETURNING id",
     )?;
-    let rows = statement.query_map(params![video_row, now.0], |row| row.get(0).map(JobId))?;
+    let rows = statement.query_map(params![video_row, now.0, kind.text()], |row| row.get(0).map(JobId))?;
     Ok(rows.collect::<Result<Vec<_>, _>>()?)
 }
 

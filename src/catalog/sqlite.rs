@@ -1,23 +1,29 @@
-//! Connections: one writer, several readers. Callers queue as tasks, never as blocked threads.
+//! Connections, each on a thread of its own: one that writes, several that read. Callers queue as
+//! tasks and never hold a turn while they wait for something else: a caller that is not polled for
+//! a while (the other branch of a `select!`) delays nobody.
 
 use super::{CatalogError, Settings, migrate};
 use rusqlite::types::{FromSqlError, Type};
 use rusqlite::{Connection, OpenFlags, Row, Transaction, TransactionBehavior};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::oneshot;
 
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const STATEMENT_CACHE: usize = 128;
 
+/// Something to do with a connection. What it finds goes its own way back.
+type Errand = Box<dyn FnOnce(&mut Connection) + Send>;
+
+/// The threads end when this is dropped and what was queued is done.
 pub(super) struct Sqlite {
-    writer: Arc<Mutex<Connection>>,
-    turn: Arc<Semaphore>,
-    readers: Arc<Mutex<Vec<Connection>>>,
-    seats: Arc<Semaphore>,
+    writer: mpsc::Sender<Errand>,
+    readers: mpsc::Sender<Errand>,
     version: Arc<AtomicU64>,
 }
 
@@ -26,16 +32,15 @@ impl Sqlite {
         let file = &settings.file;
         let mut writer = connect(file, OpenFlags::default())?;
         migrate::migrate(&mut writer, file)?;
-        let count = settings.readers.max(1);
-        let readers = (0..count).map(|_| connect(file, OpenFlags::default())).collect::<Result<Vec<_>, _>>()?;
-        for reader in &readers {
+        let mut readers = Vec::new();
+        for _ in 0..settings.readers.max(1) {
+            let reader = connect(file, OpenFlags::default())?;
             reader.pragma_update(None, "query_only", true)?;
+            readers.push(reader);
         }
         Ok(Self {
-            writer: Arc::new(Mutex::new(writer)),
-            turn: Arc::new(Semaphore::new(1)),
-            readers: Arc::new(Mutex::new(readers)),
-            seats: Arc::new(Semaphore::new(count)),
+            writer: employ("catalog writer", vec![writer])?,
+            readers: employ("catalog reader", readers)?,
             version: Arc::new(AtomicU64::new(0)),
         })
     }
@@ -49,11 +54,8 @@ impl Sqlite {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, CatalogError> + Send + 'static,
     ) -> Result<T, CatalogError> {
-        let turn = self.turn.clone().acquire_owned().await.map_err(|_| CatalogError::Closed)?;
-        let (writer, version) = (self.writer.clone(), self.version.clone());
-        let done = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            let mut connection = writer.lock().map_err(|_| CatalogError::Closed)?;
+        let version = self.version.clone();
+        send(&self.writer, move |connection| {
             let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let value = work(&tx)?;
             let committed = tx.commit();
@@ -61,8 +63,8 @@ impl Sqlite {
             version.fetch_add(1, Ordering::Release);
             committed?;
             Ok(value)
-        });
-        done.await.map_err(|_| CatalogError::Closed)?
+        })
+        .await
     }
 
     /// Runs `work` on one snapshot of the database, which it cannot change.
@@ -70,53 +72,51 @@ impl Sqlite {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, CatalogError> + Send + 'static,
     ) -> Result<T, CatalogError> {
-        let seat = self.seats.clone().acquire_owned().await.map_err(|_| CatalogError::Closed)?;
-        let readers = self.readers.clone();
-        let done = tokio::task::spawn_blocking(move || {
-            let _seat = seat;
-            let reader = Seated::take(&readers)?;
-            let tx = reader.connection().unchecked_transaction()?;
-            work(&tx)
-        });
-        done.await.map_err(|_| CatalogError::Closed)?
+        send(&self.readers, move |connection| work(&connection.transaction()?)).await
     }
 
     pub(super) async fn checkpoint(&self) -> Result<(), CatalogError> {
-        let turn = self.turn.clone().acquire_owned().await.map_err(|_| CatalogError::Closed)?;
-        let writer = self.writer.clone();
-        let done = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            let connection = writer.lock().map_err(|_| CatalogError::Closed)?;
-            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-            Ok(())
-        });
-        done.await.map_err(|_| CatalogError::Closed)?
+        send(&self.writer, |connection| Ok(connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?))
+            .await
     }
 }
 
-/// A reader that goes back to the others by itself, also when the work panics.
-struct Seated<'a> {
-    readers: &'a Mutex<Vec<Connection>>,
-    connection: Option<Connection>,
+/// Starts a thread for each connection; they share one queue.
+fn employ(name: &str, connections: Vec<Connection>) -> Result<mpsc::Sender<Errand>, CatalogError> {
+    let (sender, queue) = mpsc::channel::<Errand>();
+    let queue = Arc::new(Mutex::new(queue));
+    for mut connection in connections {
+        let queue = queue.clone();
+        let work = move || {
+            while let Some(errand) = next(&queue) {
+                // The transaction of an errand that panics is rolled back as it unwinds, and its
+                // caller hears that nobody answers; the connection is as good as before.
+                let _ = catch_unwind(AssertUnwindSafe(|| errand(&mut connection)));
+            }
+        };
+        thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(work)
+            .map_err(|error| CatalogError::Engine(Box::new(error)))?;
+    }
+    Ok(sender)
 }
 
-impl<'a> Seated<'a> {
-    fn take(readers: &'a Mutex<Vec<Connection>>) -> Result<Self, CatalogError> {
-        let connection = readers.lock().map_err(|_| CatalogError::Closed)?.pop();
-        Ok(Self { readers, connection: Some(connection.ok_or(CatalogError::Closed)?) })
-    }
-
-    fn connection(&self) -> &Connection {
-        self.connection.as_ref().expect("it is taken out only on drop")
-    }
+fn next(queue: &Mutex<mpsc::Receiver<Errand>>) -> Option<Errand> {
+    queue.lock().ok()?.recv().ok()
 }
 
-impl Drop for Seated<'_> {
-    fn drop(&mut self) {
-        if let (Ok(mut readers), Some(connection)) = (self.readers.lock(), self.connection.take()) {
-            readers.push(connection);
-        }
-    }
+async fn send<T: Send + 'static>(
+    queue: &mpsc::Sender<Errand>,
+    work: impl FnOnce(&mut Connection) -> Result<T, CatalogError> + Send + 'static,
+) -> Result<T, CatalogError> {
+    let (answer, answered) = oneshot::channel();
+    let errand: Errand = Box::new(move |connection| {
+        // Nobody waits any more: the work is done all the same, as a commit must not depend on it.
+        let _ = answer.send(work(connection));
+    });
+    queue.send(errand).map_err(|_| CatalogError::Closed)?;
+    answered.await.map_err(|_| CatalogError::Closed)?
 }
 
 fn connect(file: &Path, flags: OpenFlags) -> Result<Connection, CatalogError> {

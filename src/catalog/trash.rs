@@ -41,7 +41,7 @@ impl Catalog {
                     )?;
                     return Ok(Some(Vec::new()));
                 }
-                let stopped = cancel(tx, row, now)?;
+                let stopped = cancel(tx, row, JobKind::Ingest, now)?;
                 videos::mark_cancelled(tx, row, now)?;
                 tx.execute("UPDATE videos SET trashed_at = ?2, updated_at = ?2 WHERE id = ?1", params![row, now.0])?;
                 jobs::enqueue(tx, JobKind::Forget, row, forget_at, now)?;
@@ -74,7 +74,7 @@ impl Catalog {
                     return Err(CatalogError::NotAllowed("the video is being removed for good already"));
                 }
                 if trashed {
-                    cancel(tx, row, now)?;
+                    cancel(tx, row, JobKind::Forget, now)?;
                     tx.execute(
                         "UPDATE videos SET trashed_at = NULL, updated_at = ?2 WHERE id = ?1",
                         params![row, now.0],

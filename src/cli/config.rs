@@ -1,6 +1,9 @@
 //! `telecine config`: the configuration in effect.
 
+use crate::app;
 use crate::config::{Config, Line};
+use crate::ffmpeg::encoder::choose;
+use crate::ffmpeg::probe_encoders;
 use clap::Args;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -20,6 +23,17 @@ pub struct ShowConfig {
 struct Report<'a> {
     settings: &'a [Line],
     unknown_in_env_file: &'a [&'a str],
+    ffmpeg: String,
+    encoders: Vec<EncoderLine>,
+}
+
+/// What became of trying one encoder.
+#[derive(Serialize)]
+struct EncoderLine {
+    name: &'static str,
+    works: bool,
+    chosen: bool,
+    why_not: Option<String>,
 }
 
 impl ShowConfig {
@@ -27,8 +41,26 @@ impl ShowConfig {
     ///
     /// # Errors
     /// Standard output cannot be written.
-    pub fn run(&self, config: &Config, unknown: &[&str]) -> anyhow::Result<ExitCode> {
-        let report = Report { settings: config.report(), unknown_in_env_file: unknown };
+    pub async fn run(&self, config: &Config, unknown: &[&str]) -> anyhow::Result<ExitCode> {
+        let ffmpeg = app::children(std::env::temp_dir())?;
+        let version = ffmpeg.version().await.map_err(|error| error.to_string());
+        let encoders = match version {
+            Ok(_) => probe_encoders(&ffmpeg, app::preference(config)?).await,
+            Err(_) => Vec::new(),
+        };
+        let chosen = choose(&encoders);
+        let encoders = encoders.into_iter().map(|report| EncoderLine {
+            name: report.encoder.name(),
+            works: report.works,
+            chosen: report.works && report.encoder == chosen,
+            why_not: report.why_not,
+        });
+        let report = Report {
+            settings: config.report(),
+            unknown_in_env_file: unknown,
+            ffmpeg: version.unwrap_or_else(|error| error),
+            encoders: encoders.collect(),
+        };
         let text = if self.json { serde_json::to_string_pretty(&report)? + "\n" } else { report.table() };
         io::stdout().write_all(text.as_bytes())?;
         Ok(ExitCode::SUCCESS)
@@ -43,6 +75,16 @@ impl Report<'_> {
         for Line { name, value, origin } in self.settings {
             let value = if value.is_empty() { "(none)" } else { value };
             writeln!(table, "{name:name_width$}  {value:value_width$}  {origin}").expect("writing to a string");
+        }
+        writeln!(table, "\n{}", self.ffmpeg).expect("writing to a string");
+        for EncoderLine { name, works, chosen, why_not } in &self.encoders {
+            let word = match (works, chosen) {
+                (true, true) => "works, is used",
+                (true, false) => "works",
+                (false, _) => "does not work",
+            };
+            let why = why_not.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+            writeln!(table, "{name:name_width$}  {word}{why}").expect("writing to a string");
         }
         for name in self.unknown_in_env_file {
             writeln!(table, "{name} in .env means nothing to Telecine; is it misspelt?").expect("writing to a string");
@@ -59,7 +101,12 @@ mod tests {
     #[test]
     fn the_report_says_where_each_value_came_from() {
         let config = Config::load(&Source::default().with("LOCAL_PORT", "8080")).unwrap();
-        let report = Report { settings: config.report(), unknown_in_env_file: &["LOCAL_PROT"] };
+        let report = Report {
+            settings: config.report(),
+            unknown_in_env_file: &["LOCAL_PROT"],
+            ffmpeg: "ffmpeg 5.1".into(),
+            encoders: Vec::new(),
+        };
         let table = report.table();
         let words = |name: &str| {
             let line = table.lines().find(|line| line.starts_with(name)).unwrap();

@@ -39,7 +39,7 @@ The files are read where they lie and never changed.
   telecine import --strict clips         for scripts: exit code 1 if any file was refused
 
 Exit code 0: every file is ready, was known or was refused with a reason; 1: something failed.
-A running server is used, whose address is in DATA_DIR/server.json.")]
+The server that runs on DATA_DIR does the work; without one, this command does it itself.")]
 pub struct Import {
     /// Films, and folders of films
     #[arg(required = true)]

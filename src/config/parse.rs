@@ -1,6 +1,5 @@
 //! From text to value: one function per kind of value, each of which says what to write instead.
 
-use super::AllowedOrigins;
 use crate::telemetry::{LogFormat, check_filter};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -58,22 +57,19 @@ pub(super) fn port(text: &str) -> Result<u16, Wrong> {
         .or_else(|_| wrong(format!("\"{text}\" is not a port"), "write a number from 0 (any free one) to 65535"))
 }
 
-/// `*`, or origins separated by commas.
-pub(super) fn origins(text: &str) -> Result<AllowedOrigins, Wrong> {
-    if text == "*" {
-        return Ok(AllowedOrigins::Any);
-    }
+/// Origins separated by commas. `*` is none: whoever is listed may write, too.
+pub(super) fn origins(text: &str) -> Result<Vec<String>, Wrong> {
     let mut listed = Vec::new();
     for origin in text.split(',').map(str::trim).filter(|origin| !origin.is_empty()) {
         if !is_origin(origin) {
             return wrong(
                 format!("\"{origin}\" is not an origin"),
-                "write scheme and host only, like https://example.org, several with commas, or * alone",
+                "write scheme and host only, like https://example.org, several with commas",
             );
         }
         listed.push(origin.to_owned());
     }
-    Ok(AllowedOrigins::Listed(listed))
+    Ok(listed)
 }
 
 /// Browsers compare origins as text: lower case, no path and no slash at the end (RFC 6454, 6.2).

@@ -32,7 +32,7 @@ pub mod text;
 mod texts;
 pub mod trace;
 mod translate;
-mod upload;
+pub mod upload;
 mod videos;
 mod view;
 

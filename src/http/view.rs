@@ -202,8 +202,9 @@ fn way(video: &Video) -> (Option<String>, Option<f64>, Option<u64>) {
         return (None, Some(1.0), None);
     }
     let stage = match video.job_state {
-        Some(JobState::Running) => Some(video.stage.clone()).filter(|stage| !stage.is_empty()),
-        Some(JobState::Done | JobState::Failed) | None => None,
+        // Of a failed one: `failed`, or `refused` when the file is at fault.
+        Some(JobState::Running | JobState::Failed) => Some(video.stage.clone()).filter(|stage| !stage.is_empty()),
+        Some(JobState::Done) | None => None,
         Some(resting) => Some(resting.text().to_owned()),
     };
     let eta = video.eta_s.filter(|_| video.job_state == Some(JobState::Running));

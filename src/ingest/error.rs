@@ -50,7 +50,7 @@ impl IngestError {
             false => Outcome::Failed(reason),
         };
         match self {
-            Self::Refused(reason) => Outcome::Failed(reason),
+            Self::Refused(reason) => Outcome::Refused(reason),
             Self::Stopped => Outcome::Stopped,
             Self::Deposit(error) if error.is_worth_retrying() => {
                 Outcome::Later { reason: error.for_people(), after: None }
@@ -60,7 +60,7 @@ impl IngestError {
                 "{program} is not installed on the server. Install ffmpeg 5.1 or newer, then try again."
             )),
             Self::Ffmpeg(error) => unclear(format!("The film could not be converted: {error}")),
-            Self::Cmaf(CmafError::Times { .. }) => Outcome::Failed(
+            Self::Cmaf(CmafError::Times { .. }) => Outcome::Refused(
                 "The film's time stamps are damaged, so no player could follow them. Repair the file and add it again."
                     .into(),
             ),

@@ -76,7 +76,7 @@ impl Ingest {
                     );
                 }
                 let outcome = error.outcome(job.attempts < ATTEMPTS);
-                if matches!(outcome, Outcome::Failed(_)) {
+                if matches!(outcome, Outcome::Failed(_) | Outcome::Refused(_)) {
                     self.tell(job.video, VideoChange::Failed);
                 }
                 outcome

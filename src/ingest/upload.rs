@@ -129,6 +129,8 @@ pub struct Uploading {
     progress: watch::Sender<UploadProgress>,
     begun: Instant,
     told: Instant,
+    /// Whether it would leave a record behind if it ended now.
+    broken: bool,
 }
 
 impl Uploads {
@@ -159,7 +161,7 @@ impl Uploads {
         let (progress, watched) = watch::channel(UploadProgress::receiving(id, bytes_total));
         self.arriving().insert(id, watched);
         let now = Instant::now();
-        Ok(Uploading { uploads: self.clone(), id, writer: Some(writer), progress, begun: now, told: now })
+        Ok(Uploading { uploads: self.clone(), id, writer: Some(writer), progress, begun: now, told: now, broken: true })
     }
 
     /// Follows an upload while its bytes arrive; `None` before and after.
@@ -274,6 +276,7 @@ impl Uploading {
     /// When the disk or the catalog fails; nothing is left then.
     pub async fn finish(mut self, name: &str, title: Option<&str>, again: bool) -> Result<Accepted, UploadError> {
         let Some(writer) = self.writer.take() else { return Err(UploadError::Taken) };
+        self.broken = true;
         let received = writer.finish().await?;
         let arrival = Arrival {
             source: Source::Upload(self.id),
@@ -283,13 +286,11 @@ impl Uploading {
             again,
         };
         let accepted = self.uploads.accept(arrival).await;
+        self.broken = accepted.is_err();
         match &accepted {
             Ok(Accepted::New(..)) => self.tell(Told::Received),
             Ok(Accepted::Known(_)) => self.uploads.shared.spool.remove_upload(self.id).await?,
-            Err(_) => {
-                self.uploads.shared.spool.remove_upload(self.id).await?;
-                self.uploads.shared.catalog.drop_upload(self.id).await?;
-            }
+            Err(_) => self.uploads.shared.spool.remove_upload(self.id).await?,
         }
         accepted
     }
@@ -306,7 +307,7 @@ impl Uploading {
 impl Drop for Uploading {
     fn drop(&mut self) {
         self.uploads.arriving().remove(&self.id);
-        if self.writer.is_some() {
+        if self.broken {
             self.tell(Told::Failed);
             let (catalog, id) = (self.uploads.shared.catalog.clone(), self.id);
             self.uploads.shared.shutdown.spawn("forget a broken upload", async move {

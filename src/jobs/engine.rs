@@ -89,14 +89,9 @@ impl Worker {
     async fn keep_alive(&self, job: &JobRecord, work: &Work, shown: &watch::Receiver<Progress>) -> Outcome {
         let run = AssertUnwindSafe(self.runner.run(job, work)).catch_unwind();
         tokio::pin!(run);
-        let mut beat = interval(self.shared.settings.beat);
-        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let ended = loop {
-            tokio::select! {
-                ended = &mut run => break Some(ended),
-                () = work.cancel.cancelled() => break timeout(self.shared.settings.grace, &mut run).await.ok(),
-                _ = beat.tick() => self.beat(job, work, shown).await,
-            }
+        let ended = tokio::select! {
+            ended = &mut run => Some(ended),
+            () = self.beats(job, work, shown) => timeout(self.shared.settings.grace, &mut run).await.ok(),
         };
         match ended {
             Some(Ok(outcome)) => outcome,
@@ -104,6 +99,18 @@ impl Worker {
                 Outcome::Failed("Something unexpected went wrong in the server. Its log says more.".into())
             }
             None => Outcome::Stopped,
+        }
+    }
+
+    /// Gives signs of life until the job is to stop.
+    async fn beats(&self, job: &JobRecord, work: &Work, shown: &watch::Receiver<Progress>) {
+        let mut beat = interval(self.shared.settings.beat);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = work.cancel.cancelled() => return,
+                _ = beat.tick() => self.beat(job, work, shown).await,
+            }
         }
     }
 
@@ -122,6 +129,10 @@ impl Worker {
         let (how, state) = match outcome {
             Outcome::Gone => return JobState::Done,
             Outcome::Done => (Settlement::Done, JobState::Done),
+            Outcome::Refused(why) => {
+                tracing::info!(reason = why, "a file was refused");
+                (Settlement::Refused(why), JobState::Failed)
+            }
             Outcome::Failed(why) => {
                 tracing::warn!(reason = why, "a job failed");
                 (Settlement::Failed(why), JobState::Failed)

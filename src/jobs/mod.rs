@@ -55,6 +55,8 @@ pub enum Outcome {
     Done,
     /// The job is done and its record is gone with it.
     Gone,
+    /// What the job is about cannot be taken: the reason, for people. Nothing is wrong with the server.
+    Refused(String),
     /// The job cannot be done: the reason, for people.
     Failed(String),
     /// Not now. The reason is for people; without a time the wait grows with each attempt.

@@ -1,0 +1,304 @@
+//! The only place that knows everybody: it builds the parts in order, and ends them in order.
+
+mod lock;
+mod runner;
+
+use crate::cache::{self, SegmentCache};
+use crate::catalog::{self, Catalog};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::delivery::Delivery;
+use crate::deposit::{self, Deposit};
+use crate::events::Events;
+use crate::ffmpeg::{self, Encoder, EncoderReport, Ffmpeg, Preference, probe_encoders};
+use crate::http;
+use crate::http::auth::AdminToken;
+use crate::http::origin::Trusted;
+use crate::http::upload::Limits;
+use crate::ingest::Ingest;
+use crate::ingest::upload::{self, Uploads};
+use crate::jobs::{self, Jobs};
+use crate::library::{self, Library};
+use crate::media::plan::Policy;
+use crate::shutdown::Shutdown;
+use crate::spool::{self, Spool};
+use crate::store::{BlobStore, LocalSettings, LocalStore};
+use crate::system::{self, System};
+use crate::telemetry::redact::Redactor;
+use crate::telemetry::metrics::Metrics;
+use crate::upkeep;
+use anyhow::Context;
+use lock::FolderLock;
+use runner::UseCases;
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// How long background work may take to reach a safe point at the end.
+const LAST_WAIT: Duration = Duration::from_secs(12);
+
+/// Blobs of one film that are stored at the same time.
+const STORED_AT_ONCE: usize = 3;
+
+/// A server at work.
+pub struct Running {
+    /// Where it answers.
+    pub address: SocketAddr,
+    /// The token of commands beside it.
+    pub token: String,
+    server: actix_web::dev::ServerHandle,
+    serving: JoinHandle<std::io::Result<()>>,
+    shutdown: Shutdown,
+    catalog: Catalog,
+    note: PathBuf,
+    _lock: FolderLock,
+}
+
+/// What the parts share.
+struct Base {
+    catalog: Catalog,
+    spool: Spool,
+    store: Arc<dyn BlobStore>,
+    events: Events,
+    clock: Clock,
+    shutdown: Shutdown,
+}
+
+/// Starts a server on the data folder of this configuration. With `port`, on that one instead of
+/// the configured one.
+///
+/// # Errors
+/// What a person can act on: the folder is in use, the port is taken, the catalog is damaged, …
+pub async fn start(config: &Config, port: Option<u16>, redactor: &Redactor) -> anyhow::Result<Running> {
+    let data_dir = std::path::absolute(&config.storage.data_dir).context("finding DATA_DIR")?;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&data_dir)
+        .with_context(|| format!("creating DATA_DIR {}", data_dir.display()))?;
+    let lock = FolderLock::take(&data_dir)?;
+    let wanted = SocketAddr::new(config.server.host, port.unwrap_or(config.server.port));
+    let listener = TcpListener::bind(wanted)
+        .with_context(|| format!("listening on {wanted}: is something else running there? Set LOCAL_PORT"))?;
+    let address = listener.local_addr().context("finding the port")?;
+
+    let base = open(config, &data_dir).await?;
+    let encoders = try_encoders(config, &base)?;
+    let (jobs, uploads) = work(config, &base, encoders.clone()).await?;
+    let token = uuid::Uuid::new_v4().simple().to_string();
+    redactor.keep_secret(&token);
+    let parts = faces(config, &base, encoders, jobs, uploads, &data_dir, &token)?;
+    let server = http::serve(parts, listener).context("starting the web server")?;
+    let handle = server.handle();
+    let serving = base.shutdown.spawn("web server", server);
+    let note = data_dir.join("server.json");
+    write_note(&note, address, &token).context("noting where the server answers")?;
+    let Base { shutdown, catalog, .. } = base;
+    Ok(Running { address, token, server: handle, serving, shutdown, catalog, note, _lock: lock })
+}
+
+impl Running {
+    /// Serves until a signal says stop, and then ends: answers under way are finished, jobs hand
+    /// their leases back, children die.
+    ///
+    /// # Errors
+    /// When the web server or the signals fail.
+    pub async fn until_signal(self) -> anyhow::Result<()> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            interrupted = tokio::signal::ctrl_c() => interrupted.context("listening for Ctrl-C")?,
+        }
+        self.stop().await
+    }
+
+    /// Ends the server.
+    ///
+    /// # Errors
+    /// When the catalog cannot be closed well; nothing is lost then.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        tracing::info!("stopping: answers under way are finished, jobs go on at the next start");
+        self.shutdown.begin();
+        self.server.stop(true).await;
+        self.serving.await.context("ending the web server")?.context("ending the web server")?;
+        let late = self.shutdown.finish(LAST_WAIT).await;
+        if !late.is_empty() {
+            tracing::warn!(tasks = late.join(", "), "some tasks did not end in time");
+        }
+        self.catalog.checkpoint().await.context("closing the catalog")?;
+        fs::remove_file(&self.note).context("removing the note of where the server answers")?;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+async fn open(config: &Config, data_dir: &Path) -> anyhow::Result<Base> {
+    let settings = catalog::Settings { file: data_dir.join("catalog.sqlite"), readers: 4 };
+    let catalog = tokio::task::spawn_blocking(move || Catalog::open(&settings)).await??;
+    let spool =
+        Spool::open(spool::Settings { root: data_dir.join("spool"), max_bytes: config.storage.spool_max_bytes })
+            .await?;
+    let uploads = catalog.sort_out_uploads().await?;
+    let packs = catalog.sort_out_spooled().await?;
+    let strays = spool.reconcile(&uploads, &packs).await?;
+    if strays > 0 {
+        tracing::info!(strays, "files that nobody needs any more were removed from the spool");
+    }
+    let store = Arc::new(LocalStore::open(LocalSettings { root: data_dir.join("channels") }).await?);
+    let (events, clock, shutdown) = (Events::new(), Clock::system(), Shutdown::new());
+    Ok(Base { catalog, spool, store, events, clock, shutdown })
+}
+
+/// Tries the encoders beside everything else; who needs one waits for the answer.
+fn try_encoders(config: &Config, base: &Base) -> anyhow::Result<watch::Receiver<Vec<EncoderReport>>> {
+    let (told, encoders) = watch::channel(Vec::new());
+    let preference = preference(config)?;
+    let ffmpeg = children(base.spool.work_folder())?;
+    base.shutdown.spawn("encoder trial", async move {
+        let reports = probe_encoders(&ffmpeg, preference).await;
+        for report in &reports {
+            tracing::info!(encoder = report.encoder.name(), works = report.works, "an encoder was tried");
+        }
+        // Who would hear it has ended; so does this.
+        let _ = told.send(reports);
+        told.closed().await;
+    });
+    Ok(encoders)
+}
+
+/// The owner's wishes about encoders.
+///
+/// # Errors
+/// When `PREFERRED_ENCODER` names none.
+pub fn preference(config: &Config) -> anyhow::Result<Preference> {
+    let preferred: Option<Encoder> = match &config.ingest.preferred_encoder {
+        Some(name) => Some(name.parse().context("reading PREFERRED_ENCODER")?),
+        None => None,
+    };
+    Ok(Preference { hardware_enabled: config.ingest.hardware_acceleration, preferred })
+}
+
+/// ffmpeg, caged by this very program, working in an existing folder.
+///
+/// # Errors
+/// When this program's own file cannot be found.
+pub fn children(working_dir: PathBuf) -> anyhow::Result<Ffmpeg> {
+    let cage = std::env::current_exe().context("finding this program's own file")?;
+    Ok(Ffmpeg::new(ffmpeg::Settings::new(cage, working_dir))?)
+}
+
+async fn work(
+    config: &Config,
+    base: &Base,
+    encoders: watch::Receiver<Vec<EncoderReport>>,
+) -> anyhow::Result<(Jobs, Uploads)> {
+    let Base { catalog, spool, store, events, clock, shutdown } = base;
+    let settings = jobs::Settings {
+        workers: std::thread::available_parallelism().map_or(2, |cores| (cores.get() / 2).clamp(2, 8)),
+        lease: Duration::from_secs(60),
+        beat: Duration::from_secs(1),
+        grace: Duration::from_secs(10),
+    };
+    let jobs = Jobs::new(settings, catalog.clone(), events.clone(), clock.clone());
+    let settings = deposit::Settings {
+        max_blob_bytes: config.storage.pack_max_bytes,
+        replicas: u32::from(config.storage.replicas),
+        parallel: STORED_AT_ONCE,
+    };
+    let deposit = Deposit::new(settings, catalog.clone(), store.clone(), spool.clone(), clock.clone());
+    let ingest = Ingest {
+        policy: policy(config),
+        catalog: catalog.clone(),
+        ffmpeg: children(spool.work_folder())?,
+        encoders,
+        spool: spool.clone(),
+        deposit,
+        events: events.clone(),
+        clock: clock.clone(),
+    };
+    let forget = upkeep::Parts { catalog: catalog.clone(), store: store.clone(), spool: spool.clone() };
+    let reclaimed = jobs.reclaim().await?;
+    if reclaimed > 0 {
+        tracing::info!(jobs = reclaimed, "jobs of a server that ended early go on");
+    }
+    jobs.start(Arc::new(UseCases { ingest, forget, events: events.clone() }), shutdown);
+    let uploads = Uploads::new(upload::Parts {
+        catalog: catalog.clone(),
+        spool: spool.clone(),
+        jobs: jobs.clone(),
+        events: events.clone(),
+        clock: clock.clone(),
+        shutdown: shutdown.clone(),
+        max_bytes: config.ingest.upload_max_bytes,
+    });
+    Ok((jobs, uploads))
+}
+
+fn policy(config: &Config) -> Policy {
+    Policy {
+        copy_mode: config.ingest.copy_mode,
+        copy_min_bytes: config.ingest.copy_min_bytes,
+        segment_s: u32::try_from(config.ingest.segment_duration.as_secs()).unwrap_or(6),
+        max_blob_bytes: config.storage.pack_max_bytes,
+    }
+}
+
+fn faces(
+    config: &Config,
+    base: &Base,
+    encoders: watch::Receiver<Vec<EncoderReport>>,
+    jobs: Jobs,
+    uploads: Uploads,
+    data_dir: &Path,
+    token: &str,
+) -> anyhow::Result<http::Parts> {
+    let Base { catalog, spool, store, events, clock, shutdown } = base;
+    let settings = cache::Settings { memory_bytes: config.cache.memory_bytes };
+    let (cache, damage) = SegmentCache::new(settings, store.clone(), spool.clone(), shutdown.clone());
+    let recording = upkeep::record_damage(catalog.clone(), clock.clone(), damage, shutdown.token());
+    shutdown.spawn("damage records", recording);
+    let settings =
+        library::Settings { trash_keep: config.storage.trash_keep, replicas: u32::from(config.storage.replicas) };
+    let library = Library::new(catalog.clone(), jobs, events.clone(), clock.clone(), settings);
+    let system = System::new(system::Parts {
+        data_dir: data_dir.to_path_buf(),
+        catalog: catalog.clone(),
+        cache: cache.clone(),
+        spool: spool.clone(),
+        events: events.clone(),
+        clock: clock.clone(),
+        encoders,
+    });
+    Ok(http::Parts {
+        library,
+        delivery: Delivery::new(catalog.clone(), cache),
+        uploads,
+        system,
+        events: events.clone(),
+        metrics: Metrics::new(),
+        shutdown: shutdown.clone(),
+        trusted: trusted(config)?,
+        admin: AdminToken::new(token).context("making the token of commands beside the server")?,
+        limits: Limits { upload_max_bytes: config.ingest.upload_max_bytes },
+        workers: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
+    })
+}
+
+/// Who beside our own pages may read and write.
+fn trusted(config: &Config) -> anyhow::Result<Trusted> {
+    let origins = config.server.cors.iter().map(|origin| origin.parse()).collect::<Result<_, _>>();
+    Ok(Trusted { origins: origins.context("reading CORS_ALLOWED_ORIGINS")? })
+}
+
+fn write_note(note: &Path, address: SocketAddr, token: &str) -> anyhow::Result<()> {
+    use std::io::Write;
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(note)?;
+    writeln!(file, "{}", serde_json::json!({ "address": address.to_string(), "token": token }))?;
+    Ok(())
+}

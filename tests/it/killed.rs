@@ -9,7 +9,7 @@ use crate::harness::raw;
 use crate::harness::upload::Sending;
 use crate::harness::wait::{until, until_true};
 
-/// SplitMix64: the same seed kills at the same places.
+/// A splitmix generator: the same seed kills at the same places.
 struct Dice(u64);
 
 impl Dice {

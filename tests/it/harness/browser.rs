@@ -1,4 +1,4 @@
-//! A real Chromium, driven over WebDriver, with a profile of its own.
+//! A real Chromium, driven over `WebDriver`, with a profile of its own.
 
 use super::process;
 use super::wait::{until, within};
@@ -73,11 +73,6 @@ impl Browser {
     pub async fn pick(&self, selector: &str, file: &Path) {
         let input = self.page.find(Locator::Css(selector)).await.expect("the file input is there");
         input.send_keys(file.to_str().expect("a test's path is plain")).await.expect("the input takes a file");
-    }
-
-    pub async fn click(&self, selector: &str) {
-        let found = self.page.find(Locator::Css(selector)).await.expect("what is to be clicked is there");
-        found.click().await.expect("it can be clicked");
     }
 
     /// What the browser complained of so far, other than about things the caller expects.

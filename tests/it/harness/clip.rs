@@ -17,10 +17,6 @@ impl Clip {
     pub fn bytes(&self) -> Vec<u8> {
         fs::read(&self.path).expect("a clip that was made can be read")
     }
-
-    pub fn len(&self) -> u64 {
-        fs::metadata(&self.path).expect("a clip that was made is there").len()
-    }
 }
 
 /// The film that ffmpeg makes from these words; `ending` is the file's.
@@ -91,7 +87,7 @@ pub fn mpeg4_mp3(seconds: u32) -> Clip {
     )
 }
 
-/// VP9 and Opus in WebM, with time stamps in whole milliseconds.
+/// VP9 and Opus in `WebM`, with time stamps in whole milliseconds.
 pub fn vp9_opus(seconds: u32) -> Clip {
     from_words(
         "webm",

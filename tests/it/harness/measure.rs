@@ -53,26 +53,15 @@ fn times(said: &str) -> Vec<i64> {
     seconds.map(|seconds| (seconds * MICROSECONDS).round() as i64).collect()
 }
 
-/// One field of the first stream of this kind, as ffprobe prints it.
-pub fn stream_field(file: &Path, kind: &str, field: &str) -> String {
-    let (stream, entry) = (format!("{kind}:0"), format!("stream={field}"));
-    probed(file, &["-select_streams", &stream, "-show_entries", &entry]).trim().trim_end_matches(',').to_owned()
-}
-
 /// When the file's earliest stream starts, in seconds.
 pub fn start_time(file: &Path) -> f64 {
     probed(file, &["-show_entries", "format=start_time"]).trim().parse().expect("a file has a start")
 }
 
-/// How long the file is, in seconds.
-pub fn duration(file: &Path) -> f64 {
-    probed(file, &["-show_entries", "format=duration"]).trim().parse().expect("a file has a length")
-}
-
 /// The worst likeness, in dB, of any frame of `file` to the frame of the same number in `source`. A
 /// frame lost, doubled or shifted is like its neighbour and not like itself.
 pub fn worst_likeness(file: &Path, source: &Path) -> f64 {
-    let graph = "[0:v:0]settb=1/1000,setpts=N[a];[1:v:0]settb=1/1000,setpts=N[b];[a][b]psnr=stats_file=-";
+    let graph = "[0:v:0]settb=1/25,setpts=N[a];[1:v:0]settb=1/25,setpts=N[b];[a][b]psnr=stats_file=-";
     let source = source.to_str().expect("a test's path is plain");
     let before = ["-v", "error", "-i"];
     let said = said_by(

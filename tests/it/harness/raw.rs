@@ -65,12 +65,6 @@ fn understood(said: &[u8]) -> Answer {
     Answer { status, head, body: said[end + 4..].to_vec(), taken: 0 }
 }
 
-/// Sends the beginning of a request and breaks the connection.
-pub async fn break_off(address: SocketAddr, beginning: &[u8]) {
-    let stream = unfinished(address, beginning).await;
-    drop(stream);
-}
-
 /// Sends the beginning of a request and leaves the rest to the caller.
 pub async fn unfinished(address: SocketAddr, beginning: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.expect("the server accepts a connection");

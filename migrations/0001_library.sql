@@ -100,6 +100,7 @@ CREATE TABLE renditions (
     planned_bandwidth INTEGER NOT NULL,
     peak_bandwidth    INTEGER,
     average_bandwidth INTEGER,
+    independent       INTEGER NOT NULL DEFAULT 1,
     UNIQUE (video, name)
 ) STRICT;
 
@@ -112,8 +113,9 @@ CREATE TABLE init_segments (
 CREATE INDEX init_segments_rendition ON init_segments (rendition);
 
 -- A pack or another stored thing. While 'open' it grows in the spool and len is what is committed.
+-- Ids are never used again: files in the spool and chunks in memory are named by them.
 CREATE TABLE blobs (
-    id         INTEGER PRIMARY KEY,
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
     video      INTEGER NOT NULL REFERENCES videos (id) ON DELETE CASCADE,
     rendition  INTEGER REFERENCES renditions (id) ON DELETE CASCADE,
     number     INTEGER NOT NULL,

@@ -11,6 +11,7 @@
 //! The parts:
 //! - [`media`]: plain values and rules of the field; no I/O, no async, no clock
 //! - [`catalog`]: the library's records; the only place with SQL
+//! - [`ffmpeg`]: child processes that probe, copy and encode
 //! - [`cmaf`]: MP4 fragments as values: ffmpeg's in, our segments out
 //! - [`disk`]: files read and synced without blocking the runtime
 //! - [`spool`]: bytes on local disk that are not stored yet
@@ -18,20 +19,25 @@
 //! - [`cache`]: verified bytes close at hand
 //! - [`deposit`]: from finished segments to verified copies
 //! - [`jobs`]: the engine that does queued work
+//! - [`ingest`]: an arrived file becomes a playable video
 //!
 //! The faces and the whole:
 //! - [`http`]: the web face
 //! - [`config`]: environment and `.env`, checked as a whole
+//! - [`cli`]: what a person can type
 
 pub mod cache;
 pub mod catalog;
+pub mod cli;
 pub mod clock;
 pub mod cmaf;
 pub mod config;
 pub mod deposit;
 pub mod disk;
 pub mod events;
+pub mod ffmpeg;
 pub mod http;
+pub mod ingest;
 pub mod jobs;
 pub mod media;
 pub mod shutdown;

@@ -1,3 +1,27 @@
-//! The `telecine` program.
+//! The `telecine` program: parse the command line, load the configuration, do what was asked.
 
-fn main() {}
+use clap::Parser;
+use std::path::Path;
+use std::process::ExitCode;
+use telecine::cli::Cli;
+use telecine::config::{Config, Source};
+use telecine::telemetry;
+
+fn main() -> ExitCode {
+    // The command line first: --help and --version work with any configuration.
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("telecine: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let source = Source::of_process(Path::new(".env"))?;
+    let config = Config::load(&source)?;
+    telemetry::start(&config.log.filter, config.log.format)?;
+    cli.command.run(&config, &source.unknown_names())
+}

@@ -214,6 +214,7 @@ async fn two_copies_damaged_in_different_chunks_still_make_one_whole() {
     let bytes = pattern(4 * CHUNK);
     let copies = vec![bench.copy_of(&bytes, &[CHUNK]).await, bench.copy_of(&bytes, &[3 * CHUNK]).await];
     assert_eq!(bench.read(vec![whole(1, &bytes, copies)], 0, bytes.len()).await.unwrap(), bytes);
+    assert_eq!((bench.reads(), bench.cache.stats().flights), (3, 1));
 }
 
 #[tokio::test]
@@ -237,12 +238,12 @@ async fn whoever_waits_for_a_good_chunk_behind_a_bad_one_gets_it() {
     let bench = Bench::of(EVERYTHING).await;
     let bytes = pattern(2 * CHUNK);
     let piece = whole(1, &bytes, vec![bench.copy_of(&bytes, &[0]).await]);
-    let _closed = bench.store.gate.acquire_many(1000).await.unwrap();
+    let closed = bench.store.gate.acquire_many(1000).await.unwrap();
     let mut leader = bench.cache.get(vec![piece.clone()], range(0, bytes.len()));
     assert!(leader.next().now_or_never().is_none());
     let mut follower = bench.cache.get(vec![piece], range(CHUNK, CHUNK));
     assert!(follower.next().now_or_never().is_none());
-    drop(_closed);
+    drop(closed);
 
     assert!(leader.next().await.unwrap().is_err());
     assert_eq!(follower.next().await.unwrap().unwrap(), bytes[CHUNK..]);

@@ -95,6 +95,8 @@ pub struct Rendition {
     pub bandwidth: u64,
     /// Bits per second over the whole, once measured.
     pub average_bandwidth: Option<u64>,
+    /// Whether every segment listed so far can be decoded without the one before it.
+    pub independent: bool,
 }
 
 /// Rates of a finished rendition, from its bytes, in bits per second.
@@ -111,7 +113,7 @@ pub(super) const COLUMNS: &str =
     renditions.why, renditions.state = 'finished', renditions.codecs, renditions.timescale, renditions.target_duration,
     renditions.width, renditions.height, renditions.frame_rate_milli, renditions.video_range, renditions.channels,
     renditions.language, renditions.label, renditions.is_default, renditions.reorder_delay,
-    coalesce(renditions.peak_bandwidth, renditions.planned_bandwidth), renditions.average_bandwidth";
+    coalesce(renditions.peak_bandwidth, renditions.planned_bandwidth), renditions.average_bandwidth, renditions.independent";
 
 impl Catalog {
     /// Begins a rendition of the job's video; one of the same name that exists is answered as it is.
@@ -231,5 +233,6 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Rendition> {
         reorder_delay: row.get(18)?,
         bandwidth: row.get(19)?,
         average_bandwidth: row.get(20)?,
+        independent: row.get(21)?,
     })
 }

@@ -25,6 +25,8 @@ pub struct NewSegment {
     pub start: u64,
     /// Its duration in ticks.
     pub duration: u32,
+    /// Whether it can be decoded without the segment before it.
+    pub independent: bool,
     /// Its bytes, in order; at least one.
     pub pieces: Vec<NewPiece>,
 }
@@ -61,13 +63,15 @@ impl Catalog {
                 let init: i64 = tx
                     .prepare_cached("SELECT max(id) FROM init_segments WHERE rendition = ?1")?
                     .query_row([rendition.0], |row| row.get(0))?;
-                let mut expected = resume(tx, rendition)?.next_number;
-                for segment in &growth.segments {
+                let first = resume(tx, rendition)?.next_number;
+                for (expected, segment) in (first..).zip(&growth.segments) {
                     if segment.number != expected {
                         return Err(CatalogError::NotAllowed("segments must be listed in order"));
                     }
                     insert(tx, rendition, init, segment)?;
-                    expected += 1;
+                }
+                if growth.segments.iter().any(|segment| !segment.independent) {
+                    tx.execute("UPDATE renditions SET independent = 0 WHERE id = ?1", [rendition.0])?;
                 }
                 for pack in &growth.grown {
                     tx.prepare_cached("UPDATE blobs SET len = ?2 WHERE id = ?1 AND state = 'open'")?

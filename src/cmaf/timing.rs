@@ -8,6 +8,9 @@ use super::error::CmafError;
 use super::fragment::Sample;
 use super::packager::{Resume, Timing};
 
+#[cfg(test)]
+mod tests;
+
 /// Gives samples their decode times and durations.
 #[derive(Debug)]
 pub(super) struct Timeline {
@@ -121,7 +124,9 @@ impl Timeline {
     /// Keeps the source's decode times. After a restart what was packaged is passed over.
     fn place_source(&mut self, mut samples: Vec<Sample>) -> Result<Vec<Placed>, CmafError> {
         if let Some(anchor) = self.anchor {
-            samples.retain(|sample| sample.dts >= anchor);
+            if self.shown.is_empty() {
+                samples.retain(|sample| sample.dts >= anchor);
+            }
             if let Some(first) = samples.first().filter(|first| first.dts != anchor) {
                 return Err(CmafError::times("the stream does not go on where it ended", first.dts));
             }

@@ -19,9 +19,6 @@ pub enum DepositError {
     /// The store failed on every channel.
     #[error("storing a pack")]
     Store(#[from] StoreError),
-    /// A segment made again differs from the one that is listed already.
-    #[error("segment {0} came out different the second time")]
-    Diverged(u32),
 }
 
 impl DepositError {
@@ -31,7 +28,7 @@ impl DepositError {
             Self::Spool(error) => error.is_worth_retrying(),
             Self::Store(error) => error.is_worth_retrying(),
             Self::Catalog(error) => matches!(error, CatalogError::DiskFull | CatalogError::Engine(_)),
-            Self::Cancelled | Self::Diverged(_) => false,
+            Self::Cancelled => false,
         }
     }
 
@@ -48,9 +45,6 @@ impl DepositError {
                 "The store does not answer. It goes on by itself when it does.".into()
             }
             Self::Store(_) => "The store refused the film's packs. The server's log says why.".into(),
-            Self::Diverged(_) => {
-                "The film came out different when its preparation went on. Delete it and add it again.".into()
-            }
             Self::Spool(_) | Self::Catalog(_) => "The server could not keep the film's packs. Its log says why.".into(),
             Self::Cancelled => "It was stopped.".into(),
         }

@@ -9,7 +9,7 @@ mod error;
 mod packer;
 
 pub use error::DepositError;
-pub use packer::{FreshSegment, Packer, PackerSettings, Repeats};
+pub use packer::{FreshSegment, Packer, PackerSettings};
 
 use crate::catalog::{Catalog, JobLease, SealedBlob};
 use crate::clock::Clock;

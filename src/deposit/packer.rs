@@ -8,7 +8,6 @@ use crate::media::range::ByteRange;
 use crate::media::time::Timescale;
 use crate::spool::PackWriter;
 use bytes::Bytes;
-use std::collections::VecDeque;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -40,6 +39,8 @@ pub struct FreshSegment {
     pub data: Vec<Bytes>,
     /// Their number, at least 1.
     pub len: u64,
+    /// Whether it can be decoded without the segment before it.
+    pub independent: bool,
 }
 
 /// Fills the packs of one rendition. What was added since the last commit is lost with it.
@@ -49,8 +50,6 @@ pub struct Packer {
     /// Where sealed packs go, once listed.
     sealed: mpsc::UnboundedSender<BlobId>,
     next_segment: u32,
-    /// Segments that an earlier run listed and this one makes again: their lengths, to be compared.
-    known: VecDeque<u64>,
     next_pack: u32,
     open: Option<OpenPack>,
     pending: Growth,
@@ -65,15 +64,13 @@ struct OpenPack {
 }
 
 impl Deposit {
-    /// Goes on with a rendition where its last commit left it. `repeats`: its segments are made
-    /// anew from the first one, and those that are listed are only compared.
+    /// Goes on with a rendition where its last commit left it.
     ///
     /// # Errors
     /// When the spool or the catalog fails.
     pub async fn packer(
         &self,
         settings: PackerSettings,
-        repeats: Repeats,
         sealed: mpsc::UnboundedSender<BlobId>,
     ) -> Result<Packer, DepositError> {
         let (lease, rendition) = (settings.lease, settings.rendition);
@@ -96,32 +93,18 @@ impl Deposit {
                 Some(OpenPack { blob: pack.blob, number: pack.number, writer, entries: entries.collect() })
             }
         };
-        let sizes = self.catalog.segment_sizes(rendition).await?;
-        let (next_segment, known) = match repeats {
-            Repeats::FromStart => (0, sizes.into_iter().map(|(len, _)| len).collect()),
-            Repeats::Nothing => (u32::try_from(sizes.len()).unwrap_or(u32::MAX), VecDeque::new()),
-        };
+        let next_segment = self.catalog.resume_of(rendition).await?.next_number;
         Ok(Packer {
             deposit: self.clone(),
             settings,
             sealed,
             next_segment,
-            known,
             next_pack,
             open,
             pending: Growth::default(),
             pending_bytes: 0,
         })
     }
-}
-
-/// Whether a run makes segments again that are listed already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Repeats {
-    /// It begins with the first segment: copied streams and sound run in one piece.
-    FromStart,
-    /// It begins after the last listed segment: spans.
-    Nothing,
 }
 
 impl Packer {
@@ -139,17 +122,13 @@ impl Packer {
         self.pending_bytes
     }
 
-    /// Adds the next segment to the packs; it is listed by the next commit. One that an earlier
-    /// run listed is compared and dropped.
+    /// Adds the next segment to the packs; it is listed by the next commit.
     ///
     /// # Errors
-    /// `Diverged`, or when the spool or the catalog fails.
+    /// When the spool or the catalog fails.
     pub async fn add(&mut self, segment: FreshSegment) -> Result<(), DepositError> {
         let number = self.next_segment;
         self.next_segment += 1;
-        if let Some(len) = self.known.pop_front() {
-            return if len == segment.len { Ok(()) } else { Err(DepositError::Diverged(number)) };
-        }
         self.pending_bytes += segment.len;
         let duration = segment.duration;
         let mut pieces = Vec::with_capacity(1);
@@ -157,7 +136,13 @@ impl Packer {
             let part = u16::try_from(part).unwrap_or(u16::MAX);
             pieces.push(self.append(number, part, duration, data).await?);
         }
-        self.pending.segments.push(NewSegment { number, start: segment.start, duration, pieces });
+        self.pending.segments.push(NewSegment {
+            number,
+            start: segment.start,
+            duration,
+            independent: segment.independent,
+            pieces,
+        });
         Ok(())
     }
 
@@ -187,11 +172,8 @@ impl Packer {
     /// Seals what is open and commits: the rendition gets no further segment.
     ///
     /// # Errors
-    /// As `commit`; `Diverged` when fewer segments came than are listed.
+    /// As `commit`.
     pub async fn finish(mut self) -> Result<(), DepositError> {
-        if !self.known.is_empty() {
-            return Err(DepositError::Diverged(self.next_segment));
-        }
         self.seal().await?;
         self.commit().await
     }

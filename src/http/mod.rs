@@ -5,12 +5,14 @@
 //! names this server answers to, and which pages may write). Handlers take a `Grant`, call one use
 //! case and fail with an `ApiError`.
 
+pub mod assets;
 pub mod auth;
 pub mod body;
 pub mod conditional;
 pub mod cors;
 pub mod error;
 pub mod origin;
+pub mod pages;
 pub mod problem;
 pub mod range;
 pub mod secure;

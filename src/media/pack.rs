@@ -47,6 +47,17 @@ pub struct PackEntry {
     pub len: u32,
 }
 
+/// A pack as it describes itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pack {
+    /// What stands before the first segment.
+    pub header: PackHeader,
+    /// Its entries, each with its offset in the pack.
+    pub entries: Vec<(u64, PackEntry)>,
+    /// Ticks per second of the durations.
+    pub timescale: Timescale,
+}
+
 /// The bytes are not a pack, or not one this version reads.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a readable pack: {0}")]
@@ -89,11 +100,11 @@ pub fn trailer_len(entries: usize) -> usize {
     entries * ENTRY_LEN + TRAILER_FIXED_LEN
 }
 
-/// Reads a whole pack back: header, entries with the offset of each in the pack, timescale.
+/// Reads a whole pack back.
 ///
 /// # Errors
 /// `NotAPack` when a length, a magic number or the version does not fit.
-pub fn read_pack(bytes: &[u8]) -> Result<(PackHeader, Vec<(u64, PackEntry)>, Timescale), NotAPack> {
+pub fn read_pack(bytes: &[u8]) -> Result<Pack, NotAPack> {
     let (header, body_start) = read_header(bytes)?;
     let tail = bytes.len().checked_sub(TRAILER_FIXED_LEN).ok_or(NotAPack("too short"))?;
     if &bytes[tail + 12..] != END_MAGIC {
@@ -119,7 +130,7 @@ pub fn read_pack(bytes: &[u8]) -> Result<(PackHeader, Vec<(u64, PackEntry)>, Tim
     if offset != table {
         return Err(NotAPack("the segments do not fill the body"));
     }
-    Ok((header, entries, timescale))
+    Ok(Pack { header, entries, timescale })
 }
 
 fn read_header(bytes: &[u8]) -> Result<(PackHeader, usize), NotAPack> {
@@ -164,10 +175,10 @@ mod tests {
         pack.extend_from_slice(b"abcde");
         pack.extend_from_slice(&encode_trailer(&entries, 90_000));
 
-        let (read, table, timescale) = read_pack(&pack).unwrap();
+        let read = read_pack(&pack).unwrap();
 
-        assert_eq!((read, timescale), (header, 90_000));
-        assert_eq!(table, [(first, entries[0]), (first + 3, entries[1])]);
+        assert_eq!((read.header, read.timescale), (header, 90_000));
+        assert_eq!(read.entries, [(first, entries[0]), (first + 3, entries[1])]);
     }
 
     #[test]

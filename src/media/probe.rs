@@ -130,3 +130,60 @@ impl Ratio {
         f64::from(self.num) / f64::from(self.den.max(1))
     }
 }
+
+impl VideoStream {
+    /// Width and height as seen: with square pixels and turned upright. Wide pixels widen the
+    /// picture and tall ones heighten it, so nothing is lost; both are at least 2 and even.
+    pub fn display_size(&self) -> (u32, u32) {
+        let aspect = self.sample_aspect.value();
+        let (mut width, mut height) = (f64::from(self.width), f64::from(self.height));
+        if aspect > 1.0 {
+            width *= aspect;
+        } else if aspect > 0.0 {
+            height /= aspect;
+        }
+        if matches!(self.rotation, 90 | 270) {
+            (width, height) = (height, width);
+        }
+        (even(width), even(height))
+    }
+}
+
+/// Rounded to the nearest even number, between 2 and 32768.
+fn even(length: f64) -> u32 {
+    ((length / 2.0).round() * 2.0).clamp(2.0, 32_768.0) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stream(width: u32, height: u32, (num, den): (u32, u32), rotation: u32) -> VideoStream {
+        VideoStream {
+            index: 0,
+            codec: "h264".into(),
+            profile: None,
+            pixel_format: "yuv420p".into(),
+            width,
+            height,
+            sample_aspect: Ratio { num, den },
+            rotation,
+            frame_rate: None,
+            average_rate: None,
+            time_base: Ratio { num: 1, den: 90_000 },
+            interlaced: false,
+            transfer: None,
+            has_extradata: true,
+            bit_rate: None,
+            language: None,
+        }
+    }
+
+    #[test]
+    fn the_display_size_is_upright_square_and_even() {
+        assert_eq!(stream(720, 576, (64, 45), 0).display_size(), (1024, 576));
+        assert_eq!(stream(720, 480, (8, 9), 0).display_size(), (720, 540));
+        assert_eq!(stream(1920, 1080, (1, 1), 90).display_size(), (1080, 1920));
+        assert_eq!(stream(321, 1, (1, 1), 0).display_size(), (322, 2));
+    }
+}

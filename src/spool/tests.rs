@@ -144,7 +144,8 @@ async fn packs_wait_for_room_until_a_pack_is_freed_or_the_wait_is_given_up() {
 #[tokio::test]
 async fn a_pack_larger_than_the_budget_does_not_wait_for_ever() {
     let (_folder, spool) = spool_of(MIB).await;
-    spool.room_for_packs(20 * MIB, &CancellationToken::new()).await.unwrap();
+    let cancel = CancellationToken::new();
+    assert!(spool.room_for_packs(20 * MIB, &cancel).now_or_never().is_some_and(|room| room.is_ok()));
 }
 
 #[tokio::test]
@@ -211,7 +212,8 @@ async fn reopening_never_touches_bytes_that_a_store_shares() {
 async fn a_torn_step_is_noticed_and_never_written_over() {
     let (_folder, spool) = spool_of(64 * MIB).await;
     let mut writer = spool.open_pack(BlobId(1), b"header").await.unwrap();
-    assert!(writer.append(vec![pattern(100)]).now_or_never().is_none());
+    // The disk may be quicker than this thread, so it is tried until one append is dropped half-way.
+    while writer.append(vec![pattern(100)]).now_or_never().is_some() {}
     assert!(matches!(writer.append(vec![pattern(1)]).await, Err(SpoolError::Torn)));
 }
 

@@ -26,15 +26,38 @@ impl Dice {
     }
 }
 
-fn seeds() -> u64 {
-    std::env::var("TELECINE_SOAK_SEEDS").map_or(5, |seeds| seeds.parse().expect("TELECINE_SOAK_SEEDS is a number"))
+/// Five tests share the seeds among them, so that they run side by side: `first`, `first` + 5, …
+async fn every_fifth_seed_from(first: u64) {
+    let seeds = std::env::var("TELECINE_SOAK_SEEDS").unwrap_or_else(|_| "5".to_owned());
+    let last: u64 = seeds.parse().expect("TELECINE_SOAK_SEEDS is a number");
+    for seed in (first..=last).step_by(5) {
+        killed_and_continued(seed).await;
+    }
 }
 
 #[tokio::test]
-async fn a_killed_ingest_goes_on_where_it_was() {
-    for seed in 1..=seeds() {
-        killed_and_continued(seed).await;
-    }
+async fn a_killed_ingest_goes_on_where_it_was_1() {
+    every_fifth_seed_from(1).await;
+}
+
+#[tokio::test]
+async fn a_killed_ingest_goes_on_where_it_was_2() {
+    every_fifth_seed_from(2).await;
+}
+
+#[tokio::test]
+async fn a_killed_ingest_goes_on_where_it_was_3() {
+    every_fifth_seed_from(3).await;
+}
+
+#[tokio::test]
+async fn a_killed_ingest_goes_on_where_it_was_4() {
+    every_fifth_seed_from(4).await;
+}
+
+#[tokio::test]
+async fn a_killed_ingest_goes_on_where_it_was_5() {
+    every_fifth_seed_from(5).await;
 }
 
 /// One film, killed up to three times on its way.

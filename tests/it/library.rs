@@ -136,11 +136,10 @@ async fn a_video_deleted_for_good_leaves_no_byte() {
     assert_eq!(world.get(&format!("/api/videos/{}", videos[1])).await.status(), 404);
     until_true("its blobs are removed", async || world.files("channels").len() == with_both / 2).await;
     until_true("the spool is empty", async || world.files("spool").is_empty()).await;
-    assert_eq!(world.send(Method::POST, &format!("/api/videos/{}/restore", videos[1])).await.status(), 404);
+    let restored = world.send(Method::POST, &format!("/api/videos/{}/restore", videos[1])).await.status().as_u16();
+    assert!([404, 409].contains(&restored), "{restored}");
     assert_eq!(world.player(&videos[0]).pictures().await, kept);
-    // The same file is new again.
-    let world_without = world.videos().await;
-    assert_eq!(world_without.len(), 1);
+    assert_eq!(world.videos().await.len(), 1);
 }
 
 #[tokio::test]
@@ -150,10 +149,9 @@ async fn a_video_that_encodes_can_be_deleted_for_good() {
     assert_eq!(world.send(Method::DELETE, &format!("/api/videos/{video}?now=true")).await.status(), 204);
     until_true("ffmpeg ends", async || world.ffmpegs().is_empty()).await;
     until_true("the spool is empty", async || world.files("spool").is_empty()).await;
-    until_true("the channels are empty", async || {
-        world.files("channels").is_empty() || !world.videos().await.is_empty()
-    })
-    .await;
+    // Films before it were encoded too fast to be caught, and stay.
+    let kept = world.videos().await.len();
+    until_true("the channels hold nothing of it", async || (kept > 0) != world.files("channels").is_empty()).await;
 }
 
 #[tokio::test]

@@ -1,0 +1,54 @@
+# Telecine: `make` lists what there is.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run check test bench soak ffmpeg tools deny
+
+# Each program with the Debian package that brings it. apt is asked only for what is missing.
+RUN_PROGRAMS  := ffmpeg:ffmpeg
+TEST_PROGRAMS := ffmpeg:ffmpeg chromium:chromium chromedriver:chromium-driver nginx:nginx
+
+# $(call need,<program:package …>): installs what is missing, or says the one line that does.
+# nginx lies in /usr/sbin, which is not on everybody's PATH.
+define need
+missing=""; export PATH="$$PATH:/usr/sbin"; \
+for pair in $(1); do command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair##*:}"; done; \
+if [ -n "$$missing" ]; then \
+  install="apt-get install --yes --no-install-recommends$$missing"; export DEBIAN_FRONTEND=noninteractive; \
+  if ! command -v apt-get >/dev/null; then echo "please install:$$missing" >&2; exit 1; \
+  elif [ "$$(id -u)" = 0 ]; then apt-get update -qq; $$install; \
+  elif sudo -n true 2>/dev/null; then sudo -n apt-get update -qq; sudo -n $$install; \
+  else echo "please run: sudo $$install" >&2; exit 1; fi; \
+fi
+endef
+
+help: ## list the commands
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+run: ffmpeg ## build and start the server on http://127.0.0.1:5050
+	cargo run --release -- serve
+
+check: deny ## format, lints, docs, licences: all that needs no test run
+	cargo fmt --check
+	cargo clippy --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
+	cargo deny --log-level warn check bans licenses sources
+
+test: tools check ## check, and every test; installs what the tests need
+	cargo nextest run --locked
+
+bench: ffmpeg ## measure what the README claims
+	cargo bench --locked
+
+soak: tools ## the long tests: a hundred kills, hours of playing
+	cargo nextest run --locked --profile soak --run-ignored only
+
+ffmpeg:
+	@$(call need,$(RUN_PROGRAMS))
+
+tools:
+	@$(call need,$(TEST_PROGRAMS))
+	@command -v cargo-nextest >/dev/null || cargo install --locked cargo-nextest
+
+deny:
+	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny

@@ -1,0 +1,75 @@
+//! `telecine config`: the configuration in effect.
+
+use crate::config::{Config, Line};
+use clap::Args;
+use serde::Serialize;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+/// Show the configuration in effect.
+#[derive(Debug, Args)]
+pub struct ShowConfig {
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report<'a> {
+    settings: &'a [Line],
+    unknown_in_env_file: &'a [&'a str],
+}
+
+impl ShowConfig {
+    /// Prints the report on standard output. `unknown` are names in `.env` that mean nothing.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub fn run(&self, config: &Config, unknown: &[&str]) -> anyhow::Result<ExitCode> {
+        let report = Report { settings: config.report(), unknown_in_env_file: unknown };
+        let text = if self.json { serde_json::to_string_pretty(&report)? + "\n" } else { report.table() };
+        io::stdout().write_all(text.as_bytes())?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Report<'_> {
+    fn table(&self) -> String {
+        let name_width = self.settings.iter().map(|line| line.name.len()).max().unwrap_or(0);
+        let value_width = self.settings.iter().map(|line| line.value.chars().count()).max().unwrap_or(0).max(6);
+        let mut table = String::new();
+        for Line { name, value, origin } in self.settings {
+            let value = if value.is_empty() { "(none)" } else { value };
+            writeln!(table, "{name:name_width$}  {value:value_width$}  {origin}").expect("writing to a string");
+        }
+        for name in self.unknown_in_env_file {
+            writeln!(table, "{name} in .env means nothing to Telecine; is it misspelt?").expect("writing to a string");
+        }
+        table
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Source;
+
+    #[test]
+    fn the_report_says_where_each_value_came_from() {
+        let config = Config::load(&Source::default().with("LOCAL_PORT", "8080")).unwrap();
+        let report = Report { settings: config.report(), unknown_in_env_file: &["LOCAL_PROT"] };
+        let table = report.table();
+        let words = |name: &str| {
+            let line = table.lines().find(|line| line.starts_with(name)).unwrap();
+            line.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(words("LOCAL_PORT"), ["LOCAL_PORT", "8080", "environment"]);
+        assert_eq!(words("LOCAL_HOST"), ["LOCAL_HOST", "127.0.0.1", "default"]);
+        assert_eq!(words("PREFERRED_ENCODER"), ["PREFERRED_ENCODER", "(none)", "default"]);
+        assert!(table.contains("LOCAL_PROT in .env means nothing"));
+        let json = serde_json::to_value(&report).unwrap();
+        assert_eq!(json["settings"][1]["origin"], "environment");
+    }
+}

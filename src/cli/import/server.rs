@@ -1,0 +1,229 @@
+//! The server beside us: where it is, and the few questions of its API that an import asks.
+
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Name of the file in the data folder by which commands find the server.
+const FILE: &str = "server.json";
+const CONNECT_WAIT: Duration = Duration::from_secs(2);
+const ANSWER_WAIT: Duration = Duration::from_secs(30);
+/// Before the server accepts a file it reads the whole of it to recognise it.
+const IMPORT_WAIT: Duration = Duration::from_secs(3600);
+/// How long a server may be away, as when it is restarted, while its work is watched.
+const ABSENCE: Duration = Duration::from_secs(60);
+const KNOCK_AGAIN: Duration = Duration::from_secs(1);
+
+/// A server on this machine, as it describes itself in a file only its user can read.
+#[derive(Clone, Deserialize)]
+pub struct RunningServer {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What proves that we may do what the owner may.
+    pub token: String,
+}
+
+impl fmt::Debug for RunningServer {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("RunningServer").field("address", &self.address).field("token", &"***").finish()
+    }
+}
+
+/// Something went wrong between us and the server.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// Its file is there and cannot be used.
+    #[error("reading {FILE} in the data folder: {0}; remove it if no server runs")]
+    File(#[source] io::Error),
+    /// It does not answer.
+    #[error("no answer from the server ({0}); films it has accepted go on when it runs again")]
+    Away(&'static str),
+    /// It answered with something else than was agreed.
+    #[error("the server answered {status}: {detail}")]
+    Unexpected {
+        /// Status code.
+        status: u16,
+        /// Its own words, or what was wrong with its answer.
+        detail: String,
+    },
+    /// The name of a file cannot be sent.
+    #[error("the path is not UTF-8; rename the file")]
+    Path,
+    /// The token cannot be sent, or there is no client.
+    #[error("preparing requests to the server: {0}")]
+    Client(String),
+}
+
+impl RunningServer {
+    /// The server that keeps `data_dir`, if one is there and answers.
+    ///
+    /// # Errors
+    /// Its file exists and cannot be used.
+    pub async fn find(data_dir: &Path) -> Result<Option<Self>, ServerError> {
+        let text = match tokio::fs::read(data_dir.join(FILE)).await {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(ServerError::File(error)),
+        };
+        let server: Self = serde_json::from_slice(&text).map_err(|error| ServerError::File(error.into()))?;
+        let health = Api::new(&server)?.get("/healthz").timeout(ANSWER_WAIT).send().await;
+        // A server that was killed leaves its file behind.
+        Ok(health.is_ok_and(|answer| answer.status().is_success()).then_some(server))
+    }
+}
+
+/// What the server said to a file.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// It will be this video.
+    Accepted(String),
+    /// It is in the library already.
+    Known(String),
+    /// It is nothing that can be played.
+    Refused(String),
+}
+
+/// Where a video is on its way.
+#[derive(Debug, Deserialize)]
+pub(super) struct Status {
+    pub(super) state: String,
+    pub(super) stage: Option<String>,
+    pub(super) fraction: Option<f64>,
+    pub(super) eta_seconds: Option<f64>,
+    pub(super) error: Option<String>,
+}
+
+/// What was made of one track.
+#[derive(Debug, Deserialize)]
+pub(super) struct Track {
+    kind: Option<String>,
+    method: Option<String>,
+    why: Option<String>,
+    codecs: Option<String>,
+}
+
+impl fmt::Display for Track {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.kind.as_deref().unwrap_or("track");
+        write!(out, "{name} {}", self.method.as_deref().unwrap_or("made"))?;
+        if let Some(codecs) = &self.codecs {
+            write!(out, " [{codecs}]")?;
+        }
+        match self.why.as_deref() {
+            Some(why) if !why.is_empty() => write!(out, " ({why})"),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Accepted {
+    video_id: String,
+}
+
+#[derive(Deserialize)]
+struct Video {
+    #[serde(default)]
+    tracks: Vec<Track>,
+}
+
+/// RFC 9457.
+#[derive(Deserialize)]
+struct Problem {
+    title: Option<String>,
+    detail: Option<String>,
+}
+
+/// The API of one server.
+pub(super) struct Api {
+    client: Client,
+    address: SocketAddr,
+}
+
+impl Api {
+    pub(super) fn new(server: &RunningServer) -> Result<Self, ServerError> {
+        let bad = |error: &dyn fmt::Display| ServerError::Client(error.to_string());
+        let mut token = HeaderValue::try_from(format!("Bearer {}", server.token)).map_err(|error| bad(&error))?;
+        token.set_sensitive(true);
+        // The token must reach nobody else: no proxy of the environment, no redirect.
+        let client = Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .default_headers(HeaderMap::from_iter([(AUTHORIZATION, token)]))
+            .connect_timeout(CONNECT_WAIT)
+            .build()
+            .map_err(|error| bad(&error))?;
+        Ok(Self { client, address: server.address })
+    }
+
+    /// Hands a file over.
+    pub(super) async fn import(&self, file: &Path, again: bool) -> Result<Answer, ServerError> {
+        let path = file.to_str().ok_or(ServerError::Path)?;
+        let order = serde_json::json!({ "path": path, "again": again });
+        let url = format!("http://{}/api/imports", self.address);
+        let answer = self.client.post(url).json(&order).timeout(IMPORT_WAIT).send().await.map_err(away)?;
+        Ok(match answer.status() {
+            StatusCode::ACCEPTED => Answer::Accepted(read::<Accepted>(answer).await?.video_id),
+            StatusCode::CONFLICT => Answer::Known(words_of(answer).await),
+            StatusCode::UNPROCESSABLE_ENTITY => Answer::Refused(words_of(answer).await),
+            status => {
+                return Err(ServerError::Unexpected { status: status.as_u16(), detail: words_of(answer).await });
+            }
+        })
+    }
+
+    /// Where a video is; patient with a server that is being restarted.
+    pub(super) async fn status(&self, video: &str) -> Result<Status, ServerError> {
+        let begun = Instant::now();
+        loop {
+            match self.ask(&format!("/api/videos/{video}/status")).await {
+                Err(ServerError::Away(_)) if begun.elapsed() < ABSENCE => tokio::time::sleep(KNOCK_AGAIN).await,
+                answer => return answer,
+            }
+        }
+    }
+
+    /// What was made of a video's tracks.
+    pub(super) async fn tracks(&self, video: &str) -> Result<Vec<Track>, ServerError> {
+        Ok(self.ask::<Video>(&format!("/api/videos/{video}")).await?.tracks)
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, path: &str) -> Result<T, ServerError> {
+        let answer = self.get(path).timeout(ANSWER_WAIT).send().await.map_err(away)?;
+        match answer.status() {
+            StatusCode::OK => read(answer).await,
+            status => Err(ServerError::Unexpected { status: status.as_u16(), detail: words_of(answer).await }),
+        }
+    }
+
+    fn get(&self, path: &str) -> RequestBuilder {
+        self.client.get(format!("http://{}{path}", self.address))
+    }
+}
+
+async fn read<T: DeserializeOwned>(answer: Response) -> Result<T, ServerError> {
+    let status = answer.status().as_u16();
+    let body = answer.bytes().await.map_err(away)?;
+    serde_json::from_slice(&body).map_err(|error| ServerError::Unexpected { status, detail: error.to_string() })
+}
+
+/// What a problem document says to people.
+async fn words_of(answer: Response) -> String {
+    let problem = answer.json::<Problem>().await.ok();
+    let words = problem.and_then(|problem| problem.detail.or(problem.title));
+    words.unwrap_or_else(|| "it gave no reason".to_owned())
+}
+
+fn away(error: reqwest::Error) -> ServerError {
+    ServerError::Away(match () {
+        () if error.is_timeout() => "it took too long",
+        () if error.is_connect() => "it does not listen",
+        () => "the connection broke",
+    })
+}

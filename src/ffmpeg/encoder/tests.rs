@@ -1,0 +1,145 @@
+use super::*;
+use crate::ffmpeg::package::{Clip, PackageTask, VideoTask};
+use crate::media::probe::Ratio;
+
+fn arguments(encoder: Encoder, change: impl FnOnce(&mut VideoEncode)) -> String {
+    let mut encode = VideoEncode {
+        index: 0,
+        encoder,
+        width: 1280,
+        height: 720,
+        frame_rate: Ratio { num: 30, den: 1 },
+        fixed_rate: None,
+        deinterlace: false,
+        rotated: false,
+        tone_map: None,
+        max_bit_rate: 3_000_000,
+        clip: None,
+        key_frame_interval_s: 2,
+    };
+    change(&mut encode);
+    let video = Some(VideoTask::Encode(Box::new(encode)));
+    let task = PackageTask { input: "/spool/1".into(), start_s: 1.4, video, audio: None };
+    let list: Vec<String> = task.arguments().into_iter().map(|word| word.into_string().unwrap()).collect();
+    list.join(" ")
+}
+
+fn assert_in_order(text: &str, parts: &[&str]) {
+    let mut rest = text;
+    for part in parts {
+        let at = rest.find(part).unwrap_or_else(|| panic!("no {part:?} (in this order) in {text}"));
+        rest = &rest[at + part.len()..];
+    }
+}
+
+#[test]
+fn vaapi_keeps_frames_on_the_device() {
+    assert_in_order(
+        &arguments(Encoder::Vaapi, |_| {}),
+        &[
+            "-init_hw_device vaapi=va:/dev/dri/renderD128 -filter_hw_device va -hwaccel vaapi -hwaccel_output_format vaapi -noautorotate",
+            "-format_whitelist",
+            "-i file:/spool/1",
+            "-vf scale_vaapi=w=1280:h=720:format=nv12:extra_hw_frames=24,setsar=1",
+            "-c:v h264_vaapi -profile:v high -rc_mode VBR -b:v 3000000 -maxrate 3000000 -bufsize 6000000",
+        ],
+    );
+}
+
+#[test]
+fn nvenc_keeps_frames_on_the_device() {
+    assert_in_order(
+        &arguments(Encoder::Nvenc, |_| {}),
+        &[
+            "-init_hw_device cuda=cu:0 -filter_hw_device cu -hwaccel cuda -hwaccel_output_format cuda -noautorotate -threads 1",
+            "-i file:/spool/1",
+            "-vf scale_cuda=w=1280:h=720:format=yuv420p,setsar=1",
+            "-c:v h264_nvenc -preset p4",
+            "-b:v 3000000 -maxrate 3000000 -bufsize 6000000",
+        ],
+    );
+}
+
+#[test]
+fn qsv_decodes_with_vaapi_and_maps() {
+    assert_in_order(
+        &arguments(Encoder::Qsv, |_| {}),
+        &[
+            "-init_hw_device vaapi=va:/dev/dri/renderD128,driver=iHD -init_hw_device qsv=qs@va -filter_hw_device qs -hwaccel vaapi",
+            "-vf scale_vaapi=w=1280:h=720:format=nv12:extra_hw_frames=24,hwmap=derive_device=qsv,format=qsv,setsar=1",
+            "-c:v h264_qsv",
+            "-mbbrc 1 -b:v 3000000 -maxrate 3000001 -bufsize 6000000",
+        ],
+    );
+}
+
+#[test]
+fn a_picture_that_must_be_turned_is_decoded_in_memory_and_sent_up() {
+    for (encoder, upload) in
+        [(Encoder::Vaapi, "hwupload"), (Encoder::Qsv, "hwupload"), (Encoder::Nvenc, "format=yuv420p")]
+    {
+        let text = arguments(encoder, |encode| encode.rotated = true);
+        assert!(!text.contains("noautorotate") && !text.contains("-hwaccel "), "{text}");
+        assert_in_order(&text, &["-vf scale=1280:720", upload, "setsar=1"]);
+    }
+}
+
+#[test]
+fn a_clip_is_sought_before_the_input_and_cut_before_scaling() {
+    let clip = Clip { seek_s: 4.0, from_s: 5.98, to_s: Some(11.98) };
+    assert_in_order(
+        &arguments(Encoder::Software, |encode| {
+            encode.clip = Some(clip);
+            encode.deinterlace = true;
+        }),
+        &[
+            "-copyts -noaccurate_seek -seek_timestamp 1 -ss 4.000000",
+            "-i file:/spool/1",
+            "-vf bwdif=mode=send_frame:deint=interlaced,trim=start=5.980000:end=11.980000,scale=1280:720",
+            "-fps_mode passthrough -enc_time_base:v 1:90000",
+            "-c:v libx264 -preset veryfast -profile:v high -level:v 3.1",
+            "-g 60",
+            "-output_ts_offset 8.600000",
+        ],
+    );
+}
+
+#[test]
+fn a_clip_at_the_start_of_the_file_is_not_sought() {
+    let clip = Clip { seek_s: 1.4, from_s: 1.39, to_s: None };
+    let text = arguments(Encoder::Software, |encode| encode.clip = Some(clip));
+    assert!(!text.contains("-ss ") && text.contains("trim=start=1.390000,"), "{text}");
+}
+
+#[test]
+fn the_preferred_encoder_is_tried_first_and_software_always() {
+    let all = Preference { hardware_enabled: true, preferred: Some(Encoder::Qsv) }.order();
+    let none = Preference { hardware_enabled: false, preferred: Some(Encoder::Qsv) }.order();
+    assert_eq!(all, [Encoder::Qsv, Encoder::Vaapi, Encoder::Nvenc, Encoder::Software]);
+    assert_eq!(none, [Encoder::Software]);
+}
+
+#[test]
+fn the_first_that_works_is_chosen() {
+    let report = |encoder, works| EncoderReport { encoder, works, why_not: None };
+    assert_eq!(choose(&[report(Encoder::Vaapi, false), report(Encoder::Qsv, true)]), Encoder::Qsv);
+    assert_eq!(choose(&[report(Encoder::Vaapi, false)]), Encoder::Software);
+}
+
+#[test]
+fn the_level_is_the_lowest_that_holds_the_pictures() {
+    assert_eq!(level(640, 360, 30.0, 600_000), "3.0");
+    assert_eq!(level(1280, 720, 30.0, 3_000_000), "3.1");
+    assert_eq!(level(1920, 1080, 30.0, 6_000_000), "4.0");
+    assert_eq!(level(1920, 1080, 60.0, 6_000_000), "4.2");
+    assert_eq!(level(3840, 2160, 60.0, 16_000_000), "5.2");
+    assert_eq!(level(16_384, 16_384, 60.0, 1), "6.2");
+}
+
+#[test]
+fn an_encoder_reads_back_from_its_name() {
+    for encoder in Encoder::ALL {
+        assert_eq!(encoder.name().parse(), Ok(encoder));
+    }
+    assert_eq!("cuda".parse::<Encoder>(), Err(NotAnEncoder));
+}

@@ -1,0 +1,245 @@
+//! The argument list that turns streams of a file into fragmented MP4 on a pipe.
+//!
+//! Times stay the source's own through decoder, filters and encoder (`-copyts`), so that spans
+//! encoded apart join exactly; the muxer moves them so that the file's start comes at ten seconds
+//! (`media::time`). One fragment is written for each key frame.
+
+use super::cage::CageLimits;
+use super::command::words;
+use super::encoder::Encoder;
+use super::{Ffmpeg, filter, input};
+use crate::media::probe::Ratio;
+use crate::media::time::TIMELINE_OFFSET_SECONDS;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Microseconds of sound in one fragment when there is no picture to cut at.
+const AUDIO_FRAGMENT_US: u32 = 1_000_000;
+
+/// What to make of one file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PackageTask {
+    /// The file, by an absolute path that the server made.
+    pub input: PathBuf,
+    /// The probe's `start_s`: it becomes second 10 of the output.
+    pub start_s: f64,
+    /// The picture; the first track of the output when there are both.
+    pub video: Option<VideoTask>,
+    /// The sound. A video clip's bounds do not hold for it, so it is encoded apart from clips.
+    pub audio: Option<AudioTask>,
+}
+
+/// What becomes of the picture.
+#[derive(Clone, Debug, PartialEq)]
+pub enum VideoTask {
+    /// Bit for bit.
+    Copy {
+        /// Stream index in the file.
+        index: u32,
+        /// What it holds, for the name of the sample entry.
+        codec: CopiedCodec,
+    },
+    /// Encoded to H.264 High, 8 bit 4:2:0.
+    Encode(Box<VideoEncode>),
+}
+
+/// The video codecs that are copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CopiedCodec {
+    /// `avc1`
+    H264,
+    /// `hvc1`: parameter sets only in the sample entry, as Apple demands (authoring rule 1.10).
+    Hevc,
+}
+
+/// One rung, or one span of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VideoEncode {
+    /// Stream index in the file.
+    pub index: u32,
+    /// Who encodes.
+    pub encoder: Encoder,
+    /// Width in pixels, even, after rotation and with square pixels.
+    pub width: u32,
+    /// Height in pixels, even.
+    pub height: u32,
+    /// The highest picture rate of the output, for the level and the longest GOP.
+    pub frame_rate: Ratio,
+    /// Puts pictures on a grid of this rate: half the source's rate when that is above 60.
+    pub fixed_rate: Option<Ratio>,
+    /// The source is interlaced.
+    pub deinterlace: bool,
+    /// The source is turned by its display matrix.
+    pub rotated: bool,
+    /// The source's HDR curve, if it is to become SDR.
+    pub tone_map: Option<ToneMap>,
+    /// Bits per second at most, over a buffer of two seconds.
+    pub max_bit_rate: u64,
+    /// Only this part; `None` for all.
+    pub clip: Option<Clip>,
+    /// Seconds from key frame to key frame.
+    pub key_frame_interval_s: u32,
+}
+
+/// HDR transfer curves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToneMap {
+    /// SMPTE ST 2084 (`smpte2084`).
+    Pq,
+    /// Hybrid log-gamma (`arib-std-b67`).
+    Hlg,
+}
+
+/// A span of the source, in the source's own seconds. Frames are chosen by time stamp from the
+/// half-open interval; bounds half a frame before a frame's time are safe from rounding.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Clip {
+    /// Decoding starts at the last key frame not after this. At least one whole GOP before `from_s`,
+    /// because leading pictures of an open GOP need it and a transport stream is entered
+    /// inexactly; at or before the file's start there is no seek at all.
+    pub seek_s: f64,
+    /// The first frame is the first one not before this.
+    pub from_s: f64,
+    /// The last frame is the last one before this; `None` for the end of the file.
+    pub to_s: Option<f64>,
+}
+
+/// What becomes of the sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AudioTask {
+    /// AAC, bit for bit. Nothing else is copied: MP3 in fragmented MP4 was seen to crash Chromium.
+    Copy {
+        /// Stream index in the file.
+        index: u32,
+    },
+    /// AAC-LC.
+    Aac {
+        /// Stream index in the file.
+        index: u32,
+        /// Channels of the output; more than it has are mixed down.
+        channels: u32,
+        /// Samples per second: 44100 or 48000.
+        sample_rate: u32,
+        /// Bits per second.
+        bit_rate: u64,
+    },
+}
+
+impl ToneMap {
+    /// The curve that a stream's transfer characteristics name, if it is an HDR one.
+    pub fn of(transfer: Option<&str>) -> Option<Self> {
+        match transfer {
+            Some("smpte2084") => Some(Self::Pq),
+            Some("arib-std-b67") => Some(Self::Hlg),
+            _ => None,
+        }
+    }
+}
+
+impl VideoEncode {
+    /// Whether frames stay on the device from decoder to encoder: only where nothing needs them in memory.
+    pub fn decodes_on_device(&self) -> bool {
+        let plain = !self.deinterlace && !self.rotated && self.tone_map.is_none();
+        plain && self.encoder != Encoder::Software
+    }
+}
+
+impl PackageTask {
+    /// ffmpeg's arguments, complete.
+    pub fn arguments(&self) -> Vec<OsString> {
+        let mut list = words("-hide_banner -nostdin -loglevel warning -nostats -progress pipe:2 -copyts");
+        if let Some(VideoTask::Encode(encode)) = &self.video {
+            list.extend(words(encode.encoder.device_arguments()));
+            if encode.decodes_on_device() {
+                list.extend(words(encode.encoder.decoder_arguments()));
+            }
+            list.extend(self.seek(encode));
+        }
+        list.extend(input::protections());
+        list.extend(["-i".into(), input::url(&self.input)]);
+        list.extend(words("-map_metadata -1 -map_chapters -1 -sn -dn"));
+        match &self.video {
+            Some(VideoTask::Copy { index, codec }) => list.extend(copy_video(*index, *codec)),
+            Some(VideoTask::Encode(encode)) => list.extend(encode.arguments()),
+            None => list.push("-vn".into()),
+        }
+        match &self.audio {
+            Some(task) => list.extend(task.arguments()),
+            None => list.push("-an".into()),
+        }
+        list.extend(self.muxer());
+        list
+    }
+
+    fn seek(&self, encode: &VideoEncode) -> Vec<OsString> {
+        match encode.clip {
+            // By time stamp and not relative to the start; the frames themselves are chosen by `trim`.
+            Some(clip) if clip.seek_s > self.start_s => {
+                words(&format!("-noaccurate_seek -seek_timestamp 1 -ss {:.6}", clip.seek_s))
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn muxer(&self) -> Vec<OsString> {
+        let offset = TIMELINE_OFFSET_SECONDS as f64 - self.start_s;
+        let (cut, key_frames) = match self.video {
+            Some(_) => (String::new(), "+frag_keyframe"),
+            None => (format!("-frag_duration {AUDIO_FRAGMENT_US} "), ""),
+        };
+        words(&format!(
+            "-avoid_negative_ts disabled -output_ts_offset {offset:.6} -write_tmcd 0 -write_btrt 0 \
+             {cut}-movflags {key_frames}+delay_moov+default_base_moof+frag_discont+skip_sidx -flush_packets 1 -f mp4 pipe:1"
+        ))
+    }
+}
+
+fn copy_video(index: u32, codec: CopiedCodec) -> Vec<OsString> {
+    let tag = match codec {
+        CopiedCodec::H264 => "avc1",
+        CopiedCodec::Hevc => "hvc1",
+    };
+    words(&format!("-map 0:{index} -c:v copy -tag:v {tag}"))
+}
+
+impl VideoEncode {
+    fn arguments(&self) -> Vec<OsString> {
+        let mut list = words(&format!("-map 0:{} -vf", self.index));
+        list.push(filter::chain(self).into());
+        list.extend(words(
+            "-fps_mode passthrough -enc_time_base:v 1:90000 -video_track_timescale 90000 -force_key_frames",
+        ));
+        // Counted from the last key frame and not from zero, so that after a gap in the source key
+        // frames do not come one after the other. A millisecond less, since times are rounded.
+        let interval = f64::from(self.key_frame_interval_s) - 0.001;
+        list.push(format!("expr:isnan(prev_forced_t)+gte(t,prev_forced_t+{interval:.3})").into());
+        list.extend(self.encoder.arguments(self));
+        list
+    }
+}
+
+impl AudioTask {
+    fn arguments(&self) -> Vec<OsString> {
+        match *self {
+            // Transport streams wrap each AAC frame in a header (ADTS) that MP4 does not have.
+            Self::Copy { index } => words(&format!("-map 0:{index} -c:a copy -bsf:a aac_adtstoasc")),
+            // `async=1` fills gaps with silence and cuts overlaps, and leaves the first sample where it was.
+            Self::Aac { index, channels, sample_rate, bit_rate } => words(&format!(
+                "-map 0:{index} -af aresample=async=1 -ac {channels} -ar {sample_rate} -c:a aac -profile:a aac_low -b:a {bit_rate}"
+            )),
+        }
+    }
+}
+
+impl Ffmpeg {
+    pub(super) fn package_limits(&self, task: &PackageTask) -> CageLimits {
+        let on_device = matches!(&task.video, Some(VideoTask::Encode(encode)) if encode.encoder != Encoder::Software);
+        let cpu_s = self.settings.encode_cpu.as_secs().max(1);
+        if on_device {
+            // Drivers map far more than they use, and keep shader caches and shared memory as files.
+            CageLimits { address_space: None, cpu_s, file_size: 1 << 30, open_files: 1024 }
+        } else {
+            CageLimits { address_space: Some(self.settings.address_space), cpu_s, ..CageLimits::default() }
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! ffprobe's JSON, and what we make of it.
+
+use crate::media::probe::{AudioStream, Probe, Ratio, SubtitleStream, VideoStream};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Report {
+    #[serde(default)]
+    streams: Vec<Stream>,
+    #[serde(default)]
+    format: Format,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Format {
+    format_name: String,
+    duration: Option<String>,
+    start_time: Option<String>,
+    size: Option<String>,
+    probe_score: u32,
+    tags: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Stream {
+    index: u32,
+    codec_type: String,
+    codec_name: String,
+    profile: Option<String>,
+    pix_fmt: Option<String>,
+    width: u32,
+    height: u32,
+    sample_aspect_ratio: Option<String>,
+    r_frame_rate: Option<String>,
+    avg_frame_rate: Option<String>,
+    time_base: Option<String>,
+    field_order: Option<String>,
+    color_transfer: Option<String>,
+    extradata_size: u64,
+    bit_rate: Option<String>,
+    sample_rate: Option<String>,
+    channels: u32,
+    start_time: Option<String>,
+    duration: Option<String>,
+    disposition: BTreeMap<String, i64>,
+    tags: BTreeMap<String, String>,
+    side_data_list: Vec<SideData>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct SideData {
+    rotation: Option<f64>,
+}
+
+impl Report {
+    /// How sure ffprobe is of the container, of 100.
+    pub(super) fn score(&self) -> u32 {
+        self.format.probe_score
+    }
+
+    pub(super) fn into_probe(self) -> Probe {
+        let Self { streams, format } = self;
+        let longest = streams.iter().filter_map(|stream| number(stream.duration.as_ref())).reduce(f64::max);
+        let earliest = streams.iter().filter_map(|stream| number(stream.start_time.as_ref())).reduce(f64::min);
+        let mut probe = Probe {
+            duration_s: number(format.duration.as_ref()).or(longest),
+            start_s: number(format.start_time.as_ref()).or(earliest).unwrap_or(0.0),
+            bytes: format.size.as_ref().and_then(|text| text.parse().ok()).unwrap_or(0),
+            title: tag(&format.tags, "title"),
+            container: format.format_name,
+            video: Vec::new(),
+            audio: Vec::new(),
+            subtitles: Vec::new(),
+            cover: None,
+        };
+        for stream in streams {
+            match stream.codec_type.as_str() {
+                "video" if stream.is_still() => {
+                    probe.cover.get_or_insert(stream.index);
+                }
+                "video" => probe.video.push(stream.into_video()),
+                "audio" => probe.audio.push(stream.into_audio()),
+                "subtitle" => probe.subtitles.push(stream.into_subtitles()),
+                _ => {}
+            }
+        }
+        probe
+    }
+}
+
+impl Stream {
+    fn is_still(&self) -> bool {
+        ["attached_pic", "timed_thumbnails", "still_image"].iter().any(|kind| self.has(kind))
+    }
+
+    fn has(&self, disposition: &str) -> bool {
+        self.disposition.get(disposition).is_some_and(|value| *value != 0)
+    }
+
+    fn bits(&self) -> Option<u64> {
+        let said = self.bit_rate.clone().or_else(|| tag(&self.tags, "BPS"));
+        said.and_then(|text| text.parse().ok()).filter(|rate| *rate > 0)
+    }
+
+    fn into_video(self) -> VideoStream {
+        let rotation = self.side_data_list.iter().find_map(|data| data.rotation).unwrap_or(0.0);
+        VideoStream {
+            index: self.index,
+            bit_rate: self.bits(),
+            language: tag(&self.tags, "language"),
+            sample_aspect: ratio(self.sample_aspect_ratio.as_ref()).unwrap_or(Ratio { num: 1, den: 1 }),
+            rotation: clockwise(rotation),
+            frame_rate: ratio(self.r_frame_rate.as_ref()),
+            average_rate: ratio(self.avg_frame_rate.as_ref()),
+            time_base: ratio(self.time_base.as_ref()).unwrap_or(Ratio { num: 1, den: 90_000 }),
+            interlaced: self.field_order.is_some_and(|order| !matches!(order.as_str(), "progressive" | "unknown")),
+            transfer: self.color_transfer.filter(|name| name != "unknown"),
+            has_extradata: self.extradata_size > 0,
+            codec: self.codec_name,
+            profile: self.profile.filter(|name| name != "unknown"),
+            pixel_format: self.pix_fmt.unwrap_or_default(),
+            width: self.width,
+            height: self.height,
+        }
+    }
+
+    fn into_audio(self) -> AudioStream {
+        AudioStream {
+            index: self.index,
+            bit_rate: self.bits(),
+            language: tag(&self.tags, "language"),
+            title: tag(&self.tags, "title"),
+            default: self.has("default"),
+            sample_rate: self.sample_rate.and_then(|rate| rate.parse().ok()).unwrap_or(0),
+            channels: self.channels,
+            has_extradata: self.extradata_size > 0,
+            codec: self.codec_name,
+            profile: self.profile.filter(|name| name != "unknown"),
+        }
+    }
+
+    fn into_subtitles(self) -> SubtitleStream {
+        SubtitleStream {
+            index: self.index,
+            language: tag(&self.tags, "language"),
+            title: tag(&self.tags, "title"),
+            codec: self.codec_name,
+        }
+    }
+}
+
+/// ffprobe gives the display matrix's angle counter-clockwise, players turn clockwise.
+fn clockwise(counter_clockwise: f64) -> u32 {
+    let quarters = (-counter_clockwise / 90.0).round().rem_euclid(4.0);
+    [0, 90, 180, 270].get(quarters as usize).copied().unwrap_or(0)
+}
+
+/// `None` for what is missing, zero or undefined.
+fn ratio(text: Option<&String>) -> Option<Ratio> {
+    let (num, den) = text?.split_once(['/', ':'])?;
+    let ratio = Ratio { num: num.parse().ok()?, den: den.parse().ok()? };
+    (ratio.num > 0 && ratio.den > 0).then_some(ratio)
+}
+
+fn number(text: Option<&String>) -> Option<f64> {
+    text?.parse().ok()
+}
+
+/// Containers disagree about the case of names.
+fn tag(tags: &BTreeMap<String, String>, name: &str) -> Option<String> {
+    let found = tags.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
+    let value = found.1.trim();
+    (!value.is_empty() && value != "und").then(|| value.to_owned())
+}

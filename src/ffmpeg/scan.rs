@@ -1,0 +1,104 @@
+//! Listing the packets of one stream: what segments and spans are planned from.
+
+use super::cage::CageLimits;
+use super::command::{Blame, each_line, pipes, words, words_of};
+use super::{Ffmpeg, FfmpegError, Program, input};
+use crate::media::probe::Packet;
+use std::ffi::OsString;
+use std::ops::Range;
+use std::path::Path;
+use tokio_util::sync::CancellationToken;
+
+impl Ffmpeg {
+    /// Calls `each` with every packet of stream `stream`, in file order, as they are read: memory does
+    /// not grow with the film. `within` limits it to packets from the last key frame before its
+    /// start up to its end, in the source's own seconds.
+    ///
+    /// # Errors
+    /// `Refused` when the file cannot be read on, `Stalled` when nothing comes for the stall limit.
+    pub async fn scan(
+        &self,
+        input: &Path,
+        stream: u32,
+        within: Option<Range<f64>>,
+        cancel: &CancellationToken,
+        each: &mut impl FnMut(Packet),
+    ) -> Result<(), FfmpegError> {
+        let cpu_s = self.settings.encode_cpu.as_secs().max(1);
+        let limits = CageLimits { cpu_s, ..self.short_limits() };
+        let mut child = self.spawn(Program::Ffprobe, &limits, arguments(input, stream, within)).await?;
+        let (stdout, stderr) = pipes(&mut child)?;
+        let (packets, mut count) = tokio::sync::watch::channel(());
+        let read = async {
+            let mut on_line = |line: &str| {
+                packets.send_replace(());
+                if let Some(packet) = packet(line) {
+                    each(packet);
+                }
+                Ok(())
+            };
+            let (lines, words) = tokio::join!(each_line(stdout, &mut on_line), words_of(stderr));
+            lines?;
+            let status = child.wait().await.map_err(|error| FfmpegError::io("waiting for ffprobe", error))?;
+            self.judge(Program::Ffprobe, status, &words?, Blame::File)
+        };
+        let stall = self.settings.stall;
+        let silence = async {
+            // Ends when the limit passes without a packet; with the sender gone nobody waits here.
+            while tokio::time::timeout(stall, count.changed()).await.is_ok_and(|sent| sent.is_ok()) {}
+        };
+        tokio::select! {
+            done = read => done,
+            () = cancel.cancelled() => Err(FfmpegError::Cancelled),
+            () = silence => Err(FfmpegError::Stalled { seconds: stall.as_secs() }),
+        }
+    }
+}
+
+fn arguments(file: &Path, stream: u32, within: Option<Range<f64>>) -> Vec<OsString> {
+    let mut list = words("-hide_banner -loglevel error -threads 1");
+    list.extend(input::protections());
+    list.extend(words(&format!(
+        "-select_streams {stream} -show_entries packet=pts,dts,duration,size,flags -of compact=print_section=0"
+    )));
+    if let Some(Range { start, end }) = within {
+        list.extend(words(&format!("-read_intervals {:.6}%{end:.6}", start.max(0.0))));
+    }
+    list.extend(["-i".into(), input::url(file)]);
+    list
+}
+
+/// One line like `pts=0|dts=-512|duration=512|size=1234|flags=K_`.
+fn packet(line: &str) -> Option<Packet> {
+    let mut packet = Packet { pts: None, dts: None, duration: 0, bytes: 0, key: false };
+    let mut has_size = false;
+    for field in line.split('|') {
+        let Some((key, value)) = field.split_once('=') else { continue };
+        match key {
+            "pts" => packet.pts = value.parse().ok(),
+            "dts" => packet.dts = value.parse().ok(),
+            "duration" => packet.duration = value.parse().unwrap_or(0),
+            "flags" => packet.key = value.starts_with('K'),
+            "size" => {
+                packet.bytes = value.parse().ok()?;
+                has_size = true;
+            }
+            _ => {}
+        }
+    }
+    has_size.then_some(packet)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packet_line_is_read_with_and_without_times() {
+        let full = packet("pts=1024|dts=-512|duration=512|size=77|flags=K_").unwrap();
+        let bare = packet("pts=N/A|dts=N/A|duration=N/A|size=5|flags=__").unwrap();
+        assert_eq!(full, Packet { pts: Some(1024), dts: Some(-512), duration: 512, bytes: 77, key: true });
+        assert_eq!(bare, Packet { pts: None, dts: None, duration: 0, bytes: 5, key: false });
+        assert_eq!(packet(""), None);
+    }
+}

@@ -1,0 +1,105 @@
+//! Why an ingest did not come to its end, and what becomes of its job.
+
+use crate::catalog::CatalogError;
+use crate::cmaf::CmafError;
+use crate::deposit::DepositError;
+use crate::ffmpeg::FfmpegError;
+use crate::jobs::Outcome;
+use crate::media::plan::Refusal;
+use crate::spool::SpoolError;
+use std::time::Duration;
+
+/// Wait before a run that ffmpeg broke off is tried again.
+const SECOND_TRY: Duration = Duration::from_secs(5);
+
+/// A failure of one run.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum IngestError {
+    /// The file cannot become a video; a sentence for people.
+    #[error("{0}")]
+    Refused(String),
+    /// It was told to stop.
+    #[error("stopped")]
+    Stopped,
+    /// ffmpeg failed.
+    #[error("running ffmpeg")]
+    Ffmpeg(#[source] FfmpegError),
+    /// What ffmpeg wrote could not be packaged.
+    #[error("packaging what ffmpeg wrote")]
+    Cmaf(#[from] CmafError),
+    /// Segments could not be kept or stored.
+    #[error(transparent)]
+    Deposit(#[from] DepositError),
+    /// A run's parameters differ from those of what is listed already.
+    #[error("the encoder's parameters changed between two runs")]
+    Changed,
+    /// ffmpeg's output could not be read.
+    #[error("reading ffmpeg's output")]
+    Pipe(#[source] std::io::Error),
+}
+
+impl IngestError {
+    pub(super) fn refused(reason: impl Into<String>) -> Self {
+        Self::Refused(reason.into())
+    }
+
+    /// What becomes of the job. `again`: failures that may pass are tried once more.
+    pub(super) fn outcome(self, again: bool) -> Outcome {
+        let unclear = |reason: String| match again {
+            true => Outcome::Later { reason, after: Some(SECOND_TRY) },
+            false => Outcome::Failed(reason),
+        };
+        match self {
+            Self::Refused(reason) => Outcome::Failed(reason),
+            Self::Stopped => Outcome::Stopped,
+            Self::Deposit(error) if error.is_worth_retrying() => {
+                Outcome::Later { reason: error.for_people(), after: None }
+            }
+            Self::Deposit(error) => Outcome::Failed(error.for_people()),
+            Self::Ffmpeg(FfmpegError::NotInstalled { program }) => Outcome::Failed(format!(
+                "{program} is not installed on the server. Install ffmpeg 5.1 or newer, then try again."
+            )),
+            Self::Ffmpeg(error) => unclear(format!("The film could not be converted: {error}")),
+            Self::Cmaf(CmafError::Times { .. }) => Outcome::Failed(
+                "The film's time stamps are damaged, so no player could follow them. Repair the file and add it again."
+                    .into(),
+            ),
+            Self::Cmaf(error) => unclear(format!("The film could not be cut into pieces: {error}")),
+            Self::Changed => Outcome::Failed(
+                "The encoder changed while the film was prepared. Delete the film and add it again.".into(),
+            ),
+            Self::Pipe(error) => unclear(format!("The film could not be converted: {error}")),
+        }
+    }
+}
+
+impl From<CatalogError> for IngestError {
+    fn from(error: CatalogError) -> Self {
+        match error {
+            CatalogError::LeaseLost => Self::Stopped,
+            other => Self::Deposit(other.into()),
+        }
+    }
+}
+
+impl From<SpoolError> for IngestError {
+    fn from(error: SpoolError) -> Self {
+        Self::Deposit(error.into())
+    }
+}
+
+impl From<FfmpegError> for IngestError {
+    fn from(error: FfmpegError) -> Self {
+        match error {
+            FfmpegError::Refused { reason } => Self::Refused(reason),
+            FfmpegError::Cancelled => Self::Stopped,
+            other => Self::Ffmpeg(other),
+        }
+    }
+}
+
+impl From<Refusal> for IngestError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal.0)
+    }
+}

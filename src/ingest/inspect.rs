@@ -1,0 +1,63 @@
+//! A look into the file: what it holds, where its pictures lie, and what is to be done with it.
+
+use super::{IngestError, Run};
+use crate::catalog::Shown;
+use crate::media::plan::{Plan, VideoAction, plan};
+use crate::media::probe::{Packet, Probe};
+
+/// A film of a day at 60 pictures a second has five million; more is not a film.
+const MOST_PACKETS: usize = 10_000_000;
+
+impl Run<'_> {
+    pub(super) async fn inspect(&self) -> Result<(Probe, Plan), IngestError> {
+        let cancel = &self.work.cancel;
+        let probe = self.ingest.ffmpeg.probe(self.input(), cancel).await?;
+        let packets = match probe.video.first() {
+            Some(stream) => self.packets(stream.index).await?,
+            None => Vec::new(),
+        };
+        if !probe.video.is_empty() && packets.is_empty() {
+            return Err(IngestError::refused(
+                "The file lists a picture but holds none: it ends too early. Copy it again and add it once more.",
+            ));
+        }
+        let plan = plan(&probe, &packets, &self.ingest.policy)?;
+        Ok((probe, plan))
+    }
+
+    async fn packets(&self, stream: u32) -> Result<Vec<Packet>, IngestError> {
+        let mut packets = Vec::new();
+        let mut keep = |packet: Packet| {
+            if packets.len() <= MOST_PACKETS {
+                packets.push(packet);
+            }
+        };
+        self.ingest.ffmpeg.scan(self.input(), stream, None, &self.work.cancel, &mut keep).await?;
+        if packets.len() > MOST_PACKETS {
+            return Err(IngestError::refused("The file has more pictures than a film of a whole day. It was not taken."));
+        }
+        Ok(packets)
+    }
+
+    pub(super) async fn record(&self, probe: &Probe, plan: &Plan) -> Result<(), IngestError> {
+        let shown = Shown {
+            tracks: u32::from(plan.video.is_some()) + u32::from(plan.audio.is_some()),
+            duration_ms: probe.duration_s.map(|seconds| (seconds * 1000.0) as u64),
+            size: plan.video.as_ref().map(|video| video.size),
+        };
+        let what = |plan: &Plan| {
+            plan.video.as_ref().map(|video| match &video.action {
+                VideoAction::Copy => "copy",
+                VideoAction::Encode { .. } => "encode",
+            })
+        };
+        tracing::info!(video = what(plan), sound = plan.audio.is_some(), "a film is planned");
+        let (probe, plan) = (as_json(probe)?, as_json(plan)?);
+        self.ingest.catalog.record_plan(self.work.lease, probe, plan, shown, self.ingest.clock.now()).await?;
+        Ok(())
+    }
+}
+
+fn as_json(value: &impl serde::Serialize) -> Result<String, IngestError> {
+    serde_json::to_string(value).map_err(|error| IngestError::Pipe(error.into()))
+}

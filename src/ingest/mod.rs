@@ -1,0 +1,120 @@
+//! An arrived file becomes a playable video: inspect → plan → transcode and deposit, overlapping →
+//! publish.
+//!
+//! Every step checks what is recorded, does the next thing and records it, so a job that was cut
+//! off at any point goes on where it was.
+
+mod error;
+mod inspect;
+mod progress;
+mod publish;
+mod source;
+mod track;
+mod transcode;
+pub mod upload;
+
+use crate::catalog::{Catalog, JobLease, JobRecord};
+use crate::clock::Clock;
+use crate::deposit::Deposit;
+use crate::events::{Event, Events, VideoChange};
+use crate::ffmpeg::{EncoderReport, Ffmpeg};
+use crate::jobs::{Outcome, Work};
+use crate::media::id::VideoId;
+use crate::media::plan::{Plan, Policy};
+use crate::media::probe::Probe;
+use crate::spool::Spool;
+use error::IngestError;
+use std::path::{Path, PathBuf};
+use tokio::sync::watch;
+
+/// Runs a job that keeps failing on ffmpeg's side this often before giving up.
+const ATTEMPTS: u32 = 3;
+
+/// The parts an ingest works with.
+#[derive(Clone)]
+pub struct Ingest {
+    /// How files are treated.
+    pub policy: Policy,
+    /// The library's records.
+    pub catalog: Catalog,
+    /// Child processes.
+    pub ffmpeg: Ffmpeg,
+    /// What the trial of the encoders found, best first; empty until it is over.
+    pub encoders: watch::Receiver<Vec<EncoderReport>>,
+    /// Where uploads lie.
+    pub spool: Spool,
+    /// The way into the store.
+    pub deposit: Deposit,
+    /// Who is told.
+    pub events: Events,
+    /// The time of day.
+    pub clock: Clock,
+}
+
+/// One run of one ingest job.
+struct Run<'a> {
+    ingest: &'a Ingest,
+    work: &'a Work,
+    video: VideoId,
+    input: PathBuf,
+}
+
+impl Ingest {
+    /// Does an ingest job.
+    pub async fn run(&self, job: &JobRecord, work: &Work) -> Outcome {
+        let done = self.prepare(job, work).await;
+        match done {
+            Ok(()) => {
+                self.tell(job.video, VideoChange::Ready);
+                Outcome::Done
+            }
+            Err(error) => {
+                if !matches!(error, IngestError::Stopped) {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "preparing a video did not come to its end");
+                }
+                let outcome = error.outcome(job.attempts < ATTEMPTS);
+                if matches!(outcome, Outcome::Failed(_)) {
+                    self.tell(job.video, VideoChange::Failed);
+                }
+                outcome
+            }
+        }
+    }
+
+    async fn prepare(&self, job: &JobRecord, work: &Work) -> Result<(), IngestError> {
+        let lease = work.lease;
+        self.catalog.begin_processing(lease, self.clock.now()).await?;
+        let source = self.catalog.source_of(lease).await?;
+        let input = source::open(&self.spool, &source).await?;
+        let run = Run { ingest: self, work, video: job.video, input };
+        let (probe, plan) = run.planned(lease).await?;
+        run.make(&probe, &plan).await?;
+        work.stage("publish");
+        publish::publish(self, lease).await?;
+        source::let_go(&self.spool, &source).await?;
+        Ok(())
+    }
+
+    fn tell(&self, video: VideoId, change: VideoChange) {
+        self.events.publish(Event::Video { video_id: video, change });
+    }
+}
+
+impl Run<'_> {
+    /// What was planned for this video, now or by an earlier run.
+    async fn planned(&self, lease: JobLease) -> Result<(Probe, Plan), IngestError> {
+        if let Some((probe, plan)) = self.ingest.catalog.plan_of(lease).await?
+            && let (Ok(probe), Ok(plan)) = (serde_json::from_str(&probe), serde_json::from_str(&plan))
+        {
+            return Ok((probe, plan));
+        }
+        self.work.stage("inspect");
+        let (probe, plan) = self.inspect().await?;
+        self.record(&probe, &plan).await?;
+        Ok((probe, plan))
+    }
+
+    fn input(&self) -> &Path {
+        &self.input
+    }
+}

@@ -1,0 +1,35 @@
+//! Where an ingest reads its bytes: an upload in the spool, or a person's own file.
+
+use super::IngestError;
+use crate::catalog::Source;
+use crate::spool::{Spool, SpoolError};
+use std::path::PathBuf;
+
+/// The path to read.
+///
+/// # Errors
+/// `Refused` when the file is not there any more.
+pub(super) async fn open(spool: &Spool, source: &Source) -> Result<PathBuf, IngestError> {
+    let path = match source {
+        Source::Upload(upload) => spool.upload_path(*upload),
+        Source::File(path) => path.clone(),
+    };
+    match tokio::fs::metadata(&path).await {
+        Ok(found) if found.is_file() => Ok(path),
+        _ => Err(IngestError::refused(match source {
+            Source::Upload(_) => "The uploaded file is not on the server any more. Delete this entry and add the film again.",
+            Source::File(_) => "The file is not where it was any more. Put it back and try again.",
+        })),
+    }
+}
+
+/// Frees the source's bytes if they are ours: the video is stored.
+///
+/// # Errors
+/// When the spool cannot remove the file.
+pub(super) async fn let_go(spool: &Spool, source: &Source) -> Result<(), SpoolError> {
+    match source {
+        Source::Upload(upload) => spool.remove_upload(*upload).await,
+        Source::File(_) => Ok(()),
+    }
+}

@@ -1,0 +1,259 @@
+//! One track on its way from ffmpeg's fragments to listed segments.
+
+use super::{IngestError, Run, publish};
+use crate::catalog::{NewRendition, Rendition};
+use crate::cmaf::{Packager, PackagerSettings, Resume, Sample, Segment, SourceTrack, Timing, TrackKind};
+use crate::deposit::{FreshSegment, Packer, PackerSettings};
+use crate::media::id::BlobId;
+use crate::media::plan::{AudioPlan, Plan, VideoPlan};
+use crate::media::rendition::{Method, RenditionKind, TrackName};
+use crate::media::time::{TIMELINE_OFFSET_SECONDS, seconds};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+/// Segments are listed at least this often while they come, …
+const LIST_EVERY: Duration = Duration::from_millis(400);
+
+/// … and whenever so many bytes are waiting: a sync of many costs little more than one of few.
+const LIST_BYTES: u64 = 16 * 1024 * 1024;
+
+/// What a track will be called and declared as, known before its first byte.
+#[derive(Clone, Debug)]
+pub(super) struct TrackSpec {
+    kind: TrackKind,
+    number: u32,
+    method: Method,
+    timing: Timing,
+    video: Option<VideoPlan>,
+    audio: Option<AudioPlan>,
+    target_duration: u32,
+}
+
+/// A track being made.
+pub(super) struct Track<'a> {
+    run: &'a Run<'a>,
+    spec: TrackSpec,
+    sealed: mpsc::UnboundedSender<BlobId>,
+    /// Known once the first fragments came, or from an earlier run.
+    rendition: Option<Rendition>,
+    packager: Option<Packager>,
+    packer: Option<Packer>,
+    source: Option<SourceTrack>,
+    listed_at: Instant,
+}
+
+impl TrackSpec {
+    /// The picture of a plan.
+    pub(super) fn of_video(plan: &Plan, video: &VideoPlan, timing: Timing) -> Self {
+        let method = if timing == Timing::Source { Method::Copied } else { Method::Encoded };
+        let (kind, video) = (TrackKind::Video, Some(video.clone()));
+        Self { kind, number: 0, method, timing, video, audio: None, target_duration: plan.target_duration }
+    }
+
+    /// The sound of a plan.
+    pub(super) fn of_sound(plan: &Plan, audio: &AudioPlan, method: Method) -> Self {
+        Self {
+            kind: TrackKind::Audio,
+            number: 1,
+            method,
+            timing: Timing::Source,
+            video: None,
+            audio: Some(audio.clone()),
+            target_duration: plan.target_duration,
+        }
+    }
+
+    fn name(&self) -> String {
+        let kind = if self.kind == TrackKind::Video { RenditionKind::Video } else { RenditionKind::Audio };
+        TrackName::new(kind, 0).to_string()
+    }
+
+    fn rendition(&self, source: &SourceTrack, reorder_delay: u32) -> NewRendition {
+        let (video, audio) = (self.video.as_ref(), self.audio.as_ref());
+        NewRendition {
+            number: self.number,
+            name: self.name(),
+            generation: 1,
+            kind: if video.is_some() { RenditionKind::Video } else { RenditionKind::Audio },
+            method: self.method,
+            why: video.map(|plan| &plan.why).or(audio.map(|plan| &plan.why)).cloned().unwrap_or_default(),
+            codecs: source.codecs(),
+            timescale: source.timescale,
+            target_duration: self.target_duration,
+            size: video.map(|plan| plan.size),
+            frame_rate_milli: video.map(|plan| plan.frame_rate_milli),
+            video_range: None,
+            sound: audio.map(|_| (source.channels, source.sample_rate)),
+            language: audio.and_then(|plan| plan.language.clone()),
+            label: audio.and_then(|plan| plan.label.clone()),
+            is_default: true,
+            reorder_delay,
+            planned_bandwidth: video.map(|plan| plan.planned_bandwidth).or(audio.map(|plan| plan.planned_bandwidth)).unwrap_or(1),
+            init: source.init_segment(),
+        }
+    }
+}
+
+impl<'a> Track<'a> {
+    /// A track that begins, or goes on where an earlier run left it.
+    pub(super) async fn open(
+        run: &'a Run<'a>,
+        spec: TrackSpec,
+        sealed: mpsc::UnboundedSender<BlobId>,
+    ) -> Result<Track<'a>, IngestError> {
+        let name = spec.name();
+        let known = run.ingest.catalog.renditions_of(run.work.lease).await?;
+        let rendition = known.into_iter().find(|rendition| rendition.name == name);
+        Ok(Self { run, spec, sealed, rendition, packager: None, packer: None, source: None, listed_at: Instant::now() })
+    }
+
+    /// What it carries.
+    pub(super) fn kind(&self) -> TrackKind {
+        self.spec.kind
+    }
+
+    /// Whether an earlier run listed its last segment.
+    pub(super) fn is_finished(&self) -> bool {
+        self.rendition.as_ref().is_some_and(|rendition| rendition.finished)
+    }
+
+    /// Presentation tick at which the next segment begins; `None` before the first.
+    pub(super) async fn next_tick(&self) -> Result<Option<i64>, IngestError> {
+        let Some(rendition) = &self.rendition else { return Ok(None) };
+        let resume = self.run.ingest.catalog.resume_of(rendition.id).await?;
+        Ok(resume.next_start.map(|start| start as i64 + i64::from(rendition.reorder_delay)))
+    }
+
+    /// Takes what a run of ffmpeg says of this track, before its samples.
+    ///
+    /// # Errors
+    /// `Changed` when it could not be decoded with the init segment that players have.
+    pub(super) async fn begin_run(&mut self, source: &SourceTrack) -> Result<(), IngestError> {
+        if let Some(rendition) = &self.rendition
+            && self.run.ingest.catalog.init_of(rendition.id).await? != source.init_segment()
+        {
+            return Err(IngestError::Changed);
+        }
+        if self.packager.is_none() {
+            let resume = match &self.rendition {
+                None => None,
+                Some(rendition) => {
+                    let resume = self.run.ingest.catalog.resume_of(rendition.id).await?;
+                    let delay = rendition.reorder_delay;
+                    resume.next_start.map(|next_dts| Resume { next_dts, delay })
+                }
+            };
+            self.packager = Some(Packager::new(PackagerSettings {
+                timescale: source.timescale,
+                kind: self.spec.kind,
+                cut: self.run.ingest.policy.cut_rule(source.timescale),
+                timing: self.spec.timing,
+                resume,
+            })?);
+        }
+        self.source = Some(source.clone());
+        Ok(())
+    }
+
+    /// Takes the samples of one fragment. In a run of one piece segments are listed as they come.
+    pub(super) async fn push(&mut self, samples: Vec<Sample>) -> Result<(), IngestError> {
+        let Some(packager) = &mut self.packager else { return Ok(()) };
+        let segments = packager.push(samples)?;
+        self.keep(segments).await?;
+        if self.spec.timing == Timing::Source {
+            self.list_if_due().await?;
+        }
+        Ok(())
+    }
+
+    /// Ends a span: everything of it is listed at once.
+    pub(super) async fn end_span(&mut self, next_tick: Option<i64>) -> Result<(), IngestError> {
+        let Some(packager) = &mut self.packager else { return Ok(()) };
+        let segments = packager.end_span(next_tick)?;
+        self.keep(segments).await?;
+        self.list().await
+    }
+
+    /// Ends the track.
+    ///
+    /// # Errors
+    /// `Refused` when it never had a segment.
+    pub(super) async fn finish(mut self) -> Result<(), IngestError> {
+        if let Some(packager) = &mut self.packager {
+            let segments = packager.finish()?;
+            self.keep(segments).await?;
+        }
+        if let Some(packer) = self.packer.take() {
+            packer.finish().await?;
+        }
+        let what = if self.spec.kind == TrackKind::Video { "picture" } else { "sound" };
+        let nothing = || IngestError::refused(format!("The file lists a {what}, but nothing of it could be decoded."));
+        let rendition = self.rendition.ok_or_else(nothing)?;
+        publish::finish(self.run.ingest, self.run.work.lease, &rendition).await
+    }
+
+    /// Seconds of film that a tick of this track stands for.
+    pub(super) fn film_seconds(&self, tick: i64) -> f64 {
+        let timescale = self.source.as_ref().map_or(1, |source| source.timescale);
+        seconds(u64::try_from(tick).unwrap_or(0), timescale) - TIMELINE_OFFSET_SECONDS as f64
+    }
+
+    /// Waits until the spool has room. Only right after segments were listed.
+    pub(super) async fn room(&self, bytes: u64) -> Result<(), IngestError> {
+        match &self.packer {
+            Some(packer) => Ok(packer.room(bytes, &self.run.work.cancel).await?),
+            None => Ok(()),
+        }
+    }
+
+    async fn keep(&mut self, segments: Vec<Segment>) -> Result<(), IngestError> {
+        if segments.is_empty() {
+            return Ok(());
+        }
+        if self.packer.is_none() {
+            self.packer = Some(self.open_packer().await?);
+        }
+        let Some(packer) = &mut self.packer else { return Ok(()) };
+        for segment in segments {
+            let duration = u32::try_from(segment.duration)
+                .map_err(|_| IngestError::refused("A single picture of the film lasts for hours. It was not taken."))?;
+            let (start, data, len, independent) = (segment.start, segment.data, segment.len, segment.independent);
+            packer.add(FreshSegment { start, duration, data, len, independent }).await?;
+        }
+        Ok(())
+    }
+
+    async fn open_packer(&mut self) -> Result<Packer, IngestError> {
+        let source = self.source.as_ref().ok_or(IngestError::Changed)?;
+        let delay = self.packager.as_ref().and_then(Packager::delay).unwrap_or(0);
+        let (catalog, lease) = (&self.run.ingest.catalog, self.run.work.lease);
+        let rendition = catalog.begin_rendition(lease, self.spec.rendition(source, delay)).await?;
+        let settings = PackerSettings {
+            lease,
+            video: self.run.video,
+            rendition: rendition.id,
+            number: self.spec.number,
+            init: source.init_segment(),
+            timescale: source.timescale,
+        };
+        self.rendition = Some(rendition);
+        Ok(self.run.ingest.deposit.packer(settings, self.sealed.clone()).await?)
+    }
+
+    async fn list_if_due(&mut self) -> Result<(), IngestError> {
+        let pending = self.packer.as_ref().map_or(0, Packer::pending_bytes);
+        if pending > 0 && (pending >= LIST_BYTES || self.listed_at.elapsed() >= LIST_EVERY) {
+            self.list().await?;
+            self.room(LIST_BYTES).await?;
+        }
+        Ok(())
+    }
+
+    async fn list(&mut self) -> Result<(), IngestError> {
+        if let Some(packer) = &mut self.packer {
+            packer.commit().await?;
+        }
+        self.listed_at = Instant::now();
+        Ok(())
+    }
+}

@@ -1,0 +1,94 @@
+// Every request to the server starts here. Errors are `Problem`s whose message is a sentence for people.
+
+/** What the server, or the way to it, had to say. `code` is stable; `offline` means there was no answer. */
+export class Problem extends Error {
+  constructor(body, status) {
+    super(body.detail || body.title || 'The server could not do this. Its log says why.');
+    this.code = body.code || '';
+    this.status = status;
+    this.videoId = body.video_id;
+  }
+}
+
+const NO_ANSWER = { code: 'offline', detail: 'The server does not answer. Try again when it is back.' };
+
+/** `lost` when a request got no answer, `back` when one did. */
+export const connection = new EventTarget();
+
+async function send(method, path, body) {
+  let answer;
+  try {
+    answer = await fetch(path, {
+      method,
+      headers: body ? { 'Content-Type': 'application/json' } : {},
+      body: body && JSON.stringify(body),
+    });
+  } catch {
+    connection.dispatchEvent(new Event('lost'));
+    throw new Problem(NO_ANSWER, 0);
+  }
+  connection.dispatchEvent(new Event('back'));
+  const text = await answer.text();
+  const value = parsed(text);
+  if (!answer.ok) throw new Problem(value ?? {}, answer.status);
+  return value;
+}
+
+function parsed(text) {
+  try {
+    return text ? JSON.parse(text) : null;
+  } catch {
+    return null;
+  }
+}
+
+const video = (id) => `/api/videos/${encodeURIComponent(id)}`;
+
+/** One page of the library: `{videos, next_cursor, total}`. Empty values are left out. */
+export function videos(query) {
+  const wanted = Object.entries(query).filter(([, value]) => value);
+  return send('GET', `/api/videos?${new URLSearchParams(wanted)}`);
+}
+
+export const videoOf = (id) => send('GET', video(id));
+export const change = (id, fields) => send('PATCH', video(id), fields);
+export const trash = (id) => send('DELETE', video(id));
+export const deleteForGood = (id) => send('DELETE', `${video(id)}?now=true`);
+export const restore = (id) => send('POST', `${video(id)}/restore`);
+export const retry = (id) => send('POST', `${video(id)}/retry`);
+export const cancel = (id) => send('POST', `${video(id)}/cancel`);
+export const systemStatus = () => send('GET', '/api/system/status');
+export const cacheStats = () => send('GET', '/api/system/cache/stats');
+export const clearCache = () => send('POST', '/api/system/cache/clear');
+export const openapi = () => send('GET', '/api/openapi.json');
+export const ping = () => send('GET', '/healthz');
+
+/** The server's stream of changes. */
+export const events = () => new EventSource('/api/events');
+
+/**
+ * Sends one file. `onProgress(sent, total)` follows the bytes; the promise is the server's answer.
+ * `fetch` cannot tell how far a body has gone, so this is the one place with an XMLHttpRequest.
+ */
+export function upload(file, uploadId, { again, onProgress, signal }) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    const form = new FormData();
+    form.append('file', file, file.name);
+    request.open('POST', again ? '/api/upload?again=true' : '/api/upload');
+    request.setRequestHeader('Upload-Id', uploadId);
+    request.upload.onprogress = (event) => onProgress(event.loaded, event.total);
+    request.onload = () => {
+      const value = parsed(request.responseText);
+      if (request.status === 202) resolve(value);
+      else reject(new Problem(value ?? {}, request.status));
+    };
+    request.onerror = () => {
+      connection.dispatchEvent(new Event('lost'));
+      reject(new Problem({ code: 'offline', detail: 'The connection broke. Try again when the server is back.' }, 0));
+    };
+    request.onabort = () => reject(new Problem({ code: 'stopped', detail: 'Stopped.' }, 0));
+    signal.addEventListener('abort', () => request.abort());
+    request.send(form);
+  });
+}

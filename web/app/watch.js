@@ -1,0 +1,204 @@
+// The watch page: the player, what is known of the film, and waiting for a film that is not there yet.
+
+import * as api from './api.js';
+import { edit, entries } from './card.js';
+import { gather, listen } from './events.js';
+import { icon, make, menu, progress, say, stamp, toast } from './parts.js';
+import { Player } from './player.js';
+import * as words from './words.js';
+
+const page = document.querySelector('.watch');
+const id = page.dataset.video;
+const by = (name) => document.getElementById(name);
+const player = new Player(by('stage'));
+const notice = by('notice');
+let video = null;
+let opened = false;
+let tracks = '';
+
+async function refresh() {
+  try {
+    video = await api.videoOf(id);
+  } catch (problem) {
+    if (!video || problem.status === 404) showMissing(problem);
+    return;
+  }
+  draw();
+}
+
+function draw() {
+  document.title = `${video.title} · Telecine`;
+  by('about').hidden = false;
+  say(by('title'), video.title);
+  say(by('description'), video.description ?? '');
+  by('description').hidden = !video.description;
+  drawFacts();
+  drawPreparing();
+  drawTracks();
+  player.whole = video.duration_seconds ?? 0;
+  player.isPreparing = video.state !== 'ready';
+  player.draw();
+  if (video.playable) play();
+  else showWaiting();
+}
+
+function play() {
+  notice.hidden = true;
+  page.dataset.shows = 'film';
+  const names = video.tracks.map((track) => track.name).sort().join();
+  if (!opened) {
+    opened = true;
+    player.open(video.master_url, video.poster_url);
+  } else if (names !== tracks) {
+    // Players read a master once; new qualities or sounds are in a new one.
+    player.stream?.reopen();
+  }
+  tracks = names;
+}
+
+function showWaiting() {
+  page.dataset.shows = 'notice';
+  let card = notice.querySelector('.notice-card');
+  if (!card) {
+    card = stamp('notice-card');
+    notice.replaceChildren(card);
+  }
+  notice.hidden = false;
+  const failed = video.state === 'failed';
+  const rests = words.rests(video);
+  say(card.querySelector('h2'), failed ? 'This film could not be prepared' : rests ? 'This film is not prepared' : 'It can be watched in a moment');
+  say(card.querySelector('p'), failed ? video.error || 'The server gave no reason.' : rests ? 'It was stopped. What is there is kept.' : 'The first minutes are being prepared. It starts by itself.');
+  const line = card.querySelector('.line');
+  line.hidden = failed || rests;
+  line.classList.add('striped');
+  progress(line, video.fraction, words.percent(video.fraction));
+  drawAnswers(card.querySelector('.notice-does'), failed || rests);
+}
+
+function drawAnswers(box, stopped) {
+  if (box.dataset.shows === String(stopped)) return;
+  box.dataset.shows = String(stopped);
+  const back = make('a', { className: 'button control', href: '/' }, 'Back to the library');
+  const retry = make('button', { className: 'button filled', type: 'button' }, icon('rotate-ccw'), 'Try again');
+  retry.addEventListener('click', () => entries(video).find((entry) => entry?.icon === 'rotate-ccw')?.do());
+  box.replaceChildren(...(stopped ? [retry, back] : [back]));
+}
+
+function showMissing(problem) {
+  player.close();
+  page.dataset.shows = 'notice';
+  by('about').hidden = true;
+  const card = stamp('notice-card');
+  const gone = problem.status === 404;
+  say(card.querySelector('h2'), gone ? 'This film is not in the library' : 'This film cannot be shown');
+  say(card.querySelector('p'), gone ? 'It may have been deleted. The trash keeps what was deleted for a while.' : problem.message);
+  card.querySelector('.line').remove();
+  card.querySelector('.notice-does').append(make('a', { className: 'button control', href: '/' }, 'Back to the library'));
+  notice.replaceChildren(card);
+  notice.hidden = false;
+}
+
+function drawFacts() {
+  const { duration_seconds: seconds, width, height, bytes, created_at: added } = video;
+  const facts = [
+    seconds ? words.length(seconds) : '',
+    height ? words.rung(width, height) : '',
+    bytes ? words.size(bytes) : '',
+    added ? `Added ${words.day(added)}` : '',
+  ].filter(Boolean);
+  const items = facts.map((fact) => make('li', {}, fact));
+  if (video.protected) items.push(make('li', { className: 'bare' }, make('span', { className: 'badge ok' }, icon('shield-check'), 'Protected')));
+  by('facts').replaceChildren(...items);
+}
+
+function drawPreparing() {
+  const moving = video.playable && video.state === 'processing';
+  const box = by('preparing');
+  box.hidden = !moving;
+  if (!moving) return;
+  const rests = words.rests(video);
+  say(box.querySelector('b'), rests ? words.stage(video.stage) : `Preparing ${words.percent(video.fraction)}`);
+  say(box.querySelector('span'), rests ? 'What is there can be watched.' : ['What is there can be watched already', video.eta_seconds ? words.left(video.eta_seconds) : ''].filter(Boolean).join(' · '));
+  const line = box.querySelector('.line');
+  line.classList.toggle('striped', !rests);
+  progress(line, video.fraction ?? null, words.percent(video.fraction));
+}
+
+const SIGNS = { video: 'film', audio: 'audio-lines', subtitles: 'captions' };
+const signs = { film: () => icon('film'), 'audio-lines': () => icon('audio-lines'), captions: () => icon('captions') };
+
+function drawTracks() {
+  const shown = (video.tracks ?? []).filter((track) => SIGNS[track.kind]);
+  by('inside').hidden = shown.length === 0;
+  say(by('inside-sum'), insideSum(shown));
+  by('tracks').replaceChildren(...shown.map((track) => {
+    const row = stamp('track');
+    row.querySelector('.icon').replaceWith(signs[SIGNS[track.kind]]());
+    say(row.querySelector('b'), trackName(track));
+    say(row.querySelector('div p'), trackFacts(track));
+    const badge = row.querySelector('.badge');
+    say(badge, track.method === 'copied' ? 'Copied' : 'Encoded');
+    badge.classList.toggle('ok', track.method === 'copied');
+    say(row.querySelector('.why'), track.why ?? '');
+    return row;
+  }));
+}
+
+function insideSum(shown) {
+  const copied = shown.filter((track) => track.method === 'copied').length;
+  if (copied === shown.length) return 'Everything is as it was in the file';
+  return copied ? `${copied} of ${shown.length} as they were in the file` : '';
+}
+
+const LAYOUTS = { 1: 'mono', 2: 'stereo', 6: '5.1', 8: '7.1' };
+
+function trackName(track) {
+  if (track.kind === 'video') return `${words.rung(track.width, track.height)} picture`.trim();
+  const language = languageName(track.language);
+  return [language || (track.kind === 'audio' ? 'Sound' : 'Subtitles'), LAYOUTS[track.channels]].filter(Boolean).join(' ');
+}
+
+function languageName(code) {
+  if (!code || code === 'und') return '';
+  try {
+    return new Intl.DisplayNames('en', { type: 'language' }).of(code);
+  } catch {
+    return code;
+  }
+}
+
+const CODECS = [[/^avc/, 'H.264'], [/^hvc|^hev/, 'HEVC'], [/^av01/, 'AV1'], [/^vp0?9/, 'VP9'], [/^mp4a\.40\.34/, 'MP3'], [/^mp4a/, 'AAC'], [/^ac-3/, 'AC-3'], [/^ec-3/, 'E-AC-3'], [/^opus/i, 'Opus'], [/^wvtt/, 'WebVTT']];
+
+function trackFacts({ codecs = '', width, height, frame_rate: rate, bandwidth }) {
+  const codec = CODECS.find(([pattern]) => pattern.test(codecs))?.[1] ?? codecs;
+  return [
+    codec,
+    height ? `${width} × ${height}` : '',
+    rate ? `${Number(rate.toFixed(2))} fps` : '',
+    bandwidth ? words.bitrate(bandwidth) : '',
+  ].filter(Boolean).join(' · ');
+}
+
+by('edit').addEventListener('click', () => edit(video));
+by('menu').addEventListener('click', () => {
+  const copy = { name: 'Copy the address for a player', icon: 'copy', do: copyAddress };
+  const rest = entries(video).filter((entry) => !['play', 'pencil'].includes(entry?.icon));
+  menu(by('menu'), [...(video.playable ? [copy] : []), ...rest]);
+});
+
+async function copyAddress() {
+  const address = new URL(video.master_url, location.href).href;
+  try {
+    await navigator.clipboard.writeText(address);
+    toast('The address is copied. Any HLS player opens it.');
+  } catch {
+    // Without a secure context there is no clipboard: the address is shown instead.
+    toast(address, { sign: 'copy' });
+  }
+}
+
+const soon = gather(400, refresh);
+listen('video', (event) => event.video_id === id && soon(id));
+listen('resync', () => soon(id));
+document.addEventListener('video-changed', () => soon(id));
+refresh();

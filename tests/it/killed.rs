@@ -26,6 +26,9 @@ impl Dice {
     }
 }
 
+/// Length of the film that is killed on its way.
+const SECONDS: u32 = 90;
+
 /// Five tests share the seeds among them, so that they run side by side: `first`, `first` + 5, …
 async fn every_fifth_seed_from(first: u64) {
     let seeds = std::env::var("TELECINE_SOAK_SEEDS").unwrap_or_else(|_| "5".to_owned());
@@ -64,7 +67,7 @@ async fn a_killed_ingest_goes_on_where_it_was_5() {
 async fn killed_and_continued(seed: u64) {
     println!("seed {seed}");
     let mut dice = Dice(seed);
-    let clip = clip::busy(360, 75);
+    let clip = clip::busy(540, SECONDS);
     let mut world = World::start().await;
     let video = world.accepted(&Sending::of(&clip)).await.video;
     let mut moments: Vec<f64> = (0..=dice.roll() % 3).map(|_| dice.fraction()).collect();
@@ -90,7 +93,7 @@ async fn killed_and_continued(seed: u64) {
         pictures.assert_continues(&shown);
     }
     let file = pictures.save(&world, "pictures.mp4");
-    assert_eq!(measure::frame_times(&file, "v").len(), 75 * 25, "seed {seed}: frames lost or doubled");
+    assert_eq!(measure::frame_times(&file, "v").len(), SECONDS as usize * 25, "seed {seed}: frames lost or doubled");
     assert_eq!(world.videos().await.len(), 1, "seed {seed}");
     assert_nothing_is_left_behind(&world).await;
 }

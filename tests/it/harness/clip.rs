@@ -99,15 +99,15 @@ pub fn vp9_opus(seconds: u32) -> Clip {
     )
 }
 
-/// A film with noise in it, which keeps an encoder busy. `height` is that of a 16:9 picture.
+/// A film with noise in it, which keeps an encoder busy and is small itself. `height` is that of a 16:9 picture.
 pub fn busy(height: u32, seconds: u32) -> Clip {
     let width = height * 16 / 9;
     from_words(
         "avi",
         &format!(
-            "-f lavfi -i testsrc2=size={width}x{height}:rate=25:duration={seconds},noise=alls=24:allf=t \
+            "-f lavfi -i testsrc2=size={width}x{height}:rate=25:duration={seconds},noise=alls=12:allf=t \
              -f lavfi -i sine=frequency=330:sample_rate=44100:duration={seconds} \
-             -c:v mpeg4 -q:v 6 -g 25 -threads 2 -c:a libmp3lame -b:a 96k"
+             -c:v mpeg4 -q:v 20 -g 25 -threads 2 -c:a libmp3lame -b:a 96k"
         ),
     )
 }

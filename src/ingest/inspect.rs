@@ -34,7 +34,9 @@ impl Run<'_> {
         };
         self.ingest.ffmpeg.scan(self.input(), stream, None, &self.work.cancel, &mut keep).await?;
         if packets.len() > MOST_PACKETS {
-            return Err(IngestError::refused("The file has more pictures than a film of a whole day. It was not taken."));
+            return Err(IngestError::refused(
+                "The file has more pictures than a film of a whole day. It was not taken.",
+            ));
         }
         Ok(packets)
     }

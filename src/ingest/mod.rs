@@ -70,7 +70,10 @@ impl Ingest {
             }
             Err(error) => {
                 if !matches!(error, IngestError::Stopped) {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "preparing a video did not come to its end");
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "preparing a video did not come to its end"
+                    );
                 }
                 let outcome = error.outcome(job.attempts < ATTEMPTS);
                 if matches!(outcome, Outcome::Failed(_)) {

@@ -17,7 +17,9 @@ pub(super) async fn open(spool: &Spool, source: &Source) -> Result<PathBuf, Inge
     match tokio::fs::metadata(&path).await {
         Ok(found) if found.is_file() => Ok(path),
         _ => Err(IngestError::refused(match source {
-            Source::Upload(_) => "The uploaded file is not on the server any more. Delete this entry and add the film again.",
+            Source::Upload(_) => {
+                "The uploaded file is not on the server any more. Delete this entry and add the film again."
+            }
             Source::File(_) => "The file is not where it was any more. Put it back and try again.",
         })),
     }

@@ -88,7 +88,10 @@ impl TrackSpec {
             label: audio.and_then(|plan| plan.label.clone()),
             is_default: true,
             reorder_delay,
-            planned_bandwidth: video.map(|plan| plan.planned_bandwidth).or(audio.map(|plan| plan.planned_bandwidth)).unwrap_or(1),
+            planned_bandwidth: video
+                .map(|plan| plan.planned_bandwidth)
+                .or(audio.map(|plan| plan.planned_bandwidth))
+                .unwrap_or(1),
             init: source.init_segment(),
         }
     }

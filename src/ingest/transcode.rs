@@ -254,7 +254,9 @@ fn audio_task(plan: &AudioPlan) -> AudioTask {
     let index = plan.index;
     match plan.action {
         AudioAction::Copy => AudioTask::Copy { index },
-        AudioAction::Aac { channels, sample_rate, bit_rate } => AudioTask::Aac { index, channels, sample_rate, bit_rate },
+        AudioAction::Aac { channels, sample_rate, bit_rate } => {
+            AudioTask::Aac { index, channels, sample_rate, bit_rate }
+        }
     }
 }
 

@@ -123,11 +123,7 @@ impl Policy {
     pub fn cut_rule(&self, timescale: u32) -> CutRule {
         // Just under half a second, so that a duration never rounds up to one more (RFC 8216bis 4.4.3.1).
         let tolerance = u64::from(timescale) * 49 / 100;
-        CutRule {
-            target: u64::from(self.segment_s) * u64::from(timescale),
-            tolerance,
-            max_bytes: self.max_blob_bytes,
-        }
+        CutRule { target: u64::from(self.segment_s) * u64::from(timescale), tolerance, max_bytes: self.max_blob_bytes }
     }
 
     fn copies(&self, probe: &Probe) -> Result<(), String> {
@@ -188,7 +184,8 @@ fn plan_video(probe: &Probe, stream: &VideoStream, packets: &[Packet], policy: &
         }
         Err(why) => {
             let halved = rate > HIGHEST_RATE;
-            let fixed_rate = stream.average_rate.filter(|_| halved).map(|rate| Ratio { den: rate.den.saturating_mul(2), ..rate });
+            let fixed_rate =
+                stream.average_rate.filter(|_| halved).map(|rate| Ratio { den: rate.den.saturating_mul(2), ..rate });
             let shown_rate = if halved { rate / 2.0 } else { rate };
             let max_bit_rate = bit_rate_for(size, shown_rate, source_rate(probe, stream));
             plan.frame_rate_milli = (shown_rate * 1000.0).round() as u32;
@@ -352,7 +349,6 @@ fn name_of(codec: &str) -> String {
         other => other.to_uppercase(),
     }
 }
-
 
 #[cfg(test)]
 mod tests;

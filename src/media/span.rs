@@ -98,9 +98,7 @@ impl Frames {
         let from = first + 1 + self.times[first + 1..].partition_point(|frame| frame.0 < planned - reach);
         let to = self.times.partition_point(|frame| frame.0 <= planned + reach);
         let distance = |index: &usize| (self.times[*index].0 - planned).abs();
-        let key = (from..to)
-            .filter(|&index| self.times[index].1)
-            .min_by(|a, b| distance(a).total_cmp(&distance(b)));
+        let key = (from..to).filter(|&index| self.times[index].1).min_by(|a, b| distance(a).total_cmp(&distance(b)));
         key.or_else(|| (from..self.times.len()).find(|&index| self.times[index].0 >= planned))
     }
 
@@ -141,7 +139,8 @@ mod tests {
     #[test]
     fn spans_double_up_to_a_minute_and_leave_no_frame_out() {
         let spans = film(600, 50).spans(0.0);
-        let lengths: Vec<i64> = spans.iter().filter_map(|span| Some((span.next_tick? - span.first_tick) / 90_000)).collect();
+        let lengths: Vec<i64> =
+            spans.iter().filter_map(|span| Some((span.next_tick? - span.first_tick) / 90_000)).collect();
         assert_eq!(lengths[..5], [6, 12, 24, 48, 60]);
         for pair in spans.windows(2) {
             assert_eq!(pair[0].next_tick, Some(pair[1].first_tick));

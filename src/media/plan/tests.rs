@@ -106,7 +106,10 @@ fn what_players_cannot_take_is_encoded() {
     let mut backwards = packets(50);
     backwards[7].dts = Some(2);
     assert!(!is_copied(&planned(video(), &backwards)));
-    assert!(is_copied(&planned(VideoStream { codec: "hevc".into(), pixel_format: "yuv420p10le".into(), ..video() }, &packets(50))));
+    assert!(is_copied(&planned(
+        VideoStream { codec: "hevc".into(), pixel_format: "yuv420p10le".into(), ..video() },
+        &packets(50)
+    )));
 }
 
 #[test]

@@ -128,3 +128,31 @@ async fn a_small_file_is_encoded_and_says_why() {
         assert!(track["why"].as_str().unwrap().split(' ').count() > 2, "{tracks}");
     }
 }
+
+#[tokio::test]
+async fn every_segment_begins_with_a_key_frame_where_the_playlist_says() {
+    for copy in ["true", "false"] {
+        let world = World::with(&[("ENABLE_COPY_MODE", copy)]).await;
+        let video = world.published(&clip::h264_aac(16)).await;
+        let pictures = world.player(&video).pictures().await;
+        assert!(pictures.segments.len() > 1, "{}", pictures.text);
+        let mut begins = 10.0;
+        for (number, segment) in pictures.playlist.segments.iter().enumerate() {
+            let (time, is_key) = measure::first_packet(&pictures.save_segment(&world, number), "v");
+            assert!(is_key, "segment {number} needs the one before");
+            let shift = time as f64 / 1e6 - begins;
+            assert!(shift.abs() < FRAME / 2.0, "segment {number} begins {shift} s off what the playlist says");
+            begins += f64::from(segment.duration);
+        }
+    }
+}
+
+#[tokio::test]
+async fn ffmpeg_plays_a_film_over_http_and_seeks_in_it() {
+    let world = World::start().await;
+    let video = world.published(&clip::h264_aac(16)).await;
+    let url = world.url(&world.player(&video).master_path());
+    assert_eq!(measure::played(&url, &[]), 16 * 25);
+    let rest = measure::played(&url, &["-ss", "9"]);
+    assert!((rest as i64 - 7 * 25).abs() <= 1, "{rest} frames after the ninth second");
+}

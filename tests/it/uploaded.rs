@@ -4,7 +4,7 @@ use crate::harness::World;
 use crate::harness::clip;
 use crate::harness::problem::problem;
 use crate::harness::raw;
-use crate::harness::upload::Sending;
+use crate::harness::upload::{BOUNDARY, Sending};
 use crate::harness::wait::{until, until_true};
 use bytes::Bytes;
 use tokio::io::AsyncWriteExt as _;
@@ -168,4 +168,21 @@ async fn an_upload_id_that_is_none_is_refused() {
     let answer = raw::exchange(world.address(), request).await;
     assert_eq!(answer.status, 400, "{}", answer.head);
     problem(world.get("/api/upload/no-such-thing/progress").await, 404).await;
+}
+
+#[tokio::test]
+async fn a_large_file_costs_no_more_memory_than_a_small_one() {
+    let world = World::start().await;
+    let sending = Sending::bytes(Vec::new(), "large.mp4");
+    let (megabyte, count) = (Bytes::from(vec![7; 1 << 20]), 384);
+    let empty = sending.body();
+    let (start, end) = empty.split_at(empty.len() - format!("\r\n--{BOUNDARY}--\r\n").len());
+    let head = sending.head(&world, empty.len() as u64 + (count << 20));
+    let middle = std::iter::repeat_n(megabyte, usize::try_from(count).unwrap());
+    let pieces = [Bytes::from(head), Bytes::from(start.to_vec())].into_iter().chain(middle);
+    let before = world.memory_peak();
+    let answer = raw::pour(world.address(), pieces.chain([Bytes::from(end.to_vec())])).await;
+    assert_eq!(answer.status, 202, "{}", answer.head);
+    let grown = world.memory_peak() - before;
+    assert!(grown < 48 << 20, "{grown} bytes more for {count} MiB");
 }

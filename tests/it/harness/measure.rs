@@ -53,6 +53,26 @@ fn times(said: &str) -> Vec<i64> {
     seconds.map(|seconds| (seconds * MICROSECONDS).round() as i64).collect()
 }
 
+/// Presentation time of the first packet, in microseconds, and whether it is a key frame.
+pub fn first_packet(file: &Path, kind: &str) -> (i64, bool) {
+    let stream = format!("{kind}:0");
+    let said = probed(
+        file,
+        &["-select_streams", &stream, "-read_intervals", "%+#1", "-show_entries", "packet=pts_time,flags"],
+    );
+    let (time, flags) = said.trim().split_once(',').expect("a file has packets");
+    (times(time)[0], flags.starts_with('K'))
+}
+
+/// Pictures that ffmpeg's own player of HLS decodes at an address.
+pub fn played(url: &str, before: &[&str]) -> usize {
+    let mut all = vec!["-v", "error", "-xerror"];
+    all.extend(before);
+    all.push("-i");
+    let after = ["-map", "0:v:0", "-f", "framehash", "-"];
+    said_by("ffmpeg", Path::new(url), &all, &after).lines().filter(|line| !line.starts_with('#')).count()
+}
+
 /// When the file's earliest stream starts, in seconds.
 pub fn start_time(file: &Path) -> f64 {
     probed(file, &["-show_entries", "format=start_time"]).trim().parse().expect("a file has a start")

@@ -126,6 +126,14 @@ impl Reel {
         path
     }
 
+    /// Writes one segment, with the init segment before it, as a file that can be read alone.
+    pub fn save_segment(&self, world: &World, number: usize) -> PathBuf {
+        let path = world.folder().join("segment.mp4");
+        let bytes = [self.init.as_slice(), &self.segments[number].1].concat();
+        fs::write(&path, bytes).expect("a file in the test's folder can be written");
+        path
+    }
+
     /// Whether it can still grow.
     pub fn is_growing(&self) -> bool {
         !self.playlist.end_list

@@ -60,7 +60,8 @@ async fn a_segment_may_be_kept_for_ever() {
 #[tokio::test]
 async fn a_playlist_is_revalidated_and_compressed() {
     let shelf = shelf().await;
-    let path = format!("{}playlist.m3u8", shelf.track);
+    let video = shelf.track.split('/').nth(2).unwrap();
+    let path = shelf.world.player(video).master_path();
     let answer = shelf.world.get(&path).await;
     let etag = answer.headers()["etag"].to_str().unwrap().to_owned();
     let caching = answer.headers()["cache-control"].to_str().unwrap().to_owned();

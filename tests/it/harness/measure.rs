@@ -65,12 +65,10 @@ pub fn first_packet(file: &Path, kind: &str) -> (i64, bool) {
 }
 
 /// Pictures that ffmpeg's own player of HLS decodes at an address.
-pub fn played(url: &str, before: &[&str]) -> usize {
-    let mut all = vec!["-v", "error", "-xerror"];
-    all.extend(before);
-    all.push("-i");
-    let after = ["-map", "0:v:0", "-f", "framehash", "-"];
-    said_by("ffmpeg", Path::new(url), &all, &after).lines().filter(|line| !line.starts_with('#')).count()
+pub fn played(url: &str) -> usize {
+    let before = ["-v", "error", "-xerror", "-i"];
+    let said = said_by("ffmpeg", Path::new(url), &before, &["-map", "0:v:0", "-f", "framehash", "-"]);
+    said.lines().filter(|line| !line.starts_with('#')).count()
 }
 
 /// When the file's earliest stream starts, in seconds.

@@ -20,6 +20,10 @@
 //! - [`deposit`]: from finished segments to verified copies
 //! - [`jobs`]: the engine that does queued work
 //! - [`ingest`]: an arrived file becomes a playable video
+//! - [`delivery`]: a video becomes bytes for a player
+//! - [`library`]: what people do with their films
+//! - [`upkeep`]: the store keeps its promises
+//! - [`system`]: what the owner sees of the running server
 //!
 //! The faces and the whole:
 //! - [`http`]: the web face
@@ -32,6 +36,7 @@ pub mod cli;
 pub mod clock;
 pub mod cmaf;
 pub mod config;
+pub mod delivery;
 pub mod deposit;
 pub mod disk;
 pub mod events;
@@ -39,8 +44,14 @@ pub mod ffmpeg;
 pub mod http;
 pub mod ingest;
 pub mod jobs;
+pub mod library;
 pub mod media;
 pub mod shutdown;
 pub mod spool;
 pub mod store;
+pub mod system;
 pub mod telemetry;
+pub mod upkeep;
+
+#[cfg(test)]
+mod tests;

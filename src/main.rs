@@ -8,6 +8,11 @@ use telecine::config::{Config, Source};
 use telecine::telemetry;
 
 fn main() -> ExitCode {
+    // A child that is about to cage itself reads no configuration and writes no log.
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|command| command == "cage") {
+        return telecine::ffmpeg::cage::enter(words);
+    }
     // The command line first: --help and --version work with any configuration.
     let cli = Cli::parse();
     match run(cli) {

@@ -88,6 +88,12 @@ impl Catalog {
         Ok(Self { sqlite: Arc::new(sqlite::Sqlite::open(settings)?) })
     }
 
+    /// A number that is another one after every commit, before its caller hears of it. What was
+    /// read after asking for it holds for as long as it stays the same, without reading again.
+    pub fn version(&self) -> u64 {
+        self.sqlite.version()
+    }
+
     /// Folds the write-ahead log into the database file, at the end of the process.
     pub async fn checkpoint(&self) -> Result<(), CatalogError> {
         self.sqlite.checkpoint().await

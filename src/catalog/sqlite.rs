@@ -5,6 +5,7 @@ use rusqlite::types::{FromSqlError, Type};
 use rusqlite::{Connection, OpenFlags, Row, Transaction, TransactionBehavior};
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -17,6 +18,7 @@ pub(super) struct Sqlite {
     turn: Arc<Semaphore>,
     readers: Arc<Mutex<Vec<Connection>>>,
     seats: Arc<Semaphore>,
+    version: Arc<AtomicU64>,
 }
 
 impl Sqlite {
@@ -34,7 +36,12 @@ impl Sqlite {
             turn: Arc::new(Semaphore::new(1)),
             readers: Arc::new(Mutex::new(readers)),
             seats: Arc::new(Semaphore::new(count)),
+            version: Arc::new(AtomicU64::new(0)),
         })
+    }
+
+    pub(super) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
     }
 
     /// Runs `work` in one immediate transaction and commits it if it succeeds.
@@ -43,13 +50,16 @@ impl Sqlite {
         work: impl FnOnce(&Transaction<'_>) -> Result<T, CatalogError> + Send + 'static,
     ) -> Result<T, CatalogError> {
         let turn = self.turn.clone().acquire_owned().await.map_err(|_| CatalogError::Closed)?;
-        let writer = self.writer.clone();
+        let (writer, version) = (self.writer.clone(), self.version.clone());
         let done = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             let mut connection = writer.lock().map_err(|_| CatalogError::Closed)?;
             let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let value = work(&tx)?;
-            tx.commit()?;
+            let committed = tx.commit();
+            // Also after an error: who knows how far it came.
+            version.fetch_add(1, Ordering::Release);
+            committed?;
             Ok(value)
         });
         done.await.map_err(|_| CatalogError::Closed)?

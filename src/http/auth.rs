@@ -4,11 +4,18 @@
 //! the server listens nowhere else. The peer's own address counts, never a header.
 
 use super::error::ApiError;
-use actix_web::dev::Payload;
+use actix_web::body::{BoxBody, EitherBody, MessageBody};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::middleware::Next;
+use actix_web::{Error, FromRequest, HttpRequest, ResponseError as _};
 use std::fmt;
 use std::future::{Ready, ready};
+use std::net::SocketAddr;
+
+/// Everything that is answered without a grant: whether the server lives, and nothing of what it
+/// keeps.
+pub const OPEN_TO_ALL: [&str; 2] = ["/healthz", "/readyz"];
 
 /// Proof that the caller may use what a handler does. Only a request can make one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +35,28 @@ impl Grant {
     pub fn role(self) -> Role {
         self.role
     }
+
+    fn to(peer: Option<SocketAddr>) -> Result<Self, ApiError> {
+        let near = peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback());
+        let refusal = "this server only answers its own machine as long as it has no accounts";
+        if near { Ok(Self { role: Role::Owner }) } else { Err(ApiError::Forbidden(refusal.into())) }
+    }
+}
+
+/// Middleware: 403 for everything that is not on the list, pages and unknown addresses included,
+/// when the caller would get no grant.
+///
+/// # Errors
+/// Those of the inner service.
+pub async fn admit<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
+    let open = OPEN_TO_ALL.contains(&request.path());
+    match Grant::to(request.peer_addr()) {
+        Err(error) if !open => Ok(request.into_response(error.error_response()).map_into_right_body()),
+        _ => next.call(request).await.map(ServiceResponse::map_into_left_body),
+    }
 }
 
 impl FromRequest for Grant {
@@ -35,9 +64,7 @@ impl FromRequest for Grant {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let near = request.peer_addr().is_some_and(|peer| peer.ip().to_canonical().is_loopback());
-        let refusal = "this server only answers its own machine as long as it has no accounts";
-        ready(if near { Ok(Self { role: Role::Owner }) } else { Err(ApiError::Forbidden(refusal.into())) })
+        ready(Self::to(request.peer_addr()))
     }
 }
 

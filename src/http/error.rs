@@ -36,6 +36,9 @@ pub enum ApiError {
     /// 405: the thing exists, but not for this method.
     #[error("this address does not know that method")]
     MethodNotAllowed,
+    /// 408: the caller stopped sending.
+    #[error("nothing arrived for too long, so the request was given up; send it again")]
+    TimedOut,
     /// 409: what is asked does not fit the present state.
     #[error("{0}")]
     Conflict(Detail),
@@ -108,6 +111,7 @@ impl ApiError {
             Self::Forbidden(_) => "forbidden",
             Self::NotFound(_) => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
+            Self::TimedOut => "timed_out",
             Self::Conflict(_) => "conflict",
             Self::AlreadyInLibrary { .. } => "already_in_library",
             Self::TooLarge { .. } => "too_large",
@@ -144,6 +148,7 @@ impl ResponseError for ApiError {
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TimedOut => StatusCode::REQUEST_TIMEOUT,
             Self::Conflict(_) | Self::AlreadyInLibrary { .. } => StatusCode::CONFLICT,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMedia(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,

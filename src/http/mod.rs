@@ -1,19 +1,40 @@
 //! The web face: turns requests into calls of use cases and their answers into HTTP.
 //!
-//! Around every handler lie, from the outside in: `secure` (headers for browsers), `cors` (who may
-//! read from another page), `problem` (one shape for every error under `/api`) and `origin` (which
-//! names this server answers to, and which pages may write). Handlers take a `Grant`, call one use
-//! case and fail with an `ApiError`.
+//! `routes` is the whole table, `server` what answers it. Around every handler lie, from the outside
+//! in: `trace` (a name and a span), `secure` (headers for browsers), `cors` (who may read from
+//! another page), `problem` (one shape for every error under `/api`), `auth` (who may come in) and
+//! `origin` (which names this server answers to, and which pages may write). Handlers take a
+//! `Grant`, call one use case and fail with an `ApiError`.
 
+mod address;
 pub mod assets;
 pub mod auth;
 pub mod body;
 pub mod conditional;
 pub mod cors;
 pub mod error;
+mod events;
+mod form;
+mod health;
+mod imports;
+mod openapi;
 pub mod origin;
 pub mod pages;
+mod playback;
 pub mod problem;
 pub mod range;
+pub mod routes;
 pub mod secure;
+mod server;
+mod sse;
+mod system;
 pub mod text;
+mod texts;
+pub mod trace;
+mod translate;
+mod upload;
+mod videos;
+mod view;
+
+pub use server::{Parts, serve};
+pub use upload::Limits;

@@ -32,7 +32,8 @@ pub fn read(file: &Path) -> String {
 
 /// The Rust files of the program with their texts, test files left out.
 pub fn program() -> Vec<(PathBuf, String)> {
-    let is_program = |file: &PathBuf| file.extension().is_some_and(|end| end == "rs") && !file.ends_with("tests.rs");
+    let is_test = |file: &Path| file.ends_with("tests.rs") || file.iter().any(|part| part == "tests");
+    let is_program = |file: &PathBuf| file.extension().is_some_and(|end| end == "rs") && !is_test(file);
     let sources = files("src").into_iter().filter(is_program);
     sources.map(|file| (file.clone(), without_tests(&read(&file)))).collect()
 }

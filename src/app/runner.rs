@@ -1,0 +1,40 @@
+//! From the kind of a job to the use case that does it.
+
+use crate::catalog::{JobKind, JobRecord};
+use crate::events::{Event, Events, VideoChange};
+use crate::ingest::Ingest;
+use crate::jobs::{Outcome, Runner, Work};
+use crate::upkeep::{self, ForgetError};
+use async_trait::async_trait;
+
+/// Does the jobs of this program.
+pub(super) struct UseCases {
+    pub(super) ingest: Ingest,
+    pub(super) forget: upkeep::Parts,
+    pub(super) events: Events,
+}
+
+#[async_trait]
+impl Runner for UseCases {
+    async fn run(&self, job: &JobRecord, work: &Work) -> Outcome {
+        match job.kind {
+            JobKind::Ingest => self.ingest.run(job, work).await,
+            JobKind::Forget => self.forget(job, work).await,
+        }
+    }
+}
+
+impl UseCases {
+    async fn forget(&self, job: &JobRecord, work: &Work) -> Outcome {
+        work.stage("forget");
+        match upkeep::forget(&self.forget, work.lease, &work.cancel).await {
+            Ok(()) => {
+                self.events.publish(Event::Video { video_id: job.video, change: VideoChange::Deleted });
+                Outcome::Gone
+            }
+            Err(ForgetError::Cancelled) => Outcome::Stopped,
+            Err(error) if error.is_worth_retrying() => Outcome::Later { reason: error.to_string(), after: None },
+            Err(error) => Outcome::Failed(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! A video becomes bytes for a player: playlists, init segments, segments and posters.
+//!
+//! What is here answers "what is it" (length, tag, text) apart from "give me these bytes", so that
+//! a face fetches only what a request is for. `None` always means that there is no such thing for
+//! any reader: unknown, in the trash, failed, or not begun. There is no web framework in here.
+
+mod playlists;
+mod reading;
+mod remembered;
+#[cfg(test)]
+mod tests;
+
+use crate::cache::{CacheError, SegmentCache};
+use crate::catalog::{Catalog, CatalogError};
+use crate::media::extent::{Hash, PlacedPiece};
+use crate::media::id::VideoId;
+use crate::media::range::ByteRange;
+use crate::media::rendition::TrackName;
+use bytes::Bytes;
+use futures::Stream;
+use reading::Reading;
+use remembered::Remembered;
+use std::num::NonZeroUsize;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// Playlists remembered: tens of kilobytes each.
+const PLAYLISTS: NonZeroUsize = NonZeroUsize::new(256).expect("it is not zero");
+
+/// Init segments remembered: about a kilobyte each.
+const INITS: NonZeroUsize = NonZeroUsize::new(1024).expect("it is not zero");
+
+/// Places of segments and posters remembered: up to three kilobytes each, mostly hashes.
+const PLACES: NonZeroUsize = NonZeroUsize::new(4096).expect("it is not zero");
+
+/// Slices of at most 256 KiB, exactly the bytes asked for, or it ends in an error.
+pub type DeliveryStream = Pin<Box<dyn Stream<Item = Result<Bytes, DeliveryError>> + Send>>;
+
+/// A cheap handle; clones share what is remembered.
+#[derive(Clone)]
+pub struct Delivery {
+    catalog: Catalog,
+    cache: SegmentCache,
+    memory: Arc<Memory>,
+}
+
+struct Memory {
+    playlists: Remembered<PlaylistKey, Arc<Playlist>>,
+    inits: Remembered<(VideoId, TrackName), Bytes>,
+    places: Remembered<Thing, Arc<Stored>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum PlaylistKey {
+    Master(VideoId),
+    Media(VideoId, TrackName),
+}
+
+/// What a piece of storage is to a player.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Thing {
+    Segment(VideoId, TrackName, u32),
+    Poster(VideoId),
+}
+
+/// One version of a playlist.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Playlist {
+    /// Its text.
+    pub text: String,
+    /// BLAKE3 of the text: the same for the same version, another one for every other.
+    pub hash: Hash,
+}
+
+/// Something at rest, found but not read.
+#[derive(Debug)]
+pub struct Stored {
+    thing: Thing,
+    pieces: Vec<PlacedPiece>,
+    len: u64,
+}
+
+/// Why a player gets nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum DeliveryError {
+    /// The catalog failed.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The bytes did not come.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// It was deleted while it was read.
+    #[error("it was deleted while it was read")]
+    Gone,
+    /// The catalog holds a track whose name no player could ask for.
+    #[error("the catalog holds a track named {0:?}, which is no track name")]
+    UnknownTrackName(String),
+}
+
+impl Delivery {
+    /// Over a catalog and the bytes it names.
+    pub fn new(catalog: Catalog, cache: SegmentCache) -> Self {
+        let memory = Memory {
+            playlists: Remembered::new(PLAYLISTS),
+            inits: Remembered::new(INITS),
+            places: Remembered::new(PLACES),
+        };
+        Self { catalog, cache, memory: Arc::new(memory) }
+    }
+
+    /// A video's master playlist, once every planned track has a segment.
+    ///
+    /// # Errors
+    /// `Catalog`, `UnknownTrackName`.
+    pub async fn master(&self, video: VideoId) -> Result<Option<Arc<Playlist>>, DeliveryError> {
+        let (key, version) = (PlaylistKey::Master(video), self.catalog.version());
+        if let Some(known) = self.memory.playlists.get(&key, version) {
+            return Ok(Some(known));
+        }
+        let Some(tracks) = self.catalog.tracks(video).await? else { return Ok(None) };
+        Ok(Some(self.keep_playlist(key, version, playlists::master(&tracks.renditions)?)))
+    }
+
+    /// A track's media playlist; `EVENT` while the video grows, `VOD` afterwards.
+    ///
+    /// # Errors
+    /// `Catalog`.
+    pub async fn media_playlist(
+        &self,
+        video: VideoId,
+        track: TrackName,
+    ) -> Result<Option<Arc<Playlist>>, DeliveryError> {
+        let (key, version) = (PlaylistKey::Media(video, track), self.catalog.version());
+        if let Some(known) = self.memory.playlists.get(&key, version) {
+            return Ok(Some(known));
+        }
+        let Some(playlist) = self.catalog.track_playlist(video, track.to_string()).await? else { return Ok(None) };
+        Ok(Some(self.keep_playlist(key, version, playlists::media(&playlist))))
+    }
+
+    /// A track's init segment.
+    ///
+    /// # Errors
+    /// `Catalog`.
+    pub async fn init(&self, video: VideoId, track: TrackName) -> Result<Option<Bytes>, DeliveryError> {
+        let (key, version) = ((video, track), self.catalog.version());
+        if let Some(known) = self.memory.inits.get(&key, version) {
+            return Ok(Some(known));
+        }
+        let Some(bytes) = self.catalog.track_init(video, track.to_string()).await? else { return Ok(None) };
+        let bytes = Bytes::from(bytes);
+        self.memory.inits.keep(key, version, &bytes);
+        Ok(Some(bytes))
+    }
+
+    /// A listed segment; to be read with `open`.
+    ///
+    /// # Errors
+    /// `Catalog`.
+    pub async fn segment(
+        &self,
+        video: VideoId,
+        track: TrackName,
+        number: u32,
+    ) -> Result<Option<Arc<Stored>>, DeliveryError> {
+        self.find(Thing::Segment(video, track, number)).await
+    }
+
+    /// A video's poster, a JPEG; to be read with `open`.
+    ///
+    /// # Errors
+    /// `Catalog`.
+    pub async fn poster(&self, video: VideoId) -> Result<Option<Arc<Stored>>, DeliveryError> {
+        self.find(Thing::Poster(video)).await
+    }
+
+    /// The bytes `range` of something found before. The first slice is there when this returns, so
+    /// that a failure can still become an honest answer. What moves from the spool to the store
+    /// while it is read is found again there.
+    ///
+    /// # Errors
+    /// `Cache`, `Gone`, `Catalog`; the same may end the stream.
+    pub async fn open(&self, stored: &Stored, range: ByteRange) -> Result<DeliveryStream, DeliveryError> {
+        Reading::begin(self.clone(), stored, range).open().await
+    }
+
+    async fn find(&self, thing: Thing) -> Result<Option<Arc<Stored>>, DeliveryError> {
+        let version = self.catalog.version();
+        if let Some(known) = self.memory.places.get(&thing, version) {
+            return Ok(Some(known));
+        }
+        let pieces = match thing {
+            Thing::Segment(video, track, number) => {
+                self.catalog.segment_pieces(video, track.to_string(), number).await?
+            }
+            Thing::Poster(video) => self.catalog.poster_pieces(video).await?,
+        };
+        let Some(pieces) = pieces else { return Ok(None) };
+        let len = pieces.iter().map(|placed| placed.piece.range.len()).sum();
+        let stored = Arc::new(Stored { thing, pieces, len });
+        self.memory.places.keep(thing, version, &stored);
+        Ok(Some(stored))
+    }
+
+    fn keep_playlist(&self, key: PlaylistKey, version: u64, text: String) -> Arc<Playlist> {
+        let hash = Hash(*blake3::hash(text.as_bytes()).as_bytes());
+        let playlist = Arc::new(Playlist { text, hash });
+        self.memory.playlists.keep(key, version, &playlist);
+        playlist
+    }
+}
+
+impl Stored {
+    /// Its length in bytes, at least 1.
+    #[expect(clippy::len_without_is_empty, reason = "pieces are never empty")]
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// A word that is another one for other bytes at the same address. A thing's place in its blob
+    /// never changes, wherever the blob itself lies.
+    pub fn tag(&self) -> String {
+        let first = self.pieces.first().map(|placed| placed.piece);
+        let (blob, start) = first.map_or((0, 0), |piece| (piece.blob.0, piece.range.start()));
+        format!("{blob:x}-{start:x}-{:x}", self.len)
+    }
+}

@@ -1,0 +1,99 @@
+//! From the catalog's records to playlists.
+
+use super::DeliveryError;
+use crate::catalog::{Rendition, TrackPlaylist};
+use crate::media::playlist::{Master, MediaPlaylist, SegmentEntry, State};
+use crate::media::probe::Ratio;
+use crate::media::rendition::{
+    AudioRendition, Method, Rates, RenditionKind, Resolution, TrackName, VideoRange, VideoRendition,
+};
+
+/// The master playlist's text. Of a track that was begun anew, only the last generation is named.
+pub(super) fn master(renditions: &[Rendition]) -> Result<String, DeliveryError> {
+    let mut master = Master { independent_segments: renditions.iter().all(is_independent), ..Master::default() };
+    for (name, rendition) in last_generations(renditions)? {
+        match rendition.kind {
+            RenditionKind::Video => master.video.push(video(name, rendition)),
+            RenditionKind::Audio => master.audio.push(audio(name, rendition)),
+            // Nothing makes these yet, and the playlist has no lines for them.
+            RenditionKind::Subtitles | RenditionKind::IFrames | RenditionKind::Images => {}
+        }
+    }
+    Ok(master.write())
+}
+
+/// A media playlist's text.
+pub(super) fn media(playlist: &TrackPlaylist) -> String {
+    let segments: Vec<SegmentEntry> = playlist
+        .segments
+        .iter()
+        .map(|segment| SegmentEntry {
+            number: segment.number,
+            duration: u64::from(segment.duration),
+            discontinuity: segment.discontinuity,
+        })
+        .collect();
+    let rendition = &playlist.rendition;
+    let text = MediaPlaylist {
+        target_duration_s: rendition.target_duration,
+        timescale: rendition.timescale,
+        independent_segments: is_independent(rendition),
+        state: if playlist.finished { State::Finished } else { State::Growing },
+        segments: &segments,
+    };
+    text.write()
+}
+
+/// Copied pictures may have open GOPs, whose first frames need the ones before; that none has is
+/// known of all segments at last.
+fn is_independent(rendition: &Rendition) -> bool {
+    let settled = rendition.kind != RenditionKind::Video || rendition.method == Method::Encoded || rendition.finished;
+    rendition.independent && settled
+}
+
+fn last_generations(renditions: &[Rendition]) -> Result<Vec<(TrackName, &Rendition)>, DeliveryError> {
+    let mut last: Vec<(TrackName, &Rendition)> = Vec::with_capacity(renditions.len());
+    for rendition in renditions {
+        let name: TrackName =
+            rendition.name.parse().map_err(|_| DeliveryError::UnknownTrackName(rendition.name.clone()))?;
+        match last.iter_mut().find(|(known, _)| (known.kind, known.number) == (name.kind, name.number)) {
+            Some(known) if known.0.generation < name.generation => *known = (name, rendition),
+            Some(_) => {}
+            None => last.push((name, rendition)),
+        }
+    }
+    Ok(last)
+}
+
+fn video(name: TrackName, rendition: &Rendition) -> VideoRendition {
+    let (width, height) = rendition.size.unwrap_or_default();
+    VideoRendition {
+        name,
+        codecs: rendition.codecs.clone(),
+        resolution: Resolution { width, height },
+        frame_rate: rendition.frame_rate_milli.map(|num| Ratio { num, den: 1000 }),
+        range: match rendition.video_range.as_deref() {
+            Some(range) if range.eq_ignore_ascii_case("pq") => VideoRange::Pq,
+            Some(range) if range.eq_ignore_ascii_case("hlg") => VideoRange::Hlg,
+            _ => VideoRange::Sdr,
+        },
+        rates: rates(rendition),
+    }
+}
+
+fn audio(name: TrackName, rendition: &Rendition) -> AudioRendition {
+    AudioRendition {
+        name,
+        codecs: rendition.codecs.clone(),
+        language: rendition.language.clone(),
+        label: rendition.label.clone(),
+        channels: rendition.channels.unwrap_or(2),
+        default: rendition.is_default,
+        rates: rates(rendition),
+    }
+}
+
+/// Planned while it grows, measured afterwards; an average of 0 is not written.
+fn rates(rendition: &Rendition) -> Rates {
+    Rates { peak: rendition.bandwidth, average: rendition.average_bandwidth.unwrap_or(0) }
+}

@@ -1,0 +1,47 @@
+//! Answers of the catalog that are still true: kept with the catalog's version, and good for as
+//! long as nothing was committed since. So the tenth request for a thing costs no database, and a
+//! deleted video is gone with the commit that deletes it.
+
+use lru::LruCache;
+use std::hash::Hash;
+use std::num::NonZeroUsize;
+use std::sync::{Mutex, MutexGuard};
+
+/// The answers asked for last, at most so many. No operation waits.
+pub(super) struct Remembered<K: Hash + Eq, V> {
+    answers: Mutex<LruCache<K, (u64, V)>>,
+}
+
+impl<K: Hash + Eq, V: Clone> Remembered<K, V> {
+    pub(super) fn new(most: NonZeroUsize) -> Self {
+        Self { answers: Mutex::new(LruCache::new(most)) }
+    }
+
+    /// The answer, if it was read at this version of the catalog.
+    pub(super) fn get(&self, key: &K, version: u64) -> Option<V> {
+        self.answers().get(key).filter(|(read_at, _)| *read_at == version).map(|(_, value)| value.clone())
+    }
+
+    /// Keeps an answer that was read after the catalog was asked for this version.
+    pub(super) fn keep(&self, key: K, version: u64, value: &V) {
+        self.answers().put(key, (version, value.clone()));
+    }
+
+    fn answers(&self) -> MutexGuard<'_, LruCache<K, (u64, V)>> {
+        self.answers.lock().expect("nothing panics while holding it")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_good_for_one_version_only() {
+        let remembered = Remembered::new(NonZeroUsize::MIN);
+        remembered.keep("a", 7, &1);
+        assert_eq!((remembered.get(&"a", 7), remembered.get(&"a", 8), remembered.get(&"a", 6)), (Some(1), None, None));
+        remembered.keep("b", 7, &2);
+        assert_eq!((remembered.get(&"a", 7), remembered.get(&"b", 7)), (None, Some(2)));
+    }
+}

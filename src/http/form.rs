@@ -1,0 +1,133 @@
+//! The form of an upload, read part by part in bounded memory: one `file`, perhaps a `title`, in
+//! any order. Everything else in it is read over. Nothing is kept of a form that breaks off.
+
+use super::error::ApiError;
+use crate::ingest::upload::{Uploading, Uploads};
+use crate::media::id::UploadId;
+use actix_multipart::{Field, Multipart, MultipartError};
+use actix_web::error::PayloadError;
+use futures::{Stream, StreamExt as _};
+use std::time::Duration;
+
+/// Most parts of a form.
+const MAX_PARTS: usize = 20;
+
+/// Longest `title` in bytes.
+const MAX_TITLE: usize = 1024;
+
+/// What a form may hold besides the file, in bytes: boundaries, headers, small fields.
+pub(super) const OVERHEAD: u64 = 256 * 1024;
+
+/// How long the sender may be silent.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A form whose file has arrived.
+pub(super) struct Form {
+    /// The file, taken in and not finished.
+    pub(super) uploading: Uploading,
+    /// What its sender calls it; outside input.
+    pub(super) file_name: String,
+    /// The title to give it.
+    pub(super) title: Option<String>,
+}
+
+/// Reads one form.
+pub(super) struct Reader<'a> {
+    /// Who takes the file.
+    pub(super) uploads: &'a Uploads,
+    /// What the upload is called.
+    pub(super) id: UploadId,
+    /// Length of the whole form, where the sender said so.
+    pub(super) announced: Option<u64>,
+    /// Longest file in bytes.
+    pub(super) limit: u64,
+    /// Bytes of all parts so far.
+    pub(super) taken: u64,
+}
+
+impl Reader<'_> {
+    /// Reads the form to its end.
+    ///
+    /// # Errors
+    /// 400 for a form that cannot be read or has no file, 413 as soon as it is too long, 408 when
+    /// nothing comes, and those of the upload.
+    pub(super) async fn read(mut self, mut form: Multipart) -> Result<Form, ApiError> {
+        let (mut file, mut title) = (None, None);
+        for _ in 0..MAX_PARTS {
+            let Some(part) = next(&mut form).await? else {
+                let (uploading, file_name) = file.ok_or_else(|| wrong("it has no part named \"file\""))?;
+                return Ok(Form { uploading, file_name, title });
+            };
+            match part.name().unwrap_or_default() {
+                "file" if file.is_some() => return Err(wrong("it has two files; send each in a request of its own")),
+                "file" => file = Some(self.file(part).await?),
+                "title" => title = Some(self.title(part).await?),
+                _ => self.read_over(part).await?,
+            }
+        }
+        Err(wrong("it has too many parts"))
+    }
+
+    async fn file(&mut self, mut part: Field) -> Result<(Uploading, String), ApiError> {
+        let name = part.content_disposition().and_then(|given| given.get_filename()).unwrap_or_default().to_owned();
+        // The form is a little longer than its file; what is too little is corrected at the end.
+        let expected = self.announced.map(|len| len.min(self.limit));
+        let mut uploading = self.uploads.begin(self.id, expected).await?;
+        while let Some(bytes) = next(&mut part).await? {
+            self.count(bytes.len())?;
+            uploading.write(bytes).await?;
+        }
+        Ok((uploading, name))
+    }
+
+    async fn title(&mut self, mut part: Field) -> Result<String, ApiError> {
+        let mut title = Vec::new();
+        while let Some(bytes) = next(&mut part).await? {
+            self.count(bytes.len())?;
+            if title.len() + bytes.len() > MAX_TITLE {
+                return Err(wrong("its title is longer than 1024 bytes"));
+            }
+            title.extend_from_slice(&bytes);
+        }
+        String::from_utf8(title).map_err(|_| wrong("its title is not UTF-8"))
+    }
+
+    async fn read_over(&mut self, mut part: Field) -> Result<(), ApiError> {
+        while let Some(bytes) = next(&mut part).await? {
+            self.count(bytes.len())?;
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, len: usize) -> Result<(), ApiError> {
+        self.taken += len as u64;
+        if self.taken > self.limit + OVERHEAD {
+            return Err(ApiError::TooLarge { limit: self.limit });
+        }
+        Ok(())
+    }
+}
+
+/// The next part, or the next bytes of one.
+async fn next<T>(stream: &mut (impl Stream<Item = Result<T, MultipartError>> + Unpin)) -> Result<Option<T>, ApiError> {
+    let item = tokio::time::timeout(PATIENCE, stream.next()).await.map_err(|_| ApiError::TimedOut)?;
+    item.transpose().map_err(|error| unreadable(&error))
+}
+
+fn unreadable(error: &MultipartError) -> ApiError {
+    match error {
+        MultipartError::ContentTypeMissing | MultipartError::ContentTypeIncompatible => {
+            ApiError::UnsupportedMedia("an upload must be a form; send it as multipart/form-data".into())
+        }
+        MultipartError::BoundaryMissing => wrong("its boundary is missing"),
+        MultipartError::Incomplete | MultipartError::Payload(PayloadError::Incomplete(_) | PayloadError::Io(_)) => {
+            wrong("it broke off before its end")
+        }
+        MultipartError::Payload(PayloadError::Overflow) => wrong("the header of a part is too long"),
+        other => ApiError::BadRequest(format!("the form could not be read: {other}").into()),
+    }
+}
+
+fn wrong(what: &str) -> ApiError {
+    ApiError::BadRequest(format!("the form could not be used: {what}").into())
+}

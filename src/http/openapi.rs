@@ -1,0 +1,84 @@
+//! The API's own description, made from the handlers: `/api/openapi.json`.
+
+use super::auth::Grant;
+use super::conditional::Freshness;
+use super::text::Text;
+use super::{events, health, imports, playback, system, upload, videos};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+use std::sync::LazyLock;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi, ToSchema};
+
+/// Why a request failed (RFC 9457).
+#[derive(Serialize, ToSchema)]
+pub(super) struct ProblemView {
+    /// Names the kind of problem.
+    r#type: String,
+    /// The status in words.
+    title: String,
+    /// The status.
+    status: u16,
+    /// What happened, why, and what to do; for people.
+    detail: String,
+    /// Stable word for machines.
+    code: String,
+    /// The film it is about, with `already_in_library`.
+    video_id: Option<String>,
+    /// Most bytes accepted, with `too_large`.
+    limit: Option<u64>,
+    /// Seconds to wait, with `busy`.
+    retry_after_s: Option<u64>,
+}
+
+/// Everything there is but the pages and their files.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Telecine",
+        description = "Films come in by upload or import, are prepared for players, and are played over HLS. \
+            Times are in seconds, sizes in bytes. Every error is problem JSON with a stable `code`."
+    ),
+    tags(
+        (name = "videos", description = "The library."),
+        (name = "upload", description = "Films coming in."),
+        (name = "playback", description = "What players ask for."),
+        (name = "system", description = "How the server is."),
+        (name = "health", description = "For machines that watch the server."),
+    ),
+    paths(
+        videos::list_videos, videos::show_video, videos::change_video, videos::delete_video, videos::video_status,
+        videos::restore_video, videos::retry_video, videos::cancel_video,
+        upload::upload_video, upload::upload_progress, imports::import_video,
+        playback::master_playlist, playback::media_playlist, playback::segment, playback::poster,
+        system::system_status, system::cache_stats, system::clear_cache, events::listen, describe_api,
+        health::alive, health::ready, health::metrics,
+    ),
+    modifiers(&AdminScheme),
+)]
+pub(super) struct Description;
+
+/// The token of commands beside the server.
+struct AdminScheme;
+
+impl Modify for AdminScheme {
+    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        let components = description.components.get_or_insert_default();
+        components.add_security_scheme("admin", SecurityScheme::Http(bearer));
+    }
+}
+
+static TEXT: LazyLock<Text> = LazyLock::new(|| {
+    Text::new(Description::openapi().to_json().expect("a description made of strings and maps is JSON"))
+});
+
+/// Describe this API
+///
+/// There is a page for reading it at `/api/docs`.
+#[utoipa::path(get, path = "/api/openapi.json", tag = "system", responses(
+    (status = 200, description = "This description", body = Object),
+))]
+pub(super) async fn describe_api(_: Grant, request: HttpRequest) -> HttpResponse {
+    TEXT.answer(&request, "application/json", Freshness::Revalidate)
+}

@@ -1,0 +1,153 @@
+//! What players ask for: `/hls` and `/media`.
+//!
+//! Playlists and posters are asked for again each time and mostly answered with 304; init segments
+//! and segments never change at their address.
+
+use super::address;
+use super::auth::Grant;
+use super::body::{Opening, open};
+use super::conditional::{Described, Freshness, etag_of};
+use super::error::ApiError;
+use super::openapi::ProblemView;
+use super::texts::Texts;
+use crate::delivery::{Delivery, Playlist, Stored};
+use crate::media::playlist::TrackFile;
+use crate::media::rendition::{RenditionKind, TrackName};
+use actix_web::http::header::EntityTag;
+use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
+use futures::stream;
+use std::convert::Infallible;
+
+const PLAYLIST: &str = "application/vnd.apple.mpegurl";
+const JPEG: &str = "image/jpeg";
+
+/// Start playing a film
+///
+/// Its master playlist: every track there is. Addresses in it are relative. There is one as soon as
+/// the film is playable, which may be long before it is ready.
+#[utoipa::path(get, path = "/hls/{video}/master.m3u8", tag = "playback", params(("video" = Uuid, Path, description = "The film")), responses(
+    (status = 200, description = "The playlist", content_type = "application/vnd.apple.mpegurl", body = String),
+    (status = 304, description = "The caller has it"),
+    (status = 404, description = "There is no such film, or it is not playable yet", body = ProblemView),
+))]
+pub(super) async fn master_playlist(
+    _: Grant,
+    request: HttpRequest,
+    delivery: web::Data<Delivery>,
+    texts: web::Data<Texts>,
+    video: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let playlist = delivery.master(address::video(&video)?).await?.ok_or_else(address::nothing_here)?;
+    Ok(playlist_answer(&request, &texts, &playlist))
+}
+
+/// List a track's segments
+///
+/// Grows while the film is prepared (`EVENT`), and is complete afterwards (`VOD`).
+#[utoipa::path(get, path = "/hls/{video}/{track}/playlist.m3u8", tag = "playback", params(
+    ("video" = Uuid, Path, description = "The film"), ("track" = String, Path, description = "The track, such as v0")), responses(
+    (status = 200, description = "The playlist", content_type = "application/vnd.apple.mpegurl", body = String),
+    (status = 304, description = "The caller has it"),
+    (status = 404, description = "There is no such track", body = ProblemView),
+))]
+pub(super) async fn media_playlist(
+    _: Grant,
+    request: HttpRequest,
+    delivery: web::Data<Delivery>,
+    texts: web::Data<Texts>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, ApiError> {
+    let (video, track) = (address::video(&path.0)?, address::track(&path.1)?);
+    let playlist = delivery.media_playlist(video, track).await?.ok_or_else(address::nothing_here)?;
+    Ok(playlist_answer(&request, &texts, &playlist))
+}
+
+/// Fetch a segment
+///
+/// `init.mp4` or `<number>.m4s`. A single `Range` is served; the bytes never change.
+#[utoipa::path(get, path = "/hls/{video}/{track}/{segment}", tag = "playback", params(
+    ("video" = Uuid, Path, description = "The film"), ("track" = String, Path, description = "The track, such as v0"),
+    ("segment" = String, Path, description = "init.mp4, or a number and .m4s")), responses(
+    (status = 200, description = "The bytes", content_type = "video/mp4", body = Vec<u8>),
+    (status = 206, description = "The part asked for", content_type = "video/mp4", body = Vec<u8>),
+    (status = 304, description = "The caller has it"),
+    (status = 404, description = "There is no such segment", body = ProblemView),
+    (status = 416, description = "The part lies outside", body = ProblemView),
+    (status = 503, description = "The store is busy; Retry-After says when", body = ProblemView),
+))]
+pub(super) async fn segment(
+    _: Grant,
+    request: HttpRequest,
+    delivery: web::Data<Delivery>,
+    path: web::Path<(String, String, String)>,
+) -> Result<HttpResponse, ApiError> {
+    let (video, track) = (address::video(&path.0)?, address::track(&path.1)?);
+    match path.2.parse().map_err(|_| address::nothing_here())? {
+        TrackFile::Init => {
+            let bytes = delivery.init(video, track).await?.ok_or_else(address::nothing_here)?;
+            init_answer(&request, track, bytes)
+        }
+        TrackFile::Segment(number) => {
+            let found = delivery.segment(video, track, number).await?.ok_or_else(address::nothing_here)?;
+            stored_answer(&request, &delivery, &found, media_type(track), Freshness::Immutable).await
+        }
+    }
+}
+
+/// Show a still of a film
+#[utoipa::path(get, path = "/media/{video}/poster.jpg", tag = "playback", params(("video" = Uuid, Path, description = "The film")), responses(
+    (status = 200, description = "The picture", content_type = "image/jpeg", body = Vec<u8>),
+    (status = 304, description = "The caller has it"),
+    (status = 404, description = "There is none", body = ProblemView),
+))]
+pub(super) async fn poster(
+    _: Grant,
+    request: HttpRequest,
+    delivery: web::Data<Delivery>,
+    video: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let found = delivery.poster(address::video(&video)?).await?.ok_or_else(address::nothing_here)?;
+    stored_answer(&request, &delivery, &found, JPEG, Freshness::Revalidate).await
+}
+
+fn playlist_answer(request: &HttpRequest, texts: &Texts, playlist: &Playlist) -> HttpResponse {
+    texts.of(playlist).answer(request, PLAYLIST, Freshness::Revalidate)
+}
+
+fn init_answer(request: &HttpRequest, track: TrackName, bytes: Bytes) -> Result<HttpResponse, ApiError> {
+    let what = Described { content_type: media_type(track), etag: etag_of(&bytes), freshness: Freshness::Immutable };
+    match open(request, &what, bytes.len() as u64)? {
+        Opening::Answered(response) => Ok(response),
+        Opening::Wanted(wanted) => {
+            let (start, end) = (wanted.range().start() as usize, wanted.range().end() as usize);
+            Ok(wanted.send(stream::iter([Ok::<_, Infallible>(bytes.slice(start..end))])))
+        }
+    }
+}
+
+async fn stored_answer(
+    request: &HttpRequest,
+    delivery: &Delivery,
+    found: &Stored,
+    content_type: &'static str,
+    freshness: Freshness,
+) -> Result<HttpResponse, ApiError> {
+    let what = Described { content_type, etag: EntityTag::new_strong(found.tag()), freshness };
+    match open(request, &what, found.len())? {
+        Opening::Answered(response) => Ok(response),
+        Opening::Wanted(wanted) => {
+            let bytes = delivery.open(found, wanted.range()).await?;
+            Ok(wanted.send(bytes))
+        }
+    }
+}
+
+fn media_type(track: TrackName) -> &'static str {
+    match track.kind {
+        RenditionKind::Audio => "audio/mp4",
+        RenditionKind::Video | RenditionKind::IFrames => "video/mp4",
+        RenditionKind::Subtitles => "text/vtt",
+        RenditionKind::Images => JPEG,
+    }
+}

@@ -1,0 +1,31 @@
+//! The owner's view of the server: `/api/system`.
+
+use super::auth::Grant;
+use super::error::ApiError;
+use crate::system::{CacheStats, Status, System};
+use actix_web::{HttpResponse, web};
+
+/// Tell how the server is
+#[utoipa::path(get, path = "/api/system/status", tag = "system", responses(
+    (status = 200, description = "How it is now", body = Status),
+))]
+pub(super) async fn system_status(_: Grant, system: web::Data<System>) -> Result<web::Json<Status>, ApiError> {
+    Ok(web::Json(system.status().await?))
+}
+
+/// Tell what the memory of segments did
+#[utoipa::path(get, path = "/api/system/cache/stats", tag = "system", responses(
+    (status = 200, description = "Since the start", body = CacheStats),
+))]
+pub(super) async fn cache_stats(_: Grant, system: web::Data<System>) -> web::Json<CacheStats> {
+    web::Json(system.cache_stats())
+}
+
+/// Empty the memory of segments
+#[utoipa::path(post, path = "/api/system/cache/clear", tag = "system", responses(
+    (status = 204, description = "It is empty; the next segments come from the store"),
+))]
+pub(super) async fn clear_cache(_: Grant, system: web::Data<System>) -> HttpResponse {
+    system.clear_cache();
+    HttpResponse::NoContent().finish()
+}

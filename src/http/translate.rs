@@ -1,0 +1,120 @@
+//! What the failures of the parts mean to a caller. Each is translated on purpose; what is nobody's
+//! business but the owner's becomes 500 and a line in the log.
+
+use super::error::ApiError;
+use crate::cache::CacheError;
+use crate::catalog::CatalogError;
+use crate::delivery::DeliveryError;
+use crate::ingest::upload::UploadError;
+use crate::library::LibraryError;
+use crate::spool::SpoolError;
+use crate::store::Fault;
+use std::error::Error;
+
+/// Seconds after which something that passes by itself is worth another try.
+const SOON_S: u64 = 2;
+
+const DISK_FULL: &str = "the disk of the server is full; free some space and try again";
+
+impl From<CatalogError> for ApiError {
+    fn from(error: CatalogError) -> Self {
+        match error {
+            CatalogError::NotAllowed(why) => Self::Conflict(why.into()),
+            CatalogError::DiskFull => Self::InsufficientStorage(DISK_FULL.into()),
+            CatalogError::Closed => Self::Busy { retry_after_s: SOON_S },
+            CatalogError::LeaseLost | CatalogError::Unusable { .. } | CatalogError::Engine(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<LibraryError> for ApiError {
+    fn from(error: LibraryError) -> Self {
+        match error {
+            LibraryError::NoSuchVideo => Self::no_such_video(),
+            LibraryError::NoTitle | LibraryError::LongDescription => Self::Unprocessable(error.to_string().into()),
+            LibraryError::NothingToStop => Self::Conflict(error.to_string().into()),
+            LibraryError::Catalog(error) => error.into(),
+        }
+    }
+}
+
+impl From<DeliveryError> for ApiError {
+    fn from(error: DeliveryError) -> Self {
+        match error {
+            DeliveryError::Catalog(error) => error.into(),
+            DeliveryError::Cache(error) => error.into(),
+            DeliveryError::Gone => Self::no_such_video(),
+            DeliveryError::UnknownTrackName(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<CacheError> for ApiError {
+    fn from(error: CacheError) -> Self {
+        match error {
+            CacheError::Unreadable { fault: Fault::Throttled | Fault::Unreachable, retry_after, .. } => {
+                Self::Busy { retry_after_s: retry_after.map_or(SOON_S, |wait| wait.as_secs().max(1)) }
+            }
+            // The catalog promised these bytes, so their absence is our fault and not a 404.
+            CacheError::Unreadable { fault: Fault::Missing | Fault::Corrupt, .. } => Self::BadStorage(error.into()),
+            CacheError::Moved { .. } => Self::Busy { retry_after_s: 1 },
+            CacheError::Unreadable { fault: Fault::Refused | Fault::TooLarge, .. } | CacheError::BeyondEnd { .. } => {
+                Self::internal(error)
+            }
+        }
+    }
+}
+
+impl From<UploadError> for ApiError {
+    fn from(error: UploadError) -> Self {
+        match error {
+            UploadError::TooLarge { limit } => Self::TooLarge { limit },
+            UploadError::Taken => Self::Conflict(error.to_string().into()),
+            UploadError::NotAFile(why) => Self::Unprocessable(why.into()),
+            UploadError::Spool(SpoolError::Full { .. }) => Self::InsufficientStorage(cause_of(&error).into()),
+            UploadError::Spool(SpoolError::DiskFull { .. }) => Self::InsufficientStorage(DISK_FULL.into()),
+            UploadError::Spool(_) => Self::internal(error),
+            UploadError::Catalog(error) => error.into(),
+        }
+    }
+}
+
+/// What lies beneath, in its own words.
+fn cause_of(error: &dyn Error) -> String {
+    error.source().map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::id::BlobId;
+    use actix_web::ResponseError as _;
+    use std::time::Duration;
+
+    #[test]
+    fn a_lost_blob_is_no_wrong_address() {
+        let unreadable = |fault, retry_after| CacheError::Unreadable { blob: BlobId(1), fault, retry_after };
+        let wait = Some(Duration::from_secs(7));
+        for (error, status) in [
+            (unreadable(Fault::Missing, None), 502),
+            (unreadable(Fault::Corrupt, None), 502),
+            (unreadable(Fault::Throttled, wait), 503),
+            (unreadable(Fault::Unreachable, None), 503),
+            (unreadable(Fault::Refused, None), 500),
+            (CacheError::Moved { blob: BlobId(1) }, 503),
+        ] {
+            assert_eq!(ApiError::from(error).status_code().as_u16(), status, "{error:?}");
+        }
+        let busy = ApiError::from(unreadable(Fault::Throttled, wait));
+        assert!(matches!(busy, ApiError::Busy { retry_after_s: 7 }));
+    }
+
+    #[test]
+    fn a_rule_of_the_catalog_is_told_and_a_fault_of_it_is_not() {
+        let told = ApiError::from(CatalogError::NotAllowed("restore it first"));
+        assert_eq!((told.status_code().as_u16(), told.to_string().as_str()), (409, "restore it first"));
+        let fault = ApiError::from(CatalogError::Engine("SQL and secrets".into()));
+        assert_eq!(fault.status_code().as_u16(), 500);
+        assert!(!fault.to_string().contains("SQL"));
+    }
+}

@@ -1,0 +1,263 @@
+//! Videos as the API shows them.
+
+use super::error::ApiError;
+use crate::catalog::{Cursor, JobState, Rendition, Video, VideoState};
+use crate::media::rendition::{Method, RenditionKind};
+use crate::media::time::Timestamp;
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// A film of the library.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct VideoView {
+    /// Its id.
+    id: Uuid,
+    /// Its title.
+    title: String,
+    /// What a person wrote about it.
+    description: String,
+    /// Where it is on its way.
+    #[schema(value_type = String, example = "ready")]
+    state: VideoState,
+    /// What is done with it now, in one word; null when nothing is.
+    stage: Option<String>,
+    /// 0 to 1 of its preparation; null when the length is not known.
+    fraction: Option<f64>,
+    /// Seconds until it is ready.
+    eta_seconds: Option<u64>,
+    /// Whether a player can start it now.
+    playable: bool,
+    /// Whether every wanted copy of it is verified.
+    protected: bool,
+    /// Why it failed, for people.
+    error: Option<String>,
+    /// Its length in seconds, once known.
+    duration_seconds: Option<f64>,
+    /// Pixels across, as shown.
+    width: Option<u32>,
+    /// Pixels down, as shown.
+    height: Option<u32>,
+    /// Bytes of the file it was made from.
+    bytes: u64,
+    /// When it arrived (RFC 3339, UTC).
+    created_at: String,
+    /// When it went to the trash; null outside of it.
+    trashed_at: Option<String>,
+    /// Where a player starts; null until it is playable.
+    master_url: Option<String>,
+    /// A still of it (JPEG); null until there is one.
+    poster_url: Option<String>,
+}
+
+/// A film with all its tracks.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct VideoDetails {
+    #[serde(flatten)]
+    video: VideoView,
+    /// Its tracks, in order.
+    tracks: Vec<TrackView>,
+}
+
+/// One track of a film.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct TrackView {
+    /// Its name in addresses.
+    name: String,
+    /// What it carries.
+    #[schema(value_type = String, example = "video")]
+    kind: RenditionKind,
+    /// Whether it is the source's own packets or was encoded again.
+    #[schema(value_type = String, example = "copied")]
+    method: Method,
+    /// Why so, for people.
+    why: String,
+    /// RFC 6381 codecs.
+    codecs: String,
+    /// Pixels across.
+    width: Option<u32>,
+    /// Pixels down.
+    height: Option<u32>,
+    /// Frames per second.
+    frame_rate: Option<f64>,
+    /// Largest rate in bits per second: planned while it grows, measured afterwards.
+    bandwidth: u64,
+    /// Rate over the whole in bits per second, once measured.
+    average_bandwidth: Option<u64>,
+    /// Language tag.
+    language: Option<String>,
+    /// Name for people.
+    label: Option<String>,
+    /// Sound channels.
+    channels: Option<u32>,
+}
+
+/// Where a film is on its way, in short.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct VideoStatus {
+    /// Which film.
+    video_id: Uuid,
+    /// Where it is on its way.
+    #[schema(value_type = String, example = "processing")]
+    state: VideoState,
+    /// What is done with it now, in one word; null when nothing is.
+    stage: Option<String>,
+    /// 0 to 1 of its preparation; null when the length is not known.
+    fraction: Option<f64>,
+    /// Seconds until it is ready.
+    eta_seconds: Option<u64>,
+    /// Whether a player can start it now.
+    playable: bool,
+    /// Whether every wanted copy of it is verified.
+    protected: bool,
+    /// Why it failed, for people.
+    error: Option<String>,
+}
+
+/// One page of the library.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct VideoPageView {
+    /// The films.
+    pub(super) videos: Vec<VideoView>,
+    /// Asks for the next page as `cursor`; null on the last.
+    pub(super) next_cursor: Option<String>,
+    /// How many there are in all; a search counts to 1000.
+    pub(super) total: u64,
+}
+
+impl From<Video> for VideoView {
+    fn from(video: Video) -> Self {
+        let id = video.id;
+        let (stage, fraction, eta_seconds) = way(&video);
+        Self {
+            id: id.0,
+            state: video.state,
+            stage,
+            fraction,
+            eta_seconds,
+            playable: video.playable,
+            protected: video.protected,
+            error: video.error,
+            duration_seconds: video.duration_ms.map(|ms| ms as f64 / 1000.0),
+            width: video.size.map(|size| size.0),
+            height: video.size.map(|size| size.1),
+            bytes: video.source_bytes,
+            created_at: rfc3339(video.created_at),
+            trashed_at: video.trashed_at.map(rfc3339),
+            master_url: video.playable.then(|| format!("/hls/{id}/master.m3u8")),
+            poster_url: video.has_poster.then(|| format!("/media/{id}/poster.jpg")),
+            title: video.title,
+            description: video.description,
+        }
+    }
+}
+
+impl From<(Video, Vec<Rendition>)> for VideoDetails {
+    fn from((video, renditions): (Video, Vec<Rendition>)) -> Self {
+        Self { video: video.into(), tracks: renditions.into_iter().map(TrackView::from).collect() }
+    }
+}
+
+impl From<Rendition> for TrackView {
+    fn from(rendition: Rendition) -> Self {
+        Self {
+            name: rendition.name,
+            kind: rendition.kind,
+            method: rendition.method,
+            why: rendition.why,
+            codecs: rendition.codecs,
+            width: rendition.size.map(|size| size.0),
+            height: rendition.size.map(|size| size.1),
+            frame_rate: rendition.frame_rate_milli.map(|milli| f64::from(milli) / 1000.0),
+            bandwidth: rendition.bandwidth,
+            average_bandwidth: rendition.average_bandwidth,
+            language: rendition.language,
+            label: rendition.label,
+            channels: rendition.channels,
+        }
+    }
+}
+
+impl From<Video> for VideoStatus {
+    fn from(video: Video) -> Self {
+        let (stage, fraction, eta_seconds) = way(&video);
+        Self {
+            video_id: video.id.0,
+            state: video.state,
+            stage,
+            fraction,
+            eta_seconds,
+            playable: video.playable,
+            protected: video.protected,
+            error: video.error,
+        }
+    }
+}
+
+/// Stage, fraction and seconds left. A job that rests says so instead of what it did last.
+fn way(video: &Video) -> (Option<String>, Option<f64>, Option<u64>) {
+    if video.state == VideoState::Ready {
+        return (None, Some(1.0), None);
+    }
+    let stage = match video.job_state {
+        Some(JobState::Running) => Some(video.stage.clone()).filter(|stage| !stage.is_empty()),
+        Some(JobState::Done | JobState::Failed) | None => None,
+        Some(resting) => Some(resting.text().to_owned()),
+    };
+    let eta = video.eta_s.filter(|_| video.job_state == Some(JobState::Running));
+    (stage, video.fraction, eta)
+}
+
+fn rfc3339(time: Timestamp) -> String {
+    let nanos = i128::from(time.0) * 1_000_000;
+    let moment = OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    moment.format(&Rfc3339).unwrap_or_default()
+}
+
+/// A cursor as callers carry it around: letters and digits that mean nothing to them.
+pub(super) fn write_cursor(cursor: &Cursor) -> Result<String, ApiError> {
+    let json = serde_json::to_vec(cursor).map_err(ApiError::internal)?;
+    Ok(json.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// # Errors
+/// 400 for what `write_cursor` did not write.
+pub(super) fn read_cursor(text: &str) -> Result<Cursor, ApiError> {
+    let wrong = || ApiError::BadRequest("this cursor is none of ours; begin again without one".into());
+    let digits: Vec<u8> = text
+        .chars()
+        .map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+        .collect::<Option<_>>()
+        .ok_or_else(wrong)?;
+    let (pairs, rest) = digits.as_chunks::<2>();
+    if !rest.is_empty() {
+        return Err(wrong());
+    }
+    let json: Vec<u8> = pairs.iter().map(|[high, low]| high << 4 | low).collect();
+    serde_json::from_slice(&json).map_err(|_| wrong())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_rfc_3339() {
+        assert_eq!(rfc3339(Timestamp(0)), "1970-01-01T00:00:00Z");
+        assert_eq!(rfc3339(Timestamp(1_795_000_000_123)), "2026-11-18T11:06:40.123Z");
+        assert_eq!(rfc3339(Timestamp(i64::MAX)), "1970-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn a_cursor_reads_back_and_nothing_else_is_one() {
+        let cursor: Cursor = serde_json::from_value(serde_json::json!({"key": "Ä \" %", "row": 7})).unwrap();
+        let text = write_cursor(&cursor).unwrap();
+        assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        assert_eq!(read_cursor(&text).unwrap(), cursor);
+        for wrong in ["", "7b", "7", "zz", "é", "7b7d", &text[2..], &text[..text.len() - 2]] {
+            assert!(read_cursor(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+use super::*;
+use crate::cache::CacheError;
+use crate::catalog::CatalogError;
+use crate::media::extent::Place;
+use crate::media::range::ByteRange;
+use crate::store::Fault;
+use crate::tests::Sample;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+fn parts(sample: &Sample) -> Parts {
+    Parts { catalog: sample.catalog.clone(), store: sample.store.clone(), spool: sample.spool.clone() }
+}
+
+#[tokio::test]
+async fn a_forgotten_film_leaves_no_byte_and_no_record() {
+    let sample = Sample::new().await;
+    let video = sample.film("Film").await;
+    let kept = sample.film("Another").await;
+    let files = sample.files();
+    sample.catalog.trash_video(video, sample.clock.now(), sample.clock.now()).await.unwrap();
+    let (_, lease) = sample.claimed().await;
+
+    forget(&parts(&sample), lease, &CancellationToken::new()).await.unwrap();
+
+    assert!(sample.catalog.video(video, 1).await.unwrap().is_none());
+    assert_eq!(sample.files() * 2, files, "all that is left belongs to the other film");
+    assert!(sample.catalog.tracks(kept).await.unwrap().is_some());
+    assert_eq!(sample.catalog.counts().await.unwrap().videos, 1);
+}
+
+#[tokio::test]
+async fn a_film_that_was_never_stored_leaves_nothing_in_the_spool() {
+    let sample = Sample::new().await;
+    let growing = sample.growing("Film").await;
+    sample.catalog.trash_video(growing.video, sample.clock.now(), sample.clock.now()).await.unwrap();
+    let (_, lease) = sample.claimed().await;
+    forget(&parts(&sample), lease, &CancellationToken::new()).await.unwrap();
+    assert_eq!(sample.files(), 0);
+}
+
+#[tokio::test]
+async fn forgetting_goes_on_where_it_was_stopped() {
+    let sample = Sample::new().await;
+    let video = sample.film("Film").await;
+    sample.catalog.trash_video(video, sample.clock.now(), sample.clock.now()).await.unwrap();
+    let (_, lease) = sample.claimed().await;
+    let stopped = CancellationToken::new();
+    stopped.cancel();
+    assert!(matches!(forget(&parts(&sample), lease, &stopped).await, Err(ForgetError::Cancelled)));
+    let restored = sample.catalog.restore_video(video, sample.clock.now()).await;
+    assert!(matches!(restored, Err(CatalogError::NotAllowed(_))), "there is no way back");
+
+    let doomed = sample.catalog.doom(lease).await.unwrap();
+    sample.store.remove(&doomed[0].locators).await.unwrap();
+    sample.catalog.forget_blob(lease, doomed[1].blob).await.unwrap();
+    sample.store.remove(&doomed[1].locators).await.unwrap();
+
+    forget(&parts(&sample), lease, &CancellationToken::new()).await.unwrap();
+    assert_eq!(sample.files(), 0);
+}
+
+#[tokio::test]
+async fn what_is_not_in_the_trash_is_not_forgotten() {
+    let sample = Sample::new().await;
+    let growing = sample.growing("Film").await;
+    let refused = forget(&parts(&sample), growing.lease, &CancellationToken::new()).await;
+    assert!(matches!(refused, Err(ForgetError::Catalog(CatalogError::NotAllowed(_)))));
+    let (files, video) = (sample.files(), sample.finish(growing).await);
+    assert!(files > 0 && sample.catalog.tracks(video).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_copy_that_a_reader_misses_is_not_read_again() {
+    let mut sample = Sample::new().await;
+    let video = sample.film("Film").await;
+    let pieces = sample.catalog.segment_pieces(video, "v0".into(), 0).await.unwrap().unwrap();
+    let Place::Store(blob) = &pieces[0].place else { panic!("it is not stored") };
+    sample.store.remove(&blob.copies).await.unwrap();
+    let (reports, end) = (sample.damage.take().unwrap(), CancellationToken::new());
+    let recording = record_damage(sample.catalog.clone(), sample.clock.clone(), reports, end.clone());
+    let reading = async {
+        let opened = sample.cache.open(pieces.clone(), ByteRange::at(0, 1).unwrap()).await;
+        assert!(matches!(opened, Err(CacheError::Unreadable { fault: Fault::Missing, .. })));
+        loop {
+            let found = sample.catalog.segment_pieces(video, "v0".into(), 0).await.unwrap().unwrap();
+            if matches!(&found[0].place, Place::Store(blob) if blob.copies.is_empty()) {
+                return end.cancel();
+            }
+        }
+    };
+    let both = async { tokio::join!(recording, reading) };
+    tokio::time::timeout(Duration::from_secs(10), both).await.expect("it is never recorded");
+}

@@ -125,15 +125,12 @@ async fn many_files_arrive_at_once() {
 #[tokio::test]
 async fn a_file_that_is_too_large_is_refused_before_it_is_read() {
     let world = World::with(&[("MAX_UPLOAD_SIZE", "1MiB"), ("SPOOL_MAX_SIZE", "64MiB")]).await;
-    let sending = Sending::bytes(Vec::new(), "big.mp4");
-    let whole = 1 << 30;
-    let megabyte = Bytes::from(vec![7; 1 << 20]);
-    let head = Bytes::from(sending.head(&world, whole));
-    let start = Bytes::from(sending.body()[..sending.body().len() - 40].to_vec());
-    let pieces = [head, start].into_iter().chain(std::iter::repeat_n(megabyte, 1023));
-    let answer = raw::pour(world.address(), pieces).await;
+    let sending = Sending::bytes(vec![7; 64 * 1024], "big.mp4");
+    // The answer comes although nothing follows of the gigabyte that is announced.
+    let mut request = sending.head(&world, 1 << 30);
+    request.extend(&sending.body()[..64 * 1024]);
+    let answer = raw::exchange(world.address(), request).await;
     assert_eq!(answer.status, 413, "{}", answer.head);
-    assert!(answer.taken < whole / 4, "{} bytes were read", answer.taken);
     until_true("the spool is empty again", async || world.files("spool").is_empty()).await;
     assert!(world.videos().await.is_empty());
 }

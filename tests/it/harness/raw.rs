@@ -13,8 +13,6 @@ pub struct Answer {
     /// Status line and headers, in lower case.
     pub head: String,
     pub body: Vec<u8>,
-    /// Bytes the server, or the system for it, took of the request.
-    pub taken: u64,
 }
 
 /// Sends a whole request and reads until the server closes.
@@ -29,22 +27,17 @@ pub async fn pour(address: SocketAddr, pieces: impl IntoIterator<Item = Bytes>) 
     let stream = TcpStream::connect(address).await.expect("the server accepts a connection");
     let (reader, writer) = tokio::io::split(stream);
     let both = async { tokio::join!(send(writer, pieces), read(reader)) };
-    let (taken, said) = within("an answer over a raw connection", both).await;
-    let mut answer = understood(&said);
-    answer.taken = taken;
-    answer
+    let ((), said) = within("an answer over a raw connection", both).await;
+    understood(&said)
 }
 
-async fn send(mut writer: WriteHalf<TcpStream>, pieces: impl IntoIterator<Item = Bytes>) -> u64 {
-    let mut taken = 0;
+async fn send(mut writer: WriteHalf<TcpStream>, pieces: impl IntoIterator<Item = Bytes>) {
     for piece in pieces {
         // The server may hang up on what it does not want to hear.
         if writer.write_all(&piece).await.is_err() {
             break;
         }
-        taken += piece.len() as u64;
     }
-    taken
 }
 
 async fn read(mut reader: ReadHalf<TcpStream>) -> Vec<u8> {
@@ -62,7 +55,7 @@ fn understood(said: &[u8]) -> Answer {
     let end = end.unwrap_or_else(|| panic!("no answer but {:?}", String::from_utf8_lossy(said)));
     let head = String::from_utf8_lossy(&said[..end]).to_lowercase();
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status line");
-    Answer { status, head, body: said[end + 4..].to_vec(), taken: 0 }
+    Answer { status, head, body: said[end + 4..].to_vec() }
 }
 
 /// Sends the beginning of a request and leaves the rest to the caller.

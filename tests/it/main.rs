@@ -1,8 +1,28 @@
-//! Story tests over real sockets with real ffmpeg.
+//! Story tests over real sockets with real ffmpeg and a real browser, and the rules of the house.
+//!
+//! Each file is one kind of story and each test a fact about the whole server. They run side by side,
+//! wait for conditions and not for time, and leave nothing running.
 
-#![expect(clippy::unwrap_used, reason = "a test fails best where it stands")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
+mod harness;
+
+mod copied;
+mod damaged;
+mod delivery;
+mod encoded;
 mod ffmpeg_child;
+mod ffmpeg_join;
+mod growing;
+mod hostile;
+mod killed;
 mod layering;
+mod library;
+mod life;
+mod multipart;
+mod names;
+mod pages;
 mod source;
+mod system;
 mod tidy;
+mod uploaded;

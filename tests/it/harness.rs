@@ -1,0 +1,20 @@
+//! What every story is told with: a server in a folder of its own, films made by ffmpeg, players
+//! over real sockets, and a browser. Whatever a test starts ends with it.
+//!
+//! Nothing sleeps for a guessed time: `wait::until` looks again and again for what should happen and
+//! gives up after a deadline that even a crowded machine keeps.
+
+pub mod browser;
+pub mod clip;
+pub mod events;
+pub mod measure;
+pub mod player;
+pub mod problem;
+pub mod process;
+pub mod raw;
+pub mod server;
+pub mod upload;
+pub mod video;
+pub mod wait;
+
+pub use server::World;

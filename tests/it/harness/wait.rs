@@ -1,0 +1,33 @@
+//! Waiting for facts.
+
+use std::time::{Duration, Instant};
+
+/// Longer than anything a story waits for takes on a machine that is busy with other things.
+pub const PATIENCE: Duration = Duration::from_secs(180);
+
+const BETWEEN_LOOKS: Duration = Duration::from_millis(25);
+
+/// Looks until there is something to see, and panics with `what` when it never comes.
+pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(seen) = look().await {
+            return seen;
+        }
+        assert!(begun.elapsed() < PATIENCE, "in {} s this did not happen: {what}", PATIENCE.as_secs());
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
+}
+
+/// The same for a condition.
+pub async fn until_true(what: &str, mut look: impl AsyncFnMut() -> bool) {
+    until(what, async || look().await.then_some(())).await;
+}
+
+/// The future's result, or a panic with `what` when it takes too long.
+pub async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, work).await {
+        Ok(done) => done,
+        Err(_) => panic!("this took more than {} s: {what}", PATIENCE.as_secs()),
+    }
+}

@@ -40,8 +40,8 @@ test: tools check ## check, and every test; installs what the tests need
 bench: ffmpeg ## measure what the README claims
 	cargo bench --locked
 
-soak: tools ## the long tests: a hundred kills, hours of playing
-	cargo nextest run --locked --profile soak --run-ignored only
+soak: tools ## the long tests: an ingest killed at a hundred places
+	TELECINE_SOAK_SEEDS=100 cargo nextest run --locked --profile soak -E 'test(killed::)'
 
 ffmpeg:
 	@$(call need,$(RUN_PROGRAMS))

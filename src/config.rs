@@ -165,17 +165,34 @@ impl Config {
     }
 
     /// Faults of values that are right by themselves and wrong together.
-    fn contradictions(&self) -> Option<Fault> {
+    fn contradictions(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
         let (spool, upload) = (self.storage.spool_max_bytes, self.ingest.upload_max_bytes);
-        if spool >= upload {
-            return None;
+        // Uploads may fill three quarters of the spool; the rest is kept for packs in the making.
+        if spool / 4 * 3 < upload {
+            faults.push(Fault {
+                name: "SPOOL_MAX_SIZE",
+                origin: self.origin_of("SPOOL_MAX_SIZE"),
+                wrong: format!(
+                    "three quarters of {spool} bytes cannot hold one upload of MAX_UPLOAD_SIZE ({upload} bytes)"
+                ),
+                write: "raise it, or lower MAX_UPLOAD_SIZE".to_owned(),
+            });
         }
-        Some(Fault {
-            name: "SPOOL_MAX_SIZE",
-            origin: self.lines.iter().find(|line| line.name == "SPOOL_MAX_SIZE")?.origin,
-            wrong: format!("{spool} bytes cannot hold one upload of MAX_UPLOAD_SIZE ({upload} bytes)"),
-            write: "raise it, or lower MAX_UPLOAD_SIZE".to_owned(),
-        })
+        if self.server.force_https && !self.server.behind_proxy {
+            faults.push(Fault {
+                name: "FORCE_HTTPS",
+                origin: self.origin_of("FORCE_HTTPS"),
+                wrong: "this server speaks plain HTTP itself, so every request would be sent in a circle".to_owned(),
+                write: "put a proxy that ends TLS in front and set BEHIND_PROXY=true, or leave FORCE_HTTPS out"
+                    .to_owned(),
+            });
+        }
+        faults
+    }
+
+    fn origin_of(&self, name: &str) -> Origin {
+        self.lines.iter().find(|line| line.name == name).map_or(Origin::Default, |line| line.origin)
     }
 }
 

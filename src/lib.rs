@@ -28,8 +28,8 @@
 //! The faces and the whole:
 //! - [`http`]: the web face
 //! - [`config`]: environment and `.env`, checked as a whole
-//! - [`cli`]: what a person can type
 //! - [`app`]: the only place that knows everybody
+//! - [`cli`]: what a person can type
 
 pub mod app;
 pub mod cache;

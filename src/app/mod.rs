@@ -13,8 +13,8 @@ use crate::events::Events;
 use crate::ffmpeg::{self, Encoder, EncoderReport, Ffmpeg, Preference, probe_encoders};
 use crate::http;
 use crate::http::auth::AdminToken;
+use crate::http::https::Transport;
 use crate::http::origin::Trusted;
-use crate::http::upload::Limits;
 use crate::ingest::Ingest;
 use crate::ingest::upload::{self, Uploads};
 use crate::jobs::{self, Jobs};
@@ -284,8 +284,9 @@ fn faces(
         metrics: Metrics::new(),
         shutdown: shutdown.clone(),
         trusted: trusted(config)?,
+        transport: Transport { force_https: config.server.force_https, behind_proxy: config.server.behind_proxy },
         admin: AdminToken::new(token).context("making the token of commands beside the server")?,
-        limits: Limits { upload_max_bytes: config.ingest.upload_max_bytes },
+        limits: http::Limits { upload_max_bytes: config.ingest.upload_max_bytes },
         workers: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
     })
 }

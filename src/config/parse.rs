@@ -163,13 +163,12 @@ pub(super) fn segment_duration(text: &str) -> Result<Duration, Wrong> {
 
 /// A name only, so that no value can become another argument of ffmpeg.
 pub(super) fn encoder(text: &str) -> Result<Option<String>, Wrong> {
-    let is_name = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
     match text {
         "" => Ok(None),
-        _ if is_name && (text == "libx264" || text.starts_with("h264_")) => Ok(Some(text.to_owned())),
+        "vaapi" | "nvenc" | "qsv" | "software" => Ok(Some(text.to_owned())),
         _ => wrong(
-            format!("\"{text}\" is not an H.264 encoder of ffmpeg"),
-            "write libx264, h264_nvenc, h264_qsv, h264_vaapi …, or nothing to let Telecine choose",
+            format!("\"{text}\" is not an encoder we know"),
+            "write vaapi, nvenc, qsv or software, or nothing to let Telecine choose",
         ),
     }
 }

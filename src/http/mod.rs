@@ -16,6 +16,7 @@ pub mod error;
 mod events;
 mod form;
 mod health;
+pub mod https;
 mod imports;
 mod openapi;
 pub mod origin;
@@ -32,7 +33,7 @@ pub mod text;
 mod texts;
 pub mod trace;
 mod translate;
-pub mod upload;
+mod upload;
 mod videos;
 mod view;
 

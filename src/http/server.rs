@@ -2,6 +2,7 @@
 
 use super::assets::Assets;
 use super::auth::{self, AdminToken};
+use super::https::{self, Transport};
 use super::origin::{self, Trusted};
 use super::texts::Texts;
 use super::upload::Limits;
@@ -53,6 +54,8 @@ pub struct Parts {
     pub shutdown: Shutdown,
     /// Pages of other origins that may read and write.
     pub trusted: Trusted,
+    /// How requests come in.
+    pub transport: Transport,
     /// The token of commands beside the server.
     pub admin: AdminToken,
     /// What an upload may be.
@@ -98,10 +101,12 @@ impl Site {
             .app_data(web::Data::new(parts.metrics))
             .app_data(web::Data::new(parts.shutdown))
             .app_data(web::Data::new(parts.trusted))
+            .app_data(web::Data::new(parts.transport))
             .app_data(web::Data::new(parts.admin))
             .app_data(web::Data::new(parts.limits))
             .configure(problem::extractors)
             .configure(routes::configure)
+            .wrap(from_fn(https::force))
             .wrap(from_fn(origin::guard))
             .wrap(from_fn(auth::admit))
             .wrap(from_fn(problem::shape))

@@ -4,6 +4,7 @@ use super::{IngestError, Run};
 use crate::catalog::Shown;
 use crate::media::plan::{Plan, VideoAction, plan};
 use crate::media::probe::{Packet, Probe};
+use crate::media::span::Frames;
 
 /// A film of a day at 60 pictures a second has five million; more is not a film.
 const MOST_PACKETS: usize = 10_000_000;
@@ -11,11 +12,13 @@ const MOST_PACKETS: usize = 10_000_000;
 impl Run<'_> {
     pub(super) async fn inspect(&self) -> Result<(Probe, Plan), IngestError> {
         let cancel = &self.work.cancel;
-        let probe = self.ingest.ffmpeg.probe(self.input(), cancel).await?;
-        let packets = match probe.video.first() {
-            Some(stream) => self.packets(stream.index).await?,
-            None => Vec::new(),
-        };
+        let mut probe = self.ingest.ffmpeg.probe(self.input(), cancel).await?;
+        let mut packets = Vec::new();
+        if let Some(stream) = probe.video.first() {
+            packets = self.packets(stream.index).await?;
+            let measured_s = Frames::of(&packets, stream.time_base.value()).end_s().map(|end| end - probe.start_s);
+            probe.duration_s = believable(probe.duration_s, measured_s);
+        }
         if !probe.video.is_empty() && packets.is_empty() {
             return Err(IngestError::refused(
                 "The file lists a picture but holds none: it ends too early. Copy it again and add it once more.",
@@ -60,6 +63,27 @@ impl Run<'_> {
     }
 }
 
+/// A header may claim any length; its word counts only near the end of the picture.
+fn believable(claimed_s: Option<f64>, measured_s: Option<f64>) -> Option<f64> {
+    match (claimed_s, measured_s) {
+        (Some(claimed), Some(measured)) if (claimed - measured).abs() > 60.0 => Some(measured),
+        (claimed, measured) => claimed.or(measured),
+    }
+}
+
 fn as_json(value: &impl serde::Serialize) -> Result<String, IngestError> {
     serde_json::to_string(value).map_err(|error| IngestError::Pipe(error.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claimed_length_counts_only_near_the_measured_one() {
+        assert_eq!(believable(Some(143_165.0), Some(1.5)), Some(1.5));
+        assert_eq!(believable(Some(61.0), Some(60.0)), Some(61.0));
+        assert_eq!(believable(None, Some(60.0)), Some(60.0));
+        assert_eq!(believable(Some(9.0), None), Some(9.0));
+    }
 }

@@ -51,6 +51,13 @@ impl Frames {
         Self { times }
     }
 
+    /// When the last picture ends, as far as time stamps tell; `None` without any.
+    pub fn end_s(&self) -> Option<f64> {
+        let last = self.times.last()?.0;
+        let before = self.times.len().checked_sub(2).map_or(last, |index| self.times[index].0);
+        Some(last + (last - before))
+    }
+
     /// Seconds of the longest picture; 0 when there are fewer than two.
     pub fn longest_gap(&self) -> f64 {
         self.times.windows(2).map(|pair| pair[1].0 - pair[0].0).fold(0.0, f64::max)

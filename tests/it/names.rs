@@ -23,7 +23,9 @@ async fn a_name_never_becomes_an_argument() {
                 // `-i` is also how every input is announced.
                 assert!(stem == "-i" || !process.arguments.contains(stem), "{}", process.arguments);
                 assert!(!process.arguments.contains(name), "{}", process.arguments);
-                assert!(process.arguments.contains("file:"), "{}", process.arguments);
+                // The trial of the encoders draws its own picture.
+                let ours = |input: &str| input.starts_with("file:") || input.starts_with("testsrc2");
+                assert!(process.arguments.split(" -i ").skip(1).all(ours), "{}", process.arguments);
             }
             let status = world.status(&video).await;
             assert_ne!(status["state"], "failed", "{name}: {status}");

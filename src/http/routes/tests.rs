@@ -7,6 +7,7 @@ mod upload;
 
 use crate::delivery::Delivery;
 use crate::http::auth::AdminToken;
+use crate::http::https::Transport;
 use crate::http::origin::Trusted;
 use crate::http::server::Site;
 use crate::http::{Limits, Parts};
@@ -116,6 +117,7 @@ pub(in crate::http) fn parts(sample: &Sample) -> Parts {
         metrics: Metrics::new(),
         shutdown: shutdown.clone(),
         trusted: Trusted::default(),
+        transport: Transport::default(),
         admin: AdminToken::new(TOKEN).unwrap(),
         limits: Limits { upload_max_bytes: LIMIT },
         workers: 1,

@@ -1,7 +1,7 @@
 use super::*;
 use crate::media::extent::{CHUNK_SIZE, ChannelId, Piece, Place};
 use crate::spool::Settings as SpoolSettings;
-use crate::store::contract::{pattern, stored, ticket_for};
+use crate::store::tests::{pattern, stored, ticket_for};
 use crate::store::{ByteStream, LocalSettings, LocalStore, Presence, PutTicket, StoreError};
 use async_trait::async_trait;
 use futures::{FutureExt, TryStreamExt};

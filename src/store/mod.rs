@@ -3,11 +3,11 @@
 //! The store knows bytes, channels and locators; it does not know which blob is whose, does not
 //! choose channels, and does not decide when a copy counts as verified.
 
-#[cfg(test)]
-pub(crate) mod contract;
 mod error;
 mod local;
 mod stream;
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub use error::{Fault, StoreError};
 pub use local::{LocalStore, Settings as LocalSettings};
@@ -51,7 +51,7 @@ pub enum Presence {
     Absent,
 }
 
-/// A place for blobs. Every implementation passes the suite in `contract.rs`.
+/// A place for blobs. Every implementation passes the suite in `tests.rs`.
 ///
 /// - `put` is idempotent by nonce: a second put with the same ticket finds the earlier copy, also after a crash or a
 ///   lost answer. On success the copy is durable. The file must not change any more, and may be removed afterwards.

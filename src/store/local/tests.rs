@@ -1,5 +1,5 @@
 use super::*;
-use crate::store::contract;
+use crate::store::tests as contract;
 use tempfile::TempDir;
 
 async fn local() -> (TempDir, LocalStore) {

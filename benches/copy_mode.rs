@@ -130,7 +130,11 @@ async fn main() {
         let server = Server::start(data.path());
         let (hashed, ready) = server.import(&film).await;
         let (ready, ratio) = (ready.as_secs_f64(), ready.as_secs_f64() / bare);
-        println!("| {round} | {bare:.2} | {ready:.2} | {ratio:.2} | {:.2} | {} |", hashed.as_secs_f64(), server.peak_mib());
+        println!(
+            "| {round} | {bare:.2} | {ready:.2} | {ratio:.2} | {:.2} | {} |",
+            hashed.as_secs_f64(),
+            server.peak_mib()
+        );
         ratios.push(ratio);
     }
     println!("median ratio {:.2} (goal 1.3)", median(ratios));

@@ -33,8 +33,8 @@ impl UseCases {
                 Outcome::Gone
             }
             Err(ForgetError::Cancelled) => Outcome::Stopped,
-            Err(error) if error.is_worth_retrying() => Outcome::Later { reason: error.to_string(), after: None },
-            Err(error) => Outcome::Failed(error.to_string()),
+            // Whoever deleted a video wants it gone: that is tried until it is.
+            Err(error) => Outcome::Later { reason: error.to_string(), after: None },
         }
     }
 }

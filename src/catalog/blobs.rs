@@ -97,16 +97,22 @@ impl Catalog {
             .await
     }
 
-    /// Makes room for a poster of the job's video and forgets an earlier one that never got stored.
-    pub async fn open_poster(&self, lease: JobLease) -> Result<BlobId, CatalogError> {
+    /// Makes room for a poster of the job's video. Answers it, and those that an earlier run began
+    /// and never sealed: their rows are removed here, their files by the caller.
+    pub async fn open_poster(&self, lease: JobLease) -> Result<(BlobId, Vec<BlobId>), CatalogError> {
         self.sqlite
             .write(move |tx| {
                 let video = hold(tx, lease)?;
+                let mut statement = tx.prepare_cached(
+                    "DELETE FROM blobs WHERE video = ?1 AND role = 'poster' AND state = 'open' RETURNING id",
+                )?;
+                let begun = statement.query_map([video], |row| row.get(0).map(BlobId))?;
+                let begun = begun.collect::<Result<Vec<_>, _>>()?;
                 tx.execute(
                     "INSERT INTO blobs (video, number, role, state) VALUES (?1, 0, 'poster', 'open')",
                     params![video],
                 )?;
-                Ok(BlobId(tx.last_insert_rowid()))
+                Ok((BlobId(tx.last_insert_rowid()), begun))
             })
             .await
     }

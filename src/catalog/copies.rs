@@ -146,30 +146,40 @@ impl Catalog {
             .await
     }
 
-    /// Records that a copy was read back and is right. With its first such copy a blob is stored.
+    /// Records that a copy was read back and is right. With `wanted` such copies a blob is stored:
+    /// until then readers and further copies have the spool's file.
     pub async fn copy_verified(
         &self,
         lease: JobLease,
         blob: BlobId,
         nonce: Uuid,
+        wanted: u32,
         now: Timestamp,
     ) -> Result<(), CatalogError> {
         self.sqlite
             .write(move |tx| {
                 hold(tx, lease)?;
                 set_state(tx, blob, nonce, CopyState::Verified, now)?;
-                tx.prepare_cached("UPDATE blobs SET state = 'stored' WHERE id = ?1 AND state = 'sealed'")?
-                    .execute([blob.0])?;
+                tx.prepare_cached(
+                    "UPDATE blobs SET state = 'stored' WHERE id = ?1 AND state = 'sealed'
+                        AND (SELECT count(*) FROM copies WHERE copies.blob = ?1 AND copies.state = 'verified') >= ?2",
+                )?
+                .execute(params![blob.0, wanted])?;
                 Ok(())
             })
             .await
     }
 
-    /// Records that a copy is not there or not right, so that nobody reads it any more.
+    /// Records that a copy is not there or not right, so that nobody reads it any more. The last
+    /// verified copy keeps its name all the same: it may be a disk that is away for a moment, and
+    /// without the name nobody would find it again.
     pub async fn copy_lost(&self, blob: BlobId, locator: Locator, now: Timestamp) -> Result<(), CatalogError> {
         self.sqlite
             .write(move |tx| {
-                tx.prepare_cached("UPDATE copies SET state = 'lost', at = ?3 WHERE blob = ?1 AND locator = ?2")?
+                tx.prepare_cached(
+                    "UPDATE copies SET state = 'lost', at = ?3 WHERE blob = ?1 AND locator = ?2 AND (state <> 'verified'
+                         OR (SELECT count(*) FROM copies AS other WHERE other.blob = ?1 AND other.state = 'verified') > 1)",
+                )?
                     .execute(params![blob.0, locator.0, now.0])?;
                 Ok(())
             })

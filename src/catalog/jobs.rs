@@ -147,7 +147,7 @@ impl Catalog {
     /// `LeaseLost` when the job was cancelled or claimed by another.
     pub async fn beat_job(&self, lease: JobLease, until: Timestamp, progress: Progress) -> Result<(), CatalogError> {
         self.sqlite
-            .write(move |tx| {
+            .write_aside(move |tx| {
                 hold(tx, lease)?;
                 tx.prepare_cached(
                     "UPDATE jobs SET lease_until = ?2, stage = ?3, fraction = ?4, speed = ?5, eta_s = ?6 WHERE id = ?1",

@@ -56,15 +56,20 @@ impl Sqlite {
     ) -> Result<T, CatalogError> {
         let version = self.version.clone();
         send(&self.writer, move |connection| {
-            let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let value = work(&tx)?;
-            let committed = tx.commit();
+            let done = commit(connection, work);
             // Also after an error: who knows how far it came.
             version.fetch_add(1, Ordering::Release);
-            committed?;
-            Ok(value)
+            done
         })
         .await
+    }
+
+    /// As `write`, for what no player ever sees: the version stays.
+    pub(super) async fn write_aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, CatalogError> + Send + 'static,
+    ) -> Result<T, CatalogError> {
+        send(&self.writer, move |connection| commit(connection, work)).await
     }
 
     /// Runs `work` on one snapshot of the database, which it cannot change.
@@ -79,6 +84,16 @@ impl Sqlite {
         send(&self.writer, |connection| Ok(connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?))
             .await
     }
+}
+
+fn commit<T>(
+    connection: &mut Connection,
+    work: impl FnOnce(&Transaction<'_>) -> Result<T, CatalogError>,
+) -> Result<T, CatalogError> {
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let value = work(&tx)?;
+    tx.commit()?;
+    Ok(value)
 }
 
 /// Starts a thread for each connection; they share one queue.

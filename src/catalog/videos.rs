@@ -142,16 +142,18 @@ impl Catalog {
             .await
     }
 
-    /// Says that the job's video is being prepared now.
-    pub async fn begin_processing(&self, lease: JobLease, now: Timestamp) -> Result<(), CatalogError> {
+    /// Says that the job's video is being prepared now. Answers whether there is anything to do: a
+    /// job that was cut off after it had published its video has nothing left but to end.
+    pub async fn begin_processing(&self, lease: JobLease, now: Timestamp) -> Result<bool, CatalogError> {
         self.sqlite
             .write(move |tx| {
                 let video = hold(tx, lease)?;
-                tx.execute(
-                    "UPDATE videos SET state = 'processing', error = NULL, updated_at = ?2 WHERE id = ?1",
+                let begun = tx.execute(
+                    "UPDATE videos SET state = 'processing', error = NULL, updated_at = ?2
+                      WHERE id = ?1 AND state <> 'ready'",
                     params![video, now.0],
                 )?;
-                Ok(())
+                Ok(begun == 1)
             })
             .await
     }
@@ -256,7 +258,7 @@ pub(super) fn row_of(tx: &Transaction<'_>, id: VideoId) -> Result<Option<i64>, C
 pub(super) fn fail(tx: &Transaction<'_>, job: JobId, why: &str, now: Timestamp) -> Result<(), CatalogError> {
     tx.execute(
         "UPDATE videos SET state = 'failed', error = ?2, updated_at = ?3
-          WHERE id = (SELECT video FROM jobs WHERE id = ?1 AND kind = 'ingest')",
+          WHERE id = (SELECT video FROM jobs WHERE id = ?1 AND kind = 'ingest') AND state <> 'ready'",
         params![job.0, why, now.0],
     )?;
     Ok(())

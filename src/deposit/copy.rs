@@ -20,10 +20,11 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(600);
 
 impl Deposit {
-    /// Brings a sealed blob to as many verified copies as are wanted. Copies that exist count.
+    /// Brings a sealed blob to as many verified copies as are wanted; those that exist count. Then
+    /// its room in the spool is freed.
     ///
     /// # Errors
-    /// When not even one copy could be made. With one, the rest is left to a later mend.
+    /// When one of them could not be made on any channel that is left.
     pub(super) async fn store_blob(
         &self,
         lease: JobLease,
@@ -32,7 +33,6 @@ impl Deposit {
     ) -> Result<(), DepositError> {
         let Some(record) = self.catalog.blob_to_store(lease, blob).await? else { return Ok(()) };
         let stored = StoredBlob { id: blob, len: record.len, chunks: record.chunks.clone().into(), copies: Vec::new() };
-        let mut verified = record.copies.iter().filter(|copy| copy.state == CopyState::Verified).count();
         let mut channels = self.channels_left(&record).into_iter();
         for number in 0..self.settings.replicas {
             if record.copies.iter().any(|copy| copy.copy == number && copy.state == CopyState::Verified) {
@@ -40,18 +40,7 @@ impl Deposit {
             }
             let begun = record.copies.iter().find(|copy| copy.copy == number && copy.state != CopyState::Lost);
             let attempt = Attempt { deposit: self, lease, record: &record, stored: &stored, number, cancel };
-            match attempt.make_copy(begun, &mut channels).await {
-                Ok(()) => verified += 1,
-                Err(DepositError::Store(error)) if verified > 0 => {
-                    tracing::warn!(
-                        blob.id = blob.0,
-                        copy = number,
-                        error = &error as &dyn std::error::Error,
-                        "a further copy could not be made now"
-                    );
-                }
-                Err(error) => return Err(error),
-            }
+            attempt.make_copy(begun, &mut channels).await?;
         }
         Ok(self.spool.remove_pack(blob).await?)
     }
@@ -143,7 +132,8 @@ impl Attempt<'_> {
             }
             return Err(error.into());
         }
-        Ok(catalog.copy_verified(self.lease, blob, nonce, clock.now()).await?)
+        let wanted = self.deposit.settings.replicas;
+        Ok(catalog.copy_verified(self.lease, blob, nonce, wanted, clock.now()).await?)
     }
 
     async fn read_back(&self, locator: &Locator) -> Result<(), StoreError> {

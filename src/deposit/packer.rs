@@ -8,6 +8,7 @@ use crate::media::range::ByteRange;
 use crate::media::time::Timescale;
 use crate::spool::PackWriter;
 use bytes::Bytes;
+use futures::FutureExt;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -108,13 +109,19 @@ impl Deposit {
 }
 
 impl Packer {
-    /// Waits until the spool has room for so many bytes. Only right after a commit: what is not
-    /// listed cannot be stored, and so never makes room.
+    /// Waits until the spool has room for so many bytes. Before a wait, everything is sealed and
+    /// listed: only what is stored makes room.
     ///
     /// # Errors
-    /// `Cancelled`.
-    pub async fn room(&self, bytes: u64, cancel: &CancellationToken) -> Result<(), DepositError> {
-        self.deposit.spool.room_for_packs(bytes, cancel).await.map_err(|_| DepositError::Cancelled)
+    /// `Cancelled`, and as `commit`.
+    pub async fn room(&mut self, bytes: u64, cancel: &CancellationToken) -> Result<(), DepositError> {
+        let spool = self.deposit.spool.clone();
+        if spool.room_for_packs(bytes, cancel).now_or_never().is_some_and(|room| room.is_ok()) {
+            return Ok(());
+        }
+        self.seal().await?;
+        self.commit().await?;
+        spool.room_for_packs(bytes, cancel).await.map_err(|_| DepositError::Cancelled)
     }
 
     /// Bytes added and not listed yet.

@@ -29,10 +29,18 @@ pub(super) enum IngestError {
     Cmaf(#[from] CmafError),
     /// Segments could not be kept or stored.
     #[error(transparent)]
-    Deposit(#[from] DepositError),
+    Deposit(DepositError),
     /// A run's parameters differ from those of what is listed already.
     #[error("the encoder's parameters changed between two runs")]
     Changed,
+    /// Less was made than the file's packets promised.
+    #[error("only {made_s:.1} of {promised_s:.1} seconds were made")]
+    Short {
+        /// Seconds of film that were made.
+        made_s: f64,
+        /// Seconds that there are.
+        promised_s: f64,
+    },
     /// ffmpeg's output could not be read.
     #[error("reading ffmpeg's output")]
     Pipe(#[source] std::io::Error),
@@ -68,23 +76,33 @@ impl IngestError {
             Self::Changed => Outcome::Failed(
                 "The encoder changed while the film was prepared. Delete the film and add it again.".into(),
             ),
+            Self::Short { made_s, promised_s } => unclear(format!(
+                "Only {:.0} % of the film could be read. It may be damaged there, or its disk may be failing.",
+                made_s / promised_s * 100.0
+            )),
             Self::Pipe(error) => unclear(format!("The film could not be converted: {error}")),
+        }
+    }
+}
+
+impl From<DepositError> for IngestError {
+    fn from(error: DepositError) -> Self {
+        match error {
+            DepositError::Cancelled | DepositError::Catalog(CatalogError::LeaseLost) => Self::Stopped,
+            other => Self::Deposit(other),
         }
     }
 }
 
 impl From<CatalogError> for IngestError {
     fn from(error: CatalogError) -> Self {
-        match error {
-            CatalogError::LeaseLost => Self::Stopped,
-            other => Self::Deposit(other.into()),
-        }
+        DepositError::from(error).into()
     }
 }
 
 impl From<SpoolError> for IngestError {
     fn from(error: SpoolError) -> Self {
-        Self::Deposit(error.into())
+        DepositError::from(error).into()
     }
 }
 

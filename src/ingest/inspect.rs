@@ -7,7 +7,7 @@ use crate::media::probe::{Packet, Probe};
 use crate::media::span::Frames;
 
 /// A film of a day at 60 pictures a second has five million; more is not a film.
-const MOST_PACKETS: usize = 10_000_000;
+const MOST_PACKETS: usize = 6_000_000;
 
 impl Run<'_> {
     pub(super) async fn inspect(&self) -> Result<(Probe, Plan), IngestError> {
@@ -17,7 +17,7 @@ impl Run<'_> {
         if let Some(stream) = probe.video.first() {
             packets = self.packets(stream.index).await?;
             let measured_s = Frames::of(&packets, stream.time_base.value()).end_s().map(|end| end - probe.start_s);
-            probe.duration_s = believable(probe.duration_s, measured_s);
+            probe.duration_s = believable(probe.duration_s, measured_s)?;
         }
         if !probe.video.is_empty() && packets.is_empty() {
             return Err(IngestError::refused(
@@ -63,12 +63,21 @@ impl Run<'_> {
     }
 }
 
-/// A header may claim any length; its word counts only near the end of the picture.
-fn believable(claimed_s: Option<f64>, measured_s: Option<f64>) -> Option<f64> {
-    match (claimed_s, measured_s) {
-        (Some(claimed), Some(measured)) if (claimed - measured).abs() > 60.0 => Some(measured),
-        (claimed, measured) => claimed.or(measured),
+/// The film's length. A header that claims somewhat more than there is belongs to a file that was
+/// cut off; one that claims many times as much, or less, is simply wrong.
+fn believable(claimed_s: Option<f64>, measured_s: Option<f64>) -> Result<Option<f64>, IngestError> {
+    let (Some(claimed), Some(measured)) = (claimed_s, measured_s) else { return Ok(claimed_s.or(measured_s)) };
+    if claimed > measured * 20.0 || measured > claimed + 60.0 {
+        return Ok(Some(measured));
     }
+    if measured < claimed * 0.9 && claimed - measured > 5.0 {
+        return Err(IngestError::refused(format!(
+            "The picture ends early, at {:.0} % of the film. The file was probably cut off when it was copied here: \
+             copy it again and add it once more.",
+            measured / claimed * 100.0
+        )));
+    }
+    Ok(Some(claimed))
 }
 
 fn as_json(value: &impl serde::Serialize) -> Result<String, IngestError> {
@@ -81,9 +90,16 @@ mod tests {
 
     #[test]
     fn a_claimed_length_counts_only_near_the_measured_one() {
-        assert_eq!(believable(Some(143_165.0), Some(1.5)), Some(1.5));
-        assert_eq!(believable(Some(61.0), Some(60.0)), Some(61.0));
-        assert_eq!(believable(None, Some(60.0)), Some(60.0));
-        assert_eq!(believable(Some(9.0), None), Some(9.0));
+        let length = |claimed, measured| believable(claimed, measured).unwrap();
+        assert_eq!(length(Some(143_165.0), Some(1.5)), Some(1.5));
+        assert_eq!(length(Some(61.0), Some(60.0)), Some(61.0));
+        assert_eq!(length(None, Some(60.0)), Some(60.0));
+        assert_eq!(length(Some(9.0), None), Some(9.0));
+    }
+
+    #[test]
+    fn a_film_that_was_cut_off_is_refused() {
+        let refusal = believable(Some(7200.0), Some(2736.0)).unwrap_err().to_string();
+        assert!(refusal.contains("ends early, at 38 %"), "{refusal}");
     }
 }

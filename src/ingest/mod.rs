@@ -86,15 +86,19 @@ impl Ingest {
 
     async fn prepare(&self, job: &JobRecord, work: &Work) -> Result<(), IngestError> {
         let lease = work.lease;
-        self.catalog.begin_processing(lease, self.clock.now()).await?;
         let source = self.catalog.source_of(lease).await?;
+        if !self.catalog.begin_processing(lease, self.clock.now()).await? {
+            source::let_go(&self.spool, &source).await;
+            return Ok(());
+        }
         let input = source::open(&self.spool, &source).await?;
         let run = Run { ingest: self, work, video: job.video, input };
         let (probe, plan) = run.planned(lease).await?;
         run.make(&probe, &plan).await?;
         work.stage("publish");
         publish::publish(self, lease).await?;
-        source::let_go(&self.spool, &source).await?;
+        self.tell(job.video, VideoChange::Protected);
+        source::let_go(&self.spool, &source).await;
         Ok(())
     }
 

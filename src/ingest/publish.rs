@@ -1,8 +1,9 @@
 //! The end of an ingest: what was made is measured, checked as a whole and published.
 
-use super::{Ingest, IngestError};
+use super::{Ingest, IngestError, Run};
 use crate::catalog::{JobLease, Measured, Rendition};
 use crate::media::playlist::bandwidth;
+use crate::media::time::{TIMELINE_OFFSET_SECONDS, seconds};
 
 /// Measures a rendition's rates from its bytes and marks it finished.
 pub(super) async fn finish(ingest: &Ingest, lease: JobLease, rendition: &Rendition) -> Result<(), IngestError> {
@@ -12,6 +13,21 @@ pub(super) async fn finish(ingest: &Ingest, lease: JobLease, rendition: &Renditi
     let measured = Measured { peak: rates.peak, average: rates.average };
     ingest.catalog.finish_rendition(lease, rendition.id, measured).await?;
     Ok(())
+}
+
+impl Run<'_> {
+    /// Holds what was made against what the packets promised: a run of ffmpeg that ended early may
+    /// say that all is well.
+    pub(super) async fn is_whole(&self, made: &Rendition, end_s: Option<f64>) -> Result<(), IngestError> {
+        let resume = self.ingest.catalog.resume_of(made.id).await?;
+        let (Some(end), Some(promised_s)) = (resume.next_start, end_s) else { return Ok(()) };
+        let made_s = seconds(end + u64::from(made.reorder_delay), made.timescale) - TIMELINE_OFFSET_SECONDS as f64;
+        let slack_s = (promised_s * 0.02).max(2.0);
+        if made_s + slack_s < promised_s {
+            return Err(IngestError::Short { made_s, promised_s });
+        }
+        Ok(())
+    }
 }
 
 /// Makes the video ready: the catalog refuses unless everything is stored and verified.

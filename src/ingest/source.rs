@@ -2,7 +2,7 @@
 
 use super::IngestError;
 use crate::catalog::Source;
-use crate::spool::{Spool, SpoolError};
+use crate::spool::Spool;
 use std::path::PathBuf;
 
 /// The path to read.
@@ -25,13 +25,11 @@ pub(super) async fn open(spool: &Spool, source: &Source) -> Result<PathBuf, Inge
     }
 }
 
-/// Frees the source's bytes if they are ours: the video is stored.
-///
-/// # Errors
-/// When the spool cannot remove the file.
-pub(super) async fn let_go(spool: &Spool, source: &Source) -> Result<(), SpoolError> {
-    match source {
-        Source::Upload(upload) => spool.remove_upload(*upload).await,
-        Source::File(_) => Ok(()),
+/// Frees the source's bytes if they are ours: the video is stored. What cannot be removed now is a
+/// stray that the next start removes.
+pub(super) async fn let_go(spool: &Spool, source: &Source) {
+    let Source::Upload(upload) = source else { return };
+    if let Err(error) = spool.remove_upload(*upload).await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "the upload of a ready video was not removed");
     }
 }

@@ -4,8 +4,9 @@ use super::{IngestError, Run, publish};
 use crate::catalog::{NewRendition, Rendition};
 use crate::cmaf::{Packager, PackagerSettings, Resume, Sample, Segment, SourceTrack, Timing, TrackKind};
 use crate::deposit::{FreshSegment, Packer, PackerSettings};
+use crate::events::VideoChange;
 use crate::media::id::BlobId;
-use crate::media::plan::{AudioPlan, Plan, VideoPlan};
+use crate::media::plan::{AudioPlan, Cut, Plan, VideoPlan};
 use crate::media::rendition::{Method, RenditionKind, TrackName};
 use crate::media::time::{TIMELINE_OFFSET_SECONDS, seconds};
 use std::time::{Duration, Instant};
@@ -27,6 +28,7 @@ pub(super) struct TrackSpec {
     video: Option<VideoPlan>,
     audio: Option<AudioPlan>,
     target_duration: u32,
+    cut: Cut,
 }
 
 /// A track being made.
@@ -40,6 +42,8 @@ pub(super) struct Track<'a> {
     packer: Option<Packer>,
     source: Option<SourceTrack>,
     listed_at: Instant,
+    /// Whether this run told anybody that there is something to play.
+    is_shown: bool,
 }
 
 impl TrackSpec {
@@ -47,7 +51,16 @@ impl TrackSpec {
     pub(super) fn of_video(plan: &Plan, video: &VideoPlan, timing: Timing) -> Self {
         let method = if timing == Timing::Source { Method::Copied } else { Method::Encoded };
         let (kind, video) = (TrackKind::Video, Some(video.clone()));
-        Self { kind, number: 0, method, timing, video, audio: None, target_duration: plan.target_duration }
+        Self {
+            kind,
+            number: 0,
+            method,
+            timing,
+            video,
+            audio: None,
+            target_duration: plan.target_duration,
+            cut: plan.cut,
+        }
     }
 
     /// The sound of a plan.
@@ -60,6 +73,7 @@ impl TrackSpec {
             video: None,
             audio: Some(audio.clone()),
             target_duration: plan.target_duration,
+            cut: plan.cut,
         }
     }
 
@@ -82,7 +96,7 @@ impl TrackSpec {
             target_duration: self.target_duration,
             size: video.map(|plan| plan.size),
             frame_rate_milli: video.map(|plan| plan.frame_rate_milli),
-            video_range: None,
+            video_range: video.and_then(|plan| plan.range).map(|range| range.as_str().to_owned()),
             sound: audio.map(|_| (source.channels, source.sample_rate)),
             language: audio.and_then(|plan| plan.language.clone()),
             label: audio.and_then(|plan| plan.label.clone()),
@@ -107,7 +121,17 @@ impl<'a> Track<'a> {
         let name = spec.name();
         let known = run.ingest.catalog.renditions_of(run.work.lease).await?;
         let rendition = known.into_iter().find(|rendition| rendition.name == name);
-        Ok(Self { run, spec, sealed, rendition, packager: None, packer: None, source: None, listed_at: Instant::now() })
+        Ok(Self {
+            run,
+            spec,
+            sealed,
+            rendition,
+            packager: None,
+            packer: None,
+            source: None,
+            listed_at: Instant::now(),
+            is_shown: false,
+        })
     }
 
     /// What it carries.
@@ -149,7 +173,7 @@ impl<'a> Track<'a> {
             self.packager = Some(Packager::new(PackagerSettings {
                 timescale: source.timescale,
                 kind: self.spec.kind,
-                cut: self.run.ingest.policy.cut_rule(source.timescale),
+                cut: self.spec.cut.rule(source.timescale),
                 timing: self.spec.timing,
                 resume,
             })?);
@@ -186,12 +210,17 @@ impl<'a> Track<'a> {
             let segments = packager.finish()?;
             self.keep(segments).await?;
         }
+        if self.packer.is_none() && self.rendition.is_some() {
+            // An earlier run listed everything and was cut off before it sealed the last pack.
+            self.packer = Some(self.open_packer().await?);
+        }
         if let Some(packer) = self.packer.take() {
             packer.finish().await?;
         }
         let what = if self.spec.kind == TrackKind::Video { "picture" } else { "sound" };
         let nothing = || IngestError::refused(format!("The file lists a {what}, but nothing of it could be decoded."));
         let rendition = self.rendition.ok_or_else(nothing)?;
+        self.run.is_whole(&rendition, self.spec.video.as_ref().and_then(|plan| plan.end_s)).await?;
         publish::finish(self.run.ingest, self.run.work.lease, &rendition).await
     }
 
@@ -202,8 +231,8 @@ impl<'a> Track<'a> {
     }
 
     /// Waits until the spool has room. Only right after segments were listed.
-    pub(super) async fn room(&self, bytes: u64) -> Result<(), IngestError> {
-        match &self.packer {
+    pub(super) async fn room(&mut self, bytes: u64) -> Result<(), IngestError> {
+        match &mut self.packer {
             Some(packer) => Ok(packer.room(bytes, &self.run.work.cancel).await?),
             None => Ok(()),
         }
@@ -227,17 +256,22 @@ impl<'a> Track<'a> {
     }
 
     async fn open_packer(&mut self) -> Result<Packer, IngestError> {
-        let source = self.source.as_ref().ok_or(IngestError::Changed)?;
-        let delay = self.packager.as_ref().and_then(Packager::delay).unwrap_or(0);
         let (catalog, lease) = (&self.run.ingest.catalog, self.run.work.lease);
-        let rendition = catalog.begin_rendition(lease, self.spec.rendition(source, delay)).await?;
+        let rendition = match self.rendition.take() {
+            Some(known) => known,
+            None => {
+                let source = self.source.as_ref().ok_or(IngestError::Changed)?;
+                let delay = self.packager.as_ref().and_then(Packager::delay).unwrap_or(0);
+                catalog.begin_rendition(lease, self.spec.rendition(source, delay)).await?
+            }
+        };
         let settings = PackerSettings {
             lease,
             video: self.run.video,
             rendition: rendition.id,
             number: self.spec.number,
-            init: source.init_segment(),
-            timescale: source.timescale,
+            init: catalog.init_of(rendition.id).await?,
+            timescale: rendition.timescale,
         };
         self.rendition = Some(rendition);
         Ok(self.run.ingest.deposit.packer(settings, self.sealed.clone()).await?)
@@ -255,6 +289,9 @@ impl<'a> Track<'a> {
     async fn list(&mut self) -> Result<(), IngestError> {
         if let Some(packer) = &mut self.packer {
             packer.commit().await?;
+            if !std::mem::replace(&mut self.is_shown, true) {
+                self.run.ingest.tell(self.run.video, VideoChange::Playable);
+            }
         }
         self.listed_at = Instant::now();
         Ok(())

@@ -5,7 +5,7 @@ use super::progress::Meter;
 use super::track::{Track, TrackSpec};
 use super::{IngestError, Run};
 use crate::cmaf::{Demuxer, Event, Limits, SourceTrack, Timing, TrackKind};
-use crate::deposit::DepositError;
+use crate::events::VideoChange;
 use crate::ffmpeg::encoder::{Encoder, choose};
 use crate::ffmpeg::package::{AudioTask, Clip, CopiedCodec, PackageTask, ToneMap, VideoEncode, VideoTask};
 use crate::media::id::BlobId;
@@ -47,12 +47,7 @@ impl Run<'_> {
             meter.storing();
             Ok::<(), IngestError>(())
         };
-        let store = async {
-            match store.await {
-                Err(DepositError::Cancelled) => Err(IngestError::Stopped),
-                done => Ok(done?),
-            }
-        };
+        let store = async { Ok(store.await?) };
         // Both are large: kept on the heap, not in every future around them.
         tokio::try_join!(make.boxed(), store.boxed())?;
         Ok(())
@@ -141,7 +136,7 @@ impl Run<'_> {
                 video: Some(VideoTask::Encode(Box::new(encode))),
                 audio: None,
             };
-            tracks[0].room(u64::from(KEY_FRAME_INTERVAL_S) * video.planned_bandwidth).await?;
+            tracks[0].room(span.seconds() * video.planned_bandwidth / 8).await?;
             self.run_ffmpeg(&task, &mut tracks, meter).await?;
             tracks[0].end_span(span.next_tick).await?;
         }
@@ -214,6 +209,7 @@ impl Run<'_> {
         let blob = ingest.deposit.add_poster(work.lease, Bytes::from(bytes)).await?;
         // Nobody stores any more only when the job is ending; the blob is found again then.
         let _ = sealed.send(blob);
+        ingest.tell(self.video, VideoChange::Described);
         Ok(())
     }
 

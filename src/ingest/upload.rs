@@ -274,17 +274,20 @@ impl Uploading {
     ///
     /// # Errors
     /// When the disk or the catalog fails; nothing is left then.
-    pub async fn finish(mut self, name: &str, title: Option<&str>, again: bool) -> Result<Accepted, UploadError> {
+    pub async fn finish(self, name: &str, title: Option<&str>, again: bool) -> Result<Accepted, UploadError> {
+        let title = titled(title, name);
+        // A task of its own: a sender that hangs up after the last byte does not tear this.
+        let shutdown = self.uploads.shared.shutdown.clone();
+        let ending = shutdown.spawn("finish an upload", self.end(title, again));
+        ending.await.map_err(|_| UploadError::Catalog(CatalogError::Closed))?
+    }
+
+    async fn end(mut self, title: String, again: bool) -> Result<Accepted, UploadError> {
         let Some(writer) = self.writer.take() else { return Err(UploadError::Taken) };
         self.broken = true;
         let received = writer.finish().await?;
-        let arrival = Arrival {
-            source: Source::Upload(self.id),
-            title: titled(title, name),
-            bytes: received.bytes,
-            hash: Some(received.hash),
-            again,
-        };
+        let arrival =
+            Arrival { source: Source::Upload(self.id), title, bytes: received.bytes, hash: Some(received.hash), again };
         let accepted = self.uploads.accept(arrival).await;
         self.broken = accepted.is_err();
         match &accepted {

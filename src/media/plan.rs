@@ -2,6 +2,7 @@
 //! that they can be read and tested as a table.
 
 use super::probe::{AudioStream, Packet, Probe, Ratio, VideoStream};
+use super::rendition::VideoRange;
 use super::segment::{CutRule, Gop, longest};
 use super::span::{Frames, Span};
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,17 @@ pub struct Plan {
     pub audio: Option<AudioPlan>,
     /// `EXT-X-TARGETDURATION` of every playlist, in seconds.
     pub target_duration: u32,
+    /// How segments are cut: kept, so that other settings do not change a film half-way.
+    pub cut: Cut,
+}
+
+/// How segments are cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cut {
+    /// Seconds a segment aims at.
+    pub segment_s: u32,
+    /// Bytes beyond which a segment gets no further group of pictures.
+    pub max_bytes: u64,
 }
 
 /// What is done with the picture.
@@ -60,6 +72,10 @@ pub struct VideoPlan {
     pub frame_rate_milli: u32,
     /// Bits per second to declare until it is measured.
     pub planned_bandwidth: u64,
+    /// Dynamic range, where it is not the standard one.
+    pub range: Option<VideoRange>,
+    /// Seconds from the start of the file to the end of the last picture, as far as packets tell.
+    pub end_s: Option<f64>,
 }
 
 /// How the picture is made.
@@ -118,12 +134,18 @@ pub enum AudioAction {
 #[error("{0}")]
 pub struct Refusal(pub String);
 
-impl Policy {
-    /// The rule that cuts segments on a timescale.
-    pub fn cut_rule(&self, timescale: u32) -> CutRule {
+impl Cut {
+    /// The rule on a timescale.
+    pub fn rule(self, timescale: u32) -> CutRule {
         // Just under half a second, so that a duration never rounds up to one more (RFC 8216bis 4.4.3.1).
         let tolerance = u64::from(timescale) * 49 / 100;
-        CutRule { target: u64::from(self.segment_s) * u64::from(timescale), tolerance, max_bytes: self.max_blob_bytes }
+        CutRule { target: u64::from(self.segment_s) * u64::from(timescale), tolerance, max_bytes: self.max_bytes }
+    }
+}
+
+impl Policy {
+    fn cut(&self) -> Cut {
+        Cut { segment_s: self.segment_s, max_bytes: self.max_blob_bytes }
     }
 
     fn copies(&self, probe: &Probe) -> Result<(), String> {
@@ -152,7 +174,7 @@ pub fn plan(probe: &Probe, packets: &[Packet], policy: &Policy) -> Result<Plan, 
     }
     let (video, longest_s) = video.map_or((None, 0.0), |(plan, longest)| (Some(plan), longest));
     let target_duration = policy.segment_s.max((longest_s + 0.000_001).round() as u32);
-    Ok(Plan { video, audio, target_duration })
+    Ok(Plan { video, audio, target_duration, cut: policy.cut() })
 }
 
 /// The track a player should take unasked: the one marked as default, else the first.
@@ -173,11 +195,18 @@ fn plan_video(probe: &Probe, stream: &VideoStream, packets: &[Packet], policy: &
         size,
         frame_rate_milli: (rate * 1000.0).round() as u32,
         planned_bandwidth: 0,
+        range: None,
+        end_s: frames.end_s().map(|end| end - probe.start_s),
     };
     match obstacle {
         Ok(gops) => {
-            let rule = policy.cut_rule(PLAN_TIMESCALE);
+            let rule = policy.cut().rule(PLAN_TIMESCALE);
             plan.size = stream.display_size();
+            plan.range = match stream.transfer.as_deref() {
+                Some("smpte2084") => Some(VideoRange::Pq),
+                Some("arib-std-b67") => Some(VideoRange::Hlg),
+                _ => None,
+            };
             plan.why = format!("{} plays as it is", name_of(&stream.codec));
             plan.planned_bandwidth = densest(&gops, rule).max(1);
             (plan, longest(gops.into_iter(), rule) as f64 / f64::from(PLAN_TIMESCALE))

@@ -33,6 +33,17 @@ pub struct Span {
     pub next_tick: Option<i64>,
 }
 
+impl Span {
+    /// Whole seconds of film in it, a minute for the last one.
+    pub fn seconds(&self) -> u64 {
+        let ticks = self.next_tick.map_or(0, |next| next - self.first_tick);
+        u64::try_from(ticks)
+            .ok()
+            .filter(|ticks| *ticks > 0)
+            .map_or(LONGEST as u64, |ticks| ticks.div_ceil(u64::from(VIDEO_TIMESCALE)))
+    }
+}
+
 /// The frames of a video stream in order of presentation: seconds of the source, and whether
 /// decoding can start there.
 #[derive(Clone, Debug, Default)]

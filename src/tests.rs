@@ -4,7 +4,7 @@
 
 use crate::cache::{self, Damage, SegmentCache};
 use crate::catalog::{
-    Accepted, Arrival, Catalog, JobLease, Measured, NewRendition, Settings, Settlement, Shown, Source,
+    Accepted, Arrival, Catalog, JobKind, JobLease, Measured, NewRendition, Settings, Settlement, Shown, Source,
 };
 use crate::clock::Clock;
 use crate::deposit::{self, Deposit, FreshSegment, PackerSettings};
@@ -72,7 +72,7 @@ impl Sample {
         let packs = deposit::Settings { max_blob_bytes: 2 * 1024 * 1024, replicas: 1, parallel: 2 };
         let deposit = Deposit::new(packs, catalog.clone(), store.clone(), spool.clone(), clock.clone());
         let (lease, beat, grace) = (Duration::from_secs(60), Duration::from_secs(20), Duration::from_secs(5));
-        let work = jobs::Settings { workers: 1, lease, beat, grace };
+        let work = jobs::Settings { workers: &[(JobKind::Ingest, 1), (JobKind::Forget, 1)], lease, beat, grace };
         let jobs = Jobs::new(work, catalog.clone(), events.clone(), clock.clone());
         let damage = Some(damage);
         Self { folder, catalog, spool, store, cache, damage, deposit, jobs, events, clock, shutdown }
@@ -101,8 +101,13 @@ impl Sample {
     /// The next job, claimed.
     pub(crate) async fn claimed(&self) -> (VideoId, JobLease) {
         let now = self.clock.now();
-        let (job, lease) = self.catalog.claim_job(now, now.after(Duration::from_secs(60))).await.unwrap().unwrap();
-        (job.video, lease)
+        let until = now.after(Duration::from_secs(60));
+        for kind in [JobKind::Ingest, JobKind::Forget] {
+            if let Some((job, lease)) = self.catalog.claim_job(kind, Vec::new(), now, until).await.unwrap() {
+                return (job.video, lease);
+            }
+        }
+        panic!("no job is due")
     }
 
     /// A film whose segments are listed and still in the spool. No other job may be waiting.

@@ -4,7 +4,7 @@ mod lock;
 mod runner;
 
 use crate::cache::{self, SegmentCache};
-use crate::catalog::{self, Catalog};
+use crate::catalog::{self, Catalog, JobKind};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::delivery::Delivery;
@@ -111,11 +111,20 @@ impl Running {
     pub async fn until_signal(self) -> anyhow::Result<()> {
         use tokio::signal::unix::{SignalKind, signal};
         let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+        let mut interrupt = signal(SignalKind::interrupt()).context("listening for Ctrl-C")?;
+        let mut this = self;
         tokio::select! {
             _ = terminate.recv() => {}
-            interrupted = tokio::signal::ctrl_c() => interrupted.context("listening for Ctrl-C")?,
+            _ = interrupt.recv() => {}
+            ended = &mut this.serving => {
+                ended.context("serving the web")?.context("serving the web")?;
+                anyhow::bail!("the web server ended by itself");
+            }
         }
-        self.stop().await
+        tokio::select! {
+            stopped = this.stop() => stopped,
+            _ = interrupt.recv() => anyhow::bail!("stopped at once; what was under way goes on at the next start"),
+        }
     }
 
     /// Ends the server.
@@ -140,6 +149,7 @@ impl Running {
 
 async fn open(config: &Config, data_dir: &Path) -> anyhow::Result<Base> {
     let settings = catalog::Settings { file: data_dir.join("catalog.sqlite"), readers: 4 };
+    refuse_orphans(&settings.file, data_dir)?;
     let catalog = tokio::task::spawn_blocking(move || Catalog::open(&settings)).await??;
     let spool =
         Spool::open(spool::Settings { root: data_dir.join("spool"), max_bytes: config.storage.spool_max_bytes })
@@ -155,19 +165,38 @@ async fn open(config: &Config, data_dir: &Path) -> anyhow::Result<Base> {
     Ok(Base { catalog, spool, store, events, clock, shutdown })
 }
 
+/// A new catalog beside old bytes would take all of them for strays.
+fn refuse_orphans(catalog: &Path, data_dir: &Path) -> anyhow::Result<()> {
+    let channels = (1..=8).map(|channel| format!("channels/{channel}"));
+    let folders = ["spool/uploads", "spool/packs"].map(str::to_owned).into_iter().chain(channels);
+    let mut lists = folders.filter_map(|folder| fs::read_dir(data_dir.join(folder)).ok());
+    if !catalog.exists() && lists.any(|mut list| list.next().is_some()) {
+        anyhow::bail!(
+            "{} is missing, but there are films in {}. Put the catalog back from a backup, or choose another DATA_DIR",
+            catalog.display(),
+            data_dir.display()
+        );
+    }
+    Ok(())
+}
+
 /// Tries the encoders beside everything else; who needs one waits for the answer.
 fn try_encoders(config: &Config, base: &Base) -> anyhow::Result<watch::Receiver<Vec<EncoderReport>>> {
     let (told, encoders) = watch::channel(Vec::new());
     let preference = preference(config)?;
     let ffmpeg = children(base.spool.work_folder())?;
+    let end = base.shutdown.token();
     base.shutdown.spawn("encoder trial", async move {
-        let reports = probe_encoders(&ffmpeg, preference).await;
-        for report in &reports {
-            tracing::info!(encoder = report.encoder.name(), works = report.works, "an encoder was tried");
+        tokio::select! {
+            reports = probe_encoders(&ffmpeg, preference) => {
+                for report in &reports {
+                    tracing::info!(encoder = report.encoder.name(), works = report.works, "an encoder was tried");
+                }
+                // What is sent stays readable when this end is gone.
+                told.send_replace(reports);
+            }
+            () = end.cancelled() => {}
         }
-        // Who would hear it has ended; so does this.
-        let _ = told.send(reports);
-        told.closed().await;
     });
     Ok(encoders)
 }
@@ -200,7 +229,8 @@ async fn work(
 ) -> anyhow::Result<(Jobs, Uploads)> {
     let Base { catalog, spool, store, events, clock, shutdown } = base;
     let settings = jobs::Settings {
-        workers: std::thread::available_parallelism().map_or(2, |cores| (cores.get() / 2).clamp(2, 8)),
+        // Two films at a time: ffmpeg itself uses all cores.
+        workers: &[(JobKind::Ingest, 2), (JobKind::Forget, 1)],
         lease: Duration::from_secs(60),
         beat: Duration::from_secs(1),
         grace: Duration::from_secs(10),

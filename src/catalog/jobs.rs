@@ -95,25 +95,30 @@ impl JobKind {
 }
 
 impl Catalog {
-    /// Claims the next job that is due: highest priority first, then the oldest. A job whose
-    /// lease ran out is due again.
+    /// Claims the next job of a kind that is due: highest priority first, then the oldest. A job
+    /// whose lease ran out is due again; jobs of `busy` videos are passed over.
     pub async fn claim_job(
         &self,
+        kind: JobKind,
+        busy: Vec<VideoId>,
         now: Timestamp,
         lease_until: Timestamp,
     ) -> Result<Option<(JobRecord, JobLease)>, CatalogError> {
         self.sqlite
             .write(move |tx| {
-                let due: Option<i64> = tx
-                    .prepare_cached(
-                        "SELECT id FROM jobs
-                          WHERE (state IN ('queued', 'waiting') AND run_after <= ?1)
-                             OR (state = 'running' AND lease_until < ?1)
-                          ORDER BY priority DESC, id LIMIT 1",
-                    )?
-                    .query_row([now.0], |row| row.get(0))
-                    .optional()?;
-                let Some(id) = due else { return Ok(None) };
+                let mut statement = tx.prepare_cached(
+                    "SELECT jobs.id, videos.uuid FROM jobs JOIN videos ON videos.id = jobs.video
+                      WHERE jobs.kind = ?2 AND ((jobs.state IN ('queued', 'waiting') AND jobs.run_after <= ?1)
+                         OR (jobs.state = 'running' AND jobs.lease_until < ?1))
+                      ORDER BY jobs.priority DESC, jobs.id LIMIT ?3",
+                )?;
+                let enough = busy.len() + 1;
+                let due = statement
+                    .query_map(params![now.0, kind.text(), enough as i64], |row| {
+                        Ok((row.get(0)?, VideoId(row.get(1)?)))
+                    })?
+                    .collect::<Result<Vec<(i64, VideoId)>, _>>()?;
+                let Some((id, _)) = due.into_iter().find(|(_, video)| !busy.contains(video)) else { return Ok(None) };
                 tx.execute(
                     "UPDATE jobs SET state = 'running', fence = fence + 1, attempts = attempts + 1, lease_until = ?2,
                             error = NULL, started_at = coalesce(started_at, ?3)

@@ -18,7 +18,7 @@ pub(super) fn migrate(connection: &mut Connection, file: &Path) -> Result<(), Ca
     let unusable = |error: rusqlite::Error| {
         CatalogError::unusable(
             file,
-            format!("{error}. Restore it from a backup, or move it away to begin a new library"),
+            format!("{error}. Restore it from a backup, or choose another DATA_DIR to begin a new library"),
         )
     };
     let version: usize = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(unusable)?;

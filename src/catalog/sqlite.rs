@@ -138,7 +138,7 @@ fn connect(file: &Path, flags: OpenFlags) -> Result<Connection, CatalogError> {
     let unusable = |error: rusqlite::Error| {
         CatalogError::unusable(
             file,
-            format!("{error}. Restore it from a backup, or move it away to begin a new library"),
+            format!("{error}. Restore it from a backup, or choose another DATA_DIR to begin a new library"),
         )
     };
     let connection = Connection::open_with_flags(file, flags).map_err(unusable)?;

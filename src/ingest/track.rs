@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 const LIST_EVERY: Duration = Duration::from_millis(400);
 
 /// … and whenever so many bytes are waiting: a sync of many costs little more than one of few.
-const LIST_BYTES: u64 = 16 * 1024 * 1024;
+const LIST_BYTES: u64 = 8 * 1024 * 1024;
 
 /// What a track will be called and declared as, known before its first byte.
 #[derive(Clone, Debug)]

@@ -18,8 +18,9 @@ use futures::FutureExt;
 use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
 
-/// Bytes asked of ffmpeg's pipe at a time.
-const READ_SIZE: usize = 256 * 1024;
+/// Bytes asked of ffmpeg's pipe at a time: all a pipe holds. A larger buffer would be kept for as
+/// long as the bytes in it, mostly empty.
+const READ_SIZE: usize = 64 * 1024;
 
 /// Largest box taken from ffmpeg: a fragment holds one group of pictures.
 const MAX_BOX_BYTES: u64 = 160 * 1024 * 1024;

@@ -1,9 +1,9 @@
 //! The workers: claim, keep alive, settle.
 
-use super::{Jobs, Outcome, Runner, Shared, Work, backoff};
-use crate::catalog::{CatalogError, JobLease, JobRecord, JobState, Progress, Settlement};
+use super::{Held, Jobs, Outcome, Runner, Shared, Work, backoff};
+use crate::catalog::{CatalogError, JobKind, JobLease, JobRecord, JobState, Progress, Settlement};
 use crate::events::Event;
-use crate::media::id::JobId;
+use crate::media::id::{JobId, VideoId};
 use crate::shutdown::Shutdown;
 use futures::FutureExt;
 use std::panic::AssertUnwindSafe;
@@ -20,14 +20,17 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 impl Jobs {
     /// Starts the workers. They end with the shutdown token, handing back what they hold.
     pub fn start(&self, runner: Arc<dyn Runner>, shutdown: &Shutdown) {
-        for _ in 0..self.shared.settings.workers.max(1) {
-            let worker = Worker { shared: self.shared.clone(), runner: runner.clone(), token: shutdown.token() };
-            shutdown.spawn("job worker", worker.work());
+        for &(kind, count) in self.shared.settings.workers {
+            for _ in 0..count {
+                let (shared, runner, token) = (self.shared.clone(), runner.clone(), shutdown.token());
+                shutdown.spawn("job worker", Worker { kind, shared, runner, token }.work());
+            }
         }
     }
 }
 
 struct Worker {
+    kind: JobKind,
     shared: Arc<Shared>,
     runner: Arc<dyn Runner>,
     token: CancellationToken,
@@ -37,15 +40,19 @@ impl Worker {
     async fn work(self) {
         while !self.token.is_cancelled() {
             let now = self.shared.clock.now();
-            match self.shared.catalog.claim_job(now, now.after(self.shared.settings.lease)).await {
+            let woken = self.shared.wake.notified();
+            tokio::pin!(woken);
+            // From here on no call to wake is missed, also while the catalog is asked.
+            woken.as_mut().enable();
+            // A job that was stopped may still be on its way out, with its hands on the video's files.
+            let busy = self.shared.videos_at_work();
+            match self.shared.catalog.claim_job(self.kind, busy, now, now.after(self.shared.settings.lease)).await {
                 Ok(Some((job, lease))) => {
-                    // Perhaps there is more: another worker looks while this one works.
-                    self.shared.wake.notify_one();
                     let span = tracing::info_span!("job", job.id = job.id.0, job.kind = job.kind.text(),
                         video.id = %job.video, attempt = job.attempts);
                     self.run(job, lease).instrument(span).await;
                 }
-                Ok(None) => self.sleep().await,
+                Ok(None) => self.sleep(woken).await,
                 Err(error) => {
                     tracing::error!(error = &error as &dyn std::error::Error, "no job could be claimed");
                     self.rest(LONGEST_SLEEP).await;
@@ -54,7 +61,7 @@ impl Worker {
         }
     }
 
-    async fn sleep(&self) {
+    async fn sleep(&self, woken: impl Future<Output = ()>) {
         let due = self.shared.catalog.next_job_due().await.unwrap_or(None);
         let wait = due.map_or(LONGEST_SLEEP, |due| {
             let left = due.0.saturating_sub(self.shared.clock.now().0).max(10);
@@ -62,7 +69,7 @@ impl Worker {
         });
         tokio::select! {
             () = self.rest(wait) => {}
-            () = self.shared.wake.notified() => {}
+            () = woken => {}
         }
     }
 
@@ -77,7 +84,7 @@ impl Worker {
         tracing::info!("a job begins");
         let (progress, shown) = watch::channel(Progress { stage: job.progress.stage.clone(), ..job.progress.clone() });
         let work = Work { lease, cancel: self.token.child_token(), progress };
-        let listed = Listed::new(&self.shared, job.id, work.cancel.clone());
+        let listed = Listed::new(&self.shared, &job, work.cancel.clone());
         let outcome = self.keep_alive(&job, &work, &shown).await;
         drop(listed);
         let state = self.settle(&job, lease, outcome).await;
@@ -179,14 +186,24 @@ struct Listed<'a> {
 }
 
 impl<'a> Listed<'a> {
-    fn new(shared: &'a Shared, job: JobId, cancel: CancellationToken) -> Self {
-        shared.running.lock().expect("nothing panics while holding it").insert(job, cancel);
-        Self { shared, job }
+    fn new(shared: &'a Shared, job: &JobRecord, cancel: CancellationToken) -> Self {
+        let held = Held { video: job.video, cancel };
+        shared.running.lock().expect("nothing panics while holding it").insert(job.id, held);
+        Self { shared, job: job.id }
+    }
+}
+
+impl Shared {
+    fn videos_at_work(&self) -> Vec<VideoId> {
+        let running = self.running.lock().expect("nothing panics while holding it");
+        running.values().map(|held| held.video).collect()
     }
 }
 
 impl Drop for Listed<'_> {
     fn drop(&mut self) {
         self.shared.running.lock().expect("nothing panics while holding it").remove(&self.job);
+        // Another job of the same video may have waited for this.
+        self.shared.wake.notify_waiters();
     }
 }

@@ -8,10 +8,10 @@
 mod backoff;
 mod engine;
 
-use crate::catalog::{Catalog, CatalogError, JobLease, JobRecord, Progress};
+use crate::catalog::{Catalog, CatalogError, JobKind, JobLease, JobRecord, Progress};
 use crate::clock::Clock;
 use crate::events::Events;
-use crate::media::id::JobId;
+use crate::media::id::{JobId, VideoId};
 use async_trait::async_trait;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -22,8 +22,8 @@ use tokio_util::sync::CancellationToken;
 /// How the engine works.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// Jobs done at the same time, at least 1.
-    pub workers: usize,
+    /// How many jobs of each kind are done at the same time: no kind waits for another.
+    pub workers: &'static [(JobKind, usize)],
     /// How long a claim lasts without a sign of life.
     pub lease: Duration,
     /// How often a sign of life is given; well below `lease`.
@@ -82,7 +82,13 @@ struct Shared {
     events: Events,
     clock: Clock,
     wake: Notify,
-    running: Mutex<HashMap<JobId, CancellationToken>>,
+    running: Mutex<HashMap<JobId, Held>>,
+}
+
+/// A job that is being run here.
+struct Held {
+    video: VideoId,
+    cancel: CancellationToken,
 }
 
 impl Work {
@@ -107,13 +113,13 @@ impl Jobs {
 
     /// Says that a job was queued, or that one may be due earlier than it was.
     pub fn wake(&self) {
-        self.shared.wake.notify_one();
+        self.shared.wake.notify_waiters();
     }
 
     /// Tells running jobs to stop at once. Others are not affected: they are stopped in the catalog.
     pub fn stop(&self, jobs: &[JobId]) {
         let running = self.shared.running.lock().expect("nothing panics while holding it");
-        jobs.iter().filter_map(|job| running.get(job)).for_each(CancellationToken::cancel);
+        jobs.iter().filter_map(|job| running.get(job)).for_each(|held| held.cancel.cancel());
     }
 
     /// Gives back to the queue what a dead process was working on. Once, before `start`.

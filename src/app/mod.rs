@@ -160,7 +160,7 @@ async fn open(config: &Config, data_dir: &Path) -> anyhow::Result<Base> {
     if strays > 0 {
         tracing::info!(strays, "files that nobody needs any more were removed from the spool");
     }
-    let store = Arc::new(LocalStore::open(LocalSettings { root: data_dir.join("channels") }).await?);
+    let store = Arc::new(LocalStore::open(LocalSettings { root: data_dir.to_path_buf() }).await?);
     let (events, clock, shutdown) = (Events::new(), Clock::system(), Shutdown::new());
     Ok(Base { catalog, spool, store, events, clock, shutdown })
 }

@@ -4,10 +4,11 @@
 use super::jobs::{self, JobKind, JobLease, JobState, cancel, hold};
 use super::videos::{self, requeue};
 use super::{Catalog, CatalogError, Source};
-use crate::media::extent::Locator;
+use crate::media::extent::{ChannelId, Locator};
 use crate::media::id::{BlobId, JobId, VideoId};
 use crate::media::time::Timestamp;
 use rusqlite::{OptionalExtension, params};
+use uuid::Uuid;
 
 /// A blob that nobody may name any more, with every place where bytes of it may lie.
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub struct DoomedBlob {
     pub blob: BlobId,
     /// Its copies, whatever their state.
     pub locators: Vec<Locator>,
+    /// Copies that were intended and of which nobody heard whether they were made.
+    pub intents: Vec<(ChannelId, Uuid)>,
 }
 
 impl Catalog {
@@ -34,6 +37,9 @@ impl Catalog {
                 let trashed: bool =
                     tx.query_row("SELECT trashed_at IS NOT NULL FROM videos WHERE id = ?1", [row], |row| row.get(0))?;
                 if trashed {
+                    if !has_open_forget(tx, row)? {
+                        jobs::enqueue(tx, JobKind::Forget, row, forget_at, now)?;
+                    }
                     tx.execute(
                         "UPDATE jobs SET run_after = min(run_after, ?2) WHERE video = ?1 AND kind = 'forget'
                             AND state IN ('queued', 'waiting')",
@@ -111,7 +117,12 @@ impl Catalog {
                         tx.prepare_cached("SELECT locator FROM copies WHERE blob = ?1 AND locator IS NOT NULL")?;
                     let locators =
                         statement.query_map([blob.0], |row| row.get(0).map(Locator))?.collect::<Result<Vec<_>, _>>()?;
-                    doomed.push(DoomedBlob { blob, locators });
+                    let mut statement =
+                        tx.prepare_cached("SELECT channel, nonce FROM copies WHERE blob = ?1 AND locator IS NULL")?;
+                    let intents = statement
+                        .query_map([blob.0], |row| Ok((ChannelId(row.get(0)?), row.get(1)?)))?
+                        .collect::<Result<Vec<_>, _>>()?;
+                    doomed.push(DoomedBlob { blob, locators, intents });
                 }
                 Ok(doomed)
             })
@@ -153,6 +164,15 @@ impl Catalog {
             })
             .await
     }
+}
+
+fn has_open_forget(tx: &rusqlite::Transaction<'_>, row: i64) -> Result<bool, CatalogError> {
+    Ok(tx.query_row(
+        "SELECT EXISTS (SELECT 1 FROM jobs WHERE video = ?1 AND kind = 'forget'
+                           AND state IN ('queued', 'running', 'waiting', 'paused'))",
+        [row],
+        |row| row.get(0),
+    )?)
 }
 
 /// Whether the video's own ingest was stopped before its end.

@@ -91,6 +91,11 @@ impl BlobStore for LocalStore {
         Ok(spot.locator())
     }
 
+    fn foreseen(&self, channel: &ChannelId, nonce: Uuid) -> Option<Locator> {
+        let channel = channel_number(&channel.0)?;
+        Some(Spot { channel, nonce }.locator())
+    }
+
     async fn read(&self, copy: &Locator, range: ByteRange) -> Result<ByteStream, StoreError> {
         const DOING: &str = "reading a local copy";
         let path = Spot::parse(copy, DOING)?.path(&self.root);

@@ -72,6 +72,10 @@ pub trait BlobStore: Send + Sync {
     /// `Unreachable` when a later try can succeed; `TooLarge`.
     async fn put(&self, ticket: &PutTicket, file: &Path) -> Result<Locator, StoreError>;
 
+    /// Where a put of this nonce on this channel lies if it happened, for a copy whose locator was
+    /// never heard. `None` when only the store's own answer could tell.
+    fn foreseen(&self, channel: &ChannelId, nonce: Uuid) -> Option<Locator>;
+
     /// Reads bytes of a copy.
     ///
     /// # Errors

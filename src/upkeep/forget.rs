@@ -5,6 +5,7 @@
 //! forgotten only when its bytes are gone, so a stop at any point leaves nothing that nobody names.
 
 use crate::catalog::{Catalog, CatalogError, DoomedBlob, JobLease, Source};
+use crate::media::extent::Locator;
 use crate::spool::{Spool, SpoolError};
 use crate::store::{BlobStore, StoreError};
 use std::sync::Arc;
@@ -38,19 +39,6 @@ pub enum ForgetError {
     Spool(#[from] SpoolError),
 }
 
-impl ForgetError {
-    /// Whether the same can succeed later without anybody repairing anything.
-    pub fn is_worth_retrying(&self) -> bool {
-        match self {
-            Self::Cancelled => false,
-            Self::Catalog(error) => matches!(error, CatalogError::DiskFull | CatalogError::Engine(_)),
-            Self::Store(error) => error.is_worth_retrying(),
-            // Nothing about removing a file is for ever: a disk comes back, a folder is opened up.
-            Self::Spool(_) => true,
-        }
-    }
-}
-
 /// Removes the job's video and every byte of it that is ours; the job's record goes with it. A
 /// file that was imported where it lies is not touched.
 ///
@@ -75,8 +63,10 @@ pub async fn forget(parts: &Parts, lease: JobLease, cancel: &CancellationToken) 
 }
 
 async fn remove(parts: &Parts, doomed: &DoomedBlob) -> Result<(), ForgetError> {
-    if !doomed.locators.is_empty() {
-        parts.store.remove(&doomed.locators).await?;
+    let foreseen = doomed.intents.iter().filter_map(|(channel, nonce)| parts.store.foreseen(channel, *nonce));
+    let copies: Vec<Locator> = doomed.locators.iter().cloned().chain(foreseen).collect();
+    if !copies.is_empty() {
+        parts.store.remove(&copies).await?;
     }
     parts.spool.remove_pack(doomed.blob).await?;
     Ok(())

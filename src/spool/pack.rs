@@ -30,8 +30,9 @@ pub struct SealedPack {
 pub struct PackWriter {
     spool: Spool,
     blob: BlobId,
-    /// Away while a step runs, and for good when the step's future was dropped half-way.
-    file: Option<PackFile>,
+    /// Away while a step runs, and for good when the step's future was dropped half-way. Boxed, as it
+    /// travels through the futures of everybody who fills packs and its hashers are kilobytes.
+    file: Option<Box<PackFile>>,
     len: u64,
 }
 
@@ -46,7 +47,7 @@ struct PackFile {
 impl PackWriter {
     pub(super) async fn create(spool: Spool, blob: BlobId, header: Bytes) -> Result<Self, SpoolError> {
         let path = spool.pack_path(blob);
-        let file = disk::blocking(move || PackFile::create(path, &header))
+        let file = disk::blocking(move || PackFile::create(path, &header).map(Box::new))
             .await
             .map_err(SpoolError::io("beginning a pack"))?;
         Ok(Self::over(spool, blob, file))
@@ -54,7 +55,7 @@ impl PackWriter {
 
     pub(super) async fn reopen(spool: Spool, blob: BlobId, committed_len: u64) -> Result<Self, SpoolError> {
         let path = spool.pack_path(blob);
-        let file = disk::blocking(move || PackFile::reopen(path, committed_len))
+        let file = disk::blocking(move || PackFile::reopen(path, committed_len).map(Box::new))
             .await
             .map_err(SpoolError::io("reopening a pack"))?;
         let len = file.hasher.len();
@@ -64,7 +65,7 @@ impl PackWriter {
         Ok(Self::over(spool, blob, file))
     }
 
-    fn over(spool: Spool, blob: BlobId, file: PackFile) -> Self {
+    fn over(spool: Spool, blob: BlobId, file: Box<PackFile>) -> Self {
         let len = file.hasher.len();
         spool.budget().record_pack(blob, len);
         Self { spool, blob, file: Some(file), len }

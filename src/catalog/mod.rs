@@ -16,6 +16,8 @@ mod renditions;
 mod segments;
 mod sqlite;
 mod status;
+#[cfg(test)]
+mod tests;
 mod trash;
 mod uploads;
 mod videos;

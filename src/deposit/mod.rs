@@ -7,6 +7,8 @@
 mod copy;
 mod error;
 mod packer;
+#[cfg(test)]
+mod tests;
 
 pub use error::DepositError;
 pub use packer::{FreshSegment, Packer, PackerSettings};

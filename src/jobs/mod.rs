@@ -7,6 +7,8 @@
 
 mod backoff;
 mod engine;
+#[cfg(test)]
+mod tests;
 
 use crate::catalog::{Catalog, CatalogError, JobLease, JobRecord, Progress};
 use crate::clock::Clock;

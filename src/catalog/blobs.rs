@@ -5,7 +5,7 @@ use super::jobs::{JobLease, hold};
 use super::{Catalog, CatalogError};
 use crate::media::extent::Hash;
 use crate::media::id::{BlobId, RenditionId};
-use rusqlite::{Transaction, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 use std::collections::HashSet;
 
 /// A pack that was being filled when its job last stopped.
@@ -97,11 +97,19 @@ impl Catalog {
             .await
     }
 
-    /// Makes room for a poster of the job's video and forgets an earlier one that never got stored.
+    /// Makes room for a poster of the job's video. One that was only begun is answered again, so
+    /// that its file is written over and nothing half-made keeps the video from being published.
     pub async fn open_poster(&self, lease: JobLease) -> Result<BlobId, CatalogError> {
         self.sqlite
             .write(move |tx| {
                 let video = hold(tx, lease)?;
+                let begun = tx
+                    .prepare_cached("SELECT id FROM blobs WHERE video = ?1 AND role = 'poster' AND state = 'open'")?
+                    .query_row([video], |row| row.get(0).map(BlobId))
+                    .optional()?;
+                if let Some(begun) = begun {
+                    return Ok(begun);
+                }
                 tx.execute(
                     "INSERT INTO blobs (video, number, role, state) VALUES (?1, 0, 'poster', 'open')",
                     params![video],

@@ -53,6 +53,22 @@ async fn what_means_something_to_the_engine_means_nothing_to_a_person() {
 }
 
 #[tokio::test]
+async fn accents_and_case_do_not_matter_however_they_are_written() {
+    let shelf = Shelf::new();
+    let composed = "Über den Wölfen";
+    let decomposed = "U\u{308}ber Wo\u{308}lfe";
+    for title in [composed, decomposed, "Amélie", "Straße"] {
+        shelf.arrive(title).await;
+    }
+    for words in ["über", "UBER", "u\u{308}ber", "wöl", "wo\u{308}l", "WOL"] {
+        assert_found(&shelf, words, &[composed, decomposed]).await;
+    }
+    assert_found(&shelf, "amelie", &["Amélie"]).await;
+    assert_found(&shelf, "straß", &["Straße"]).await;
+    assert_found(&shelf, "\u{308}", &[composed, decomposed, "Amélie", "Straße"]).await;
+}
+
+#[tokio::test]
 async fn descriptions_are_searched_and_changes_are_found_at_once() {
     let shelf = Shelf::new();
     let video = shelf.arrive("Film").await;

@@ -59,6 +59,17 @@ async fn a_preparation_stopped_by_the_deletion_goes_on_after_the_restore() {
 }
 
 #[tokio::test]
+async fn a_preparation_that_a_person_stopped_stays_stopped_after_the_restore() {
+    let shelf = Shelf::new();
+    let video = shelf.arrive("Film").await;
+    shelf.catalog.cancel_ingest(video, NOW).await.unwrap();
+    shelf.catalog.trash_video(video, FORGET_AT, Timestamp(NOW.0 + 1)).await.unwrap();
+    shelf.catalog.restore_video(video, LEASE_END).await.unwrap();
+    assert_eq!(shelf.video(video).await.state, VideoState::Failed);
+    assert!(shelf.claim(FORGET_AT).await.is_none());
+}
+
+#[tokio::test]
 async fn a_film_that_failed_is_restored_as_failed() {
     let shelf = Shelf::new();
     let video = shelf.arrive("Film").await;
@@ -93,6 +104,24 @@ async fn a_forgetting_that_was_handed_back_before_it_did_anything_can_be_taken_b
     shelf.catalog.settle_job(lease, Settlement::HandedBack, NOW).await.unwrap();
     assert!(shelf.catalog.restore_video(video, NOW).await.unwrap());
     assert!(shelf.claim(FORGET_AT).await.is_none());
+}
+
+#[tokio::test]
+async fn a_forgetting_that_failed_begins_anew_when_the_film_is_deleted_again() {
+    let shelf = Shelf::new();
+    let video = shelf.ready("Film").await;
+    shelf.catalog.trash_video(video, NOW, NOW).await.unwrap();
+    let (_, lease) = shelf.claim(NOW).await.unwrap();
+    shelf.catalog.doom(lease).await.unwrap();
+    shelf.catalog.settle_job(lease, Settlement::Failed("the store refused".into()), NOW).await.unwrap();
+
+    shelf.catalog.trash_video(video, LEASE_END, NOW).await.unwrap();
+
+    let (job, lease) = shelf.claim(LEASE_END).await.expect("else it stays in the trash for ever");
+    assert_eq!((job.kind, job.video), (JobKind::Forget, video));
+    shelf.catalog.trash_video(video, NOW, NOW).await.unwrap();
+    assert_eq!(shelf.catalog.open_jobs(FORGET_AT, 10).await.unwrap().len(), 1, "a running one is enough");
+    assert_eq!(shelf.catalog.doom(lease).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

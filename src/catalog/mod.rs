@@ -106,6 +106,10 @@ impl CatalogError {
     fn unusable(file: &Path, reason: impl Into<String>) -> Self {
         Self::Unusable { file: file.to_path_buf(), reason: reason.into() }
     }
+
+    fn damaged(file: &Path, error: &rusqlite::Error) -> Self {
+        Self::unusable(file, format!("{error}. Restore it from a backup, or move it away to begin a new library"))
+    }
 }
 
 impl From<rusqlite::Error> for CatalogError {

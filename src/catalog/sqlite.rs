@@ -120,15 +120,12 @@ async fn send<T: Send + 'static>(
 }
 
 fn connect(file: &Path, flags: OpenFlags) -> Result<Connection, CatalogError> {
-    let unusable = |error: rusqlite::Error| {
-        CatalogError::unusable(
-            file,
-            format!("{error}. Restore it from a backup, or move it away to begin a new library"),
-        )
-    };
+    let unusable = |error| CatalogError::damaged(file, &error);
     let connection = Connection::open_with_flags(file, flags).map_err(unusable)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+    // Before the journal is changed, which is written into the file.
+    migrate::recognise(&connection, file)?;
     connection.pragma_update(None, "journal_mode", "WAL").map_err(unusable)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;

@@ -47,6 +47,22 @@ fn a_catalog_of_a_newer_version_is_refused_with_the_way_out() {
 }
 
 #[test]
+fn a_database_of_another_program_is_refused_and_not_touched() {
+    for (version, application) in [(0, 0), (7, 0), (0, 42), (1, 42)] {
+        let folder = tempfile::tempdir().unwrap();
+        let other = Connection::open(settings(&folder).file).unwrap();
+        other.execute_batch("CREATE TABLE bookmarks (url TEXT); INSERT INTO bookmarks VALUES ('x')").unwrap();
+        other.pragma_update(None, "user_version", version).unwrap();
+        other.pragma_update(None, "application_id", application).unwrap();
+        drop(other);
+        let before = fs::read(settings(&folder).file).unwrap();
+        let words = refused(&folder);
+        assert!(words.contains("another program") && words.contains("DATA_DIR"), "{words}");
+        assert!(fs::read(settings(&folder).file).unwrap() == before, "version {version}: the file changed");
+    }
+}
+
+#[test]
 fn a_file_that_is_no_database_is_refused_with_the_way_out() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(settings(&folder).file, b"a letter to my aunt ".repeat(500)).unwrap();

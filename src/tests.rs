@@ -72,7 +72,7 @@ impl Sample {
         let packs = deposit::Settings { max_blob_bytes: 2 * 1024 * 1024, replicas: 1, parallel: 2 };
         let deposit = Deposit::new(packs, catalog.clone(), store.clone(), spool.clone(), clock.clone());
         let (lease, beat, grace) = (Duration::from_secs(60), Duration::from_secs(20), Duration::from_secs(5));
-        let work = jobs::Settings { workers: &[(JobKind::Ingest, 1), (JobKind::Forget, 1)], lease, beat, grace };
+        let work = jobs::Settings { workers: vec![(JobKind::Ingest, 1), (JobKind::Forget, 1)], lease, beat, grace };
         let jobs = Jobs::new(work, catalog.clone(), events.clone(), clock.clone());
         let damage = Some(damage);
         Self { folder, catalog, spool, store, cache, damage, deposit, jobs, events, clock, shutdown }

@@ -230,7 +230,7 @@ async fn work(
     let Base { catalog, spool, store, events, clock, shutdown } = base;
     let settings = jobs::Settings {
         // Two films at a time: ffmpeg itself uses all cores.
-        workers: &[(JobKind::Ingest, 2), (JobKind::Forget, 1)],
+        workers: vec![(JobKind::Ingest, 2), (JobKind::Forget, 1)],
         lease: Duration::from_secs(60),
         beat: Duration::from_secs(1),
         grace: Duration::from_secs(10),

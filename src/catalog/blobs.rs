@@ -5,7 +5,7 @@ use super::jobs::{JobLease, hold};
 use super::{Catalog, CatalogError};
 use crate::media::extent::Hash;
 use crate::media::id::{BlobId, RenditionId};
-use rusqlite::{Transaction, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 use std::collections::HashSet;
 
 /// A pack that was being filled when its job last stopped.
@@ -97,22 +97,24 @@ impl Catalog {
             .await
     }
 
-    /// Makes room for a poster of the job's video. Answers it, and those that an earlier run began
-    /// and never sealed: their rows are removed here, their files by the caller.
-    pub async fn open_poster(&self, lease: JobLease) -> Result<(BlobId, Vec<BlobId>), CatalogError> {
+    /// Makes room for a poster of the job's video. One that was only begun is answered again, so
+    /// that its file is written over and nothing half-made keeps the video from being published.
+    pub async fn open_poster(&self, lease: JobLease) -> Result<BlobId, CatalogError> {
         self.sqlite
             .write(move |tx| {
                 let video = hold(tx, lease)?;
-                let mut statement = tx.prepare_cached(
-                    "DELETE FROM blobs WHERE video = ?1 AND role = 'poster' AND state = 'open' RETURNING id",
-                )?;
-                let begun = statement.query_map([video], |row| row.get(0).map(BlobId))?;
-                let begun = begun.collect::<Result<Vec<_>, _>>()?;
+                let begun = tx
+                    .prepare_cached("SELECT id FROM blobs WHERE video = ?1 AND role = 'poster' AND state = 'open'")?
+                    .query_row([video], |row| row.get(0).map(BlobId))
+                    .optional()?;
+                if let Some(begun) = begun {
+                    return Ok(begun);
+                }
                 tx.execute(
                     "INSERT INTO blobs (video, number, role, state) VALUES (?1, 0, 'poster', 'open')",
                     params![video],
                 )?;
-                Ok((BlobId(tx.last_insert_rowid()), begun))
+                Ok(BlobId(tx.last_insert_rowid()))
             })
             .await
     }

@@ -142,11 +142,13 @@ fn total(tx: &Transaction<'_>, trash: bool, search: Option<String>) -> Result<u6
 }
 
 /// What FTS5 is asked: every word a person typed, quoted so that no character of it is an
-/// operator, as the beginning of a word. `None` when no word is left.
+/// operator, as the beginning of a word. `None` when no word is left. An accent written as a mark
+/// of its own (as file names of macOS have it) does not end a word: FTS5 takes it off itself.
 fn match_expression(words: &str) -> Option<String> {
+    let is_accent = |letter: char| ('\u{300}'..='\u{36f}').contains(&letter);
     let quoted: Vec<String> = words
-        .split(|letter: char| !letter.is_alphanumeric())
-        .filter(|word| !word.is_empty())
+        .split(|letter: char| !letter.is_alphanumeric() && !is_accent(letter))
+        .filter(|word| word.contains(char::is_alphanumeric))
         .take(16)
         .map(|word| format!("\"{word}\"*"))
         .collect();

@@ -14,16 +14,15 @@ const FULL_CHECK_LIMIT: u64 = 32 * 1024 * 1024;
 /// Marks the file as ours ("TLCN"), so that another program's database is not taken for a catalog.
 const APPLICATION_ID: i32 = 0x544C_434E;
 
-pub(super) fn migrate(connection: &mut Connection, file: &Path) -> Result<(), CatalogError> {
-    let unusable = |error: rusqlite::Error| {
-        CatalogError::unusable(
-            file,
-            format!("{error}. Restore it from a backup, or choose another DATA_DIR to begin a new library"),
-        )
-    };
+/// Reads the version of a catalog, 0 for an empty file, and changes nothing: what belongs to another
+/// program must stay as it is.
+pub(super) fn recognise(connection: &Connection, file: &Path) -> Result<usize, CatalogError> {
+    let unusable = |error| CatalogError::damaged(file, &error);
     let version: usize = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(unusable)?;
     let owner: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(unusable)?;
-    if version > 0 && owner != APPLICATION_ID {
+    let is_used: bool =
+        connection.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get(0)).map_err(unusable)?;
+    if owner != APPLICATION_ID && (owner != 0 || version > 0 || is_used) {
         return Err(CatalogError::unusable(file, "it belongs to another program. Choose another DATA_DIR"));
     }
     if version > MIGRATIONS.len() {
@@ -32,6 +31,12 @@ pub(super) fn migrate(connection: &mut Connection, file: &Path) -> Result<(), Ca
             "it was written by a newer version of Telecine. Start that version, or a backup made before it",
         ));
     }
+    Ok(version)
+}
+
+pub(super) fn migrate(connection: &mut Connection, file: &Path) -> Result<(), CatalogError> {
+    let unusable = |error| CatalogError::damaged(file, &error);
+    let version = recognise(connection, file)?;
     let size = std::fs::metadata(file).map_or(0, |meta| meta.len());
     if version > 0 && size <= FULL_CHECK_LIMIT {
         let check: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(unusable)?;

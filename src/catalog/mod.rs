@@ -16,6 +16,8 @@ mod renditions;
 mod segments;
 mod sqlite;
 mod status;
+#[cfg(test)]
+mod tests;
 mod trash;
 mod uploads;
 mod videos;
@@ -103,6 +105,10 @@ impl Catalog {
 impl CatalogError {
     fn unusable(file: &Path, reason: impl Into<String>) -> Self {
         Self::Unusable { file: file.to_path_buf(), reason: reason.into() }
+    }
+
+    fn damaged(file: &Path, error: &rusqlite::Error) -> Self {
+        Self::unusable(file, format!("{error}. Restore it from a backup, or move it away to begin a new library"))
     }
 }
 

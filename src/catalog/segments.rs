@@ -59,10 +59,14 @@ impl Catalog {
     pub async fn grow(&self, lease: JobLease, rendition: RenditionId, growth: Growth) -> Result<(), CatalogError> {
         self.sqlite
             .write(move |tx| {
-                hold(tx, lease)?;
-                let init: i64 = tx
-                    .prepare_cached("SELECT max(id) FROM init_segments WHERE rendition = ?1")?
-                    .query_row([rendition.0], |row| row.get(0))?;
+                let video = hold(tx, lease)?;
+                let init: Option<i64> = tx
+                    .prepare_cached(
+                        "SELECT max(init_segments.id) FROM init_segments JOIN renditions ON renditions.id = rendition
+                          WHERE renditions.id = ?1 AND video = ?2 AND state = 'growing'",
+                    )?
+                    .query_row(params![rendition.0, video], |row| row.get(0))?;
+                let init = init.ok_or(CatalogError::NotAllowed("only a rendition that still grows gets segments"))?;
                 let first = resume(tx, rendition)?.next_number;
                 for (expected, segment) in (first..).zip(&growth.segments) {
                     if segment.number != expected {

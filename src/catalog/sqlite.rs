@@ -55,13 +55,7 @@ impl Sqlite {
         work: impl FnOnce(&Transaction<'_>) -> Result<T, CatalogError> + Send + 'static,
     ) -> Result<T, CatalogError> {
         let version = self.version.clone();
-        send(&self.writer, move |connection| {
-            let done = commit(connection, work);
-            // Also after an error: who knows how far it came.
-            version.fetch_add(1, Ordering::Release);
-            done
-        })
-        .await
+        send(&self.writer, move |connection| commit(connection, work, Some(&version))).await
     }
 
     /// As `write`, for what no player ever sees: the version stays.
@@ -69,7 +63,7 @@ impl Sqlite {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, CatalogError> + Send + 'static,
     ) -> Result<T, CatalogError> {
-        send(&self.writer, move |connection| commit(connection, work)).await
+        send(&self.writer, move |connection| commit(connection, work, None)).await
     }
 
     /// Runs `work` on one snapshot of the database, which it cannot change.
@@ -89,10 +83,16 @@ impl Sqlite {
 fn commit<T>(
     connection: &mut Connection,
     work: impl FnOnce(&Transaction<'_>) -> Result<T, CatalogError>,
+    version: Option<&AtomicU64>,
 ) -> Result<T, CatalogError> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let value = work(&tx)?;
-    tx.commit()?;
+    let committed = tx.commit();
+    if let Some(version) = version {
+        // Also after an error: who knows how far it came.
+        version.fetch_add(1, Ordering::Release);
+    }
+    committed?;
     Ok(value)
 }
 
@@ -135,15 +135,12 @@ async fn send<T: Send + 'static>(
 }
 
 fn connect(file: &Path, flags: OpenFlags) -> Result<Connection, CatalogError> {
-    let unusable = |error: rusqlite::Error| {
-        CatalogError::unusable(
-            file,
-            format!("{error}. Restore it from a backup, or choose another DATA_DIR to begin a new library"),
-        )
-    };
+    let unusable = |error| CatalogError::damaged(file, &error);
     let connection = Connection::open_with_flags(file, flags).map_err(unusable)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+    // Before the journal is changed, which is written into the file.
+    migrate::recognise(&connection, file)?;
     connection.pragma_update(None, "journal_mode", "WAL").map_err(unusable)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;

@@ -37,14 +37,7 @@ impl Catalog {
                 let trashed: bool =
                     tx.query_row("SELECT trashed_at IS NOT NULL FROM videos WHERE id = ?1", [row], |row| row.get(0))?;
                 if trashed {
-                    if !has_open_forget(tx, row)? {
-                        jobs::enqueue(tx, JobKind::Forget, row, forget_at, now)?;
-                    }
-                    tx.execute(
-                        "UPDATE jobs SET run_after = min(run_after, ?2) WHERE video = ?1 AND kind = 'forget'
-                            AND state IN ('queued', 'waiting')",
-                        params![row, forget_at.0],
-                    )?;
+                    hasten(tx, row, forget_at, now)?;
                     return Ok(Some(Vec::new()));
                 }
                 let stopped = cancel(tx, row, JobKind::Ingest, now)?;
@@ -80,12 +73,13 @@ impl Catalog {
                     return Err(CatalogError::NotAllowed("the video is being removed for good already"));
                 }
                 if trashed {
+                    let goes_on = was_stopped_by_deletion(tx, row)?;
                     cancel(tx, row, JobKind::Forget, now)?;
                     tx.execute(
                         "UPDATE videos SET trashed_at = NULL, updated_at = ?2 WHERE id = ?1",
                         params![row, now.0],
                     )?;
-                    if was_stopped(tx, row)? {
+                    if goes_on {
                         requeue(tx, row, now)?;
                     }
                 }
@@ -166,20 +160,26 @@ impl Catalog {
     }
 }
 
-fn has_open_forget(tx: &rusqlite::Transaction<'_>, row: i64) -> Result<bool, CatalogError> {
-    Ok(tx.query_row(
-        "SELECT EXISTS (SELECT 1 FROM jobs WHERE video = ?1 AND kind = 'forget'
-                           AND state IN ('queued', 'running', 'waiting', 'paused'))",
-        [row],
-        |row| row.get(0),
-    )?)
+/// Brings forward when a trashed video is forgotten. A job that failed at it is followed by a new
+/// one, or the video would stay in the trash for ever.
+fn hasten(tx: &rusqlite::Transaction<'_>, row: i64, forget_at: Timestamp, now: Timestamp) -> Result<(), CatalogError> {
+    let open = tx.execute(
+        "UPDATE jobs SET run_after = min(run_after, ?2) WHERE video = ?1 AND kind = 'forget'
+            AND state IN ('queued', 'waiting', 'running')",
+        params![row, forget_at.0],
+    )?;
+    if open == 0 {
+        jobs::enqueue(tx, JobKind::Forget, row, forget_at, now)?;
+    }
+    Ok(())
 }
 
-/// Whether the video's own ingest was stopped before its end.
-fn was_stopped(tx: &rusqlite::Transaction<'_>, row: i64) -> Result<bool, CatalogError> {
+/// Whether the trashed video's own ingest was stopped by its deletion, and not by a person before.
+fn was_stopped_by_deletion(tx: &rusqlite::Transaction<'_>, row: i64) -> Result<bool, CatalogError> {
     Ok(tx.query_row(
         "SELECT EXISTS (SELECT 1 FROM videos JOIN jobs ON jobs.id = videos.job
-           WHERE videos.id = ?1 AND videos.state = 'failed' AND jobs.state = ?2)",
+           WHERE videos.id = ?1 AND videos.state = 'failed' AND jobs.state = ?2
+             AND jobs.finished_at >= videos.trashed_at)",
         params![row, JobState::Cancelled.text()],
         |row| row.get(0),
     )?)

@@ -7,6 +7,8 @@
 mod copy;
 mod error;
 mod packer;
+#[cfg(test)]
+mod tests;
 
 pub use error::DepositError;
 pub use packer::{FreshSegment, Packer, PackerSettings};
@@ -72,10 +74,7 @@ impl Deposit {
     /// # Errors
     /// When the spool or the catalog fails.
     pub async fn add_poster(&self, lease: JobLease, bytes: Bytes) -> Result<BlobId, DepositError> {
-        let (blob, begun) = self.catalog.open_poster(lease).await?;
-        for earlier in begun {
-            self.spool.remove_pack(earlier).await?;
-        }
+        let blob = self.catalog.open_poster(lease).await?;
         let sealed = self.spool.finish_file(blob, bytes).await?;
         self.catalog.seal_poster(lease, sealed_blob(blob, sealed)).await?;
         Ok(blob)

@@ -20,7 +20,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 impl Jobs {
     /// Starts the workers. They end with the shutdown token, handing back what they hold.
     pub fn start(&self, runner: Arc<dyn Runner>, shutdown: &Shutdown) {
-        for &(kind, count) in self.shared.settings.workers {
+        for &(kind, count) in &self.shared.settings.workers {
             for _ in 0..count {
                 let (shared, runner, token) = (self.shared.clone(), runner.clone(), shutdown.token());
                 shutdown.spawn("job worker", Worker { kind, shared, runner, token }.work());

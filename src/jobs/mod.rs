@@ -7,6 +7,8 @@
 
 mod backoff;
 mod engine;
+#[cfg(test)]
+mod tests;
 
 use crate::catalog::{Catalog, CatalogError, JobKind, JobLease, JobRecord, Progress};
 use crate::clock::Clock;
@@ -20,10 +22,10 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 /// How the engine works.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// How many jobs of each kind are done at the same time: no kind waits for another.
-    pub workers: &'static [(JobKind, usize)],
+    pub workers: Vec<(JobKind, usize)>,
     /// How long a claim lasts without a sign of life.
     pub lease: Duration,
     /// How often a sign of life is given; well below `lease`.

@@ -1,0 +1,112 @@
+use super::{Shelf, settings};
+use crate::catalog::{Catalog, CatalogError};
+use rusqlite::Connection;
+use std::fs;
+use std::io::{Seek, SeekFrom, Write};
+use tempfile::TempDir;
+
+/// What a person reads when the catalog cannot be opened. The file must still be there.
+fn refused(folder: &TempDir) -> String {
+    let file = settings(folder).file;
+    match Catalog::open(&settings(folder)) {
+        Err(error @ CatalogError::Unusable { .. }) => {
+            let words = error.to_string();
+            assert!(words.contains(&*file.to_string_lossy()), "it does not name the file: {words}");
+            assert!(file.exists());
+            words
+        }
+        Err(error) => panic!("{error:?}"),
+        Ok(_) => panic!("it was opened"),
+    }
+}
+
+#[tokio::test]
+async fn an_empty_file_becomes_a_catalog_and_a_closed_one_opens_again() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(settings(&folder).file, b"").unwrap();
+    let shelf = Shelf { catalog: Catalog::open(&settings(&folder)).unwrap(), folder };
+    let video = shelf.ready("Film").await;
+    let Shelf { folder, catalog } = shelf;
+    drop(catalog);
+
+    let again = Shelf { catalog: Catalog::open(&settings(&folder)).unwrap(), folder };
+
+    assert!(again.video(video).await.playable);
+    let version: i64 = again.rows().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    assert_eq!(version as usize, fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")).unwrap().count());
+}
+
+#[test]
+fn a_catalog_of_a_newer_version_is_refused_with_the_way_out() {
+    let shelf = Shelf::new();
+    shelf.rows().pragma_update(None, "user_version", 1_000).unwrap();
+    let Shelf { folder, catalog } = shelf;
+    drop(catalog);
+    let words = refused(&folder);
+    assert!(words.contains("newer version") && words.contains("backup"), "{words}");
+}
+
+#[test]
+fn a_database_of_another_program_is_refused_and_not_touched() {
+    for (version, application) in [(0, 0), (7, 0), (0, 42), (1, 42)] {
+        let folder = tempfile::tempdir().unwrap();
+        let other = Connection::open(settings(&folder).file).unwrap();
+        other.execute_batch("CREATE TABLE bookmarks (url TEXT); INSERT INTO bookmarks VALUES ('x')").unwrap();
+        other.pragma_update(None, "user_version", version).unwrap();
+        other.pragma_update(None, "application_id", application).unwrap();
+        drop(other);
+        let before = fs::read(settings(&folder).file).unwrap();
+        let words = refused(&folder);
+        assert!(words.contains("another program") && words.contains("DATA_DIR"), "{words}");
+        assert!(fs::read(settings(&folder).file).unwrap() == before, "version {version}: the file changed");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused_with_the_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(settings(&folder).file, b"a letter to my aunt ".repeat(500)).unwrap();
+    let words = refused(&folder);
+    assert!(words.contains("backup") && words.contains("move it away"), "{words}");
+}
+
+#[tokio::test]
+async fn a_damaged_catalog_is_refused_with_the_way_out() {
+    let shelf = Shelf::new();
+    for number in 0..50 {
+        shelf.arrive(&format!("Film {number}")).await;
+    }
+    shelf.catalog.checkpoint().await.unwrap();
+    let Shelf { folder, catalog } = shelf;
+    drop(catalog);
+    let file = settings(&folder).file;
+    let len = fs::metadata(&file).unwrap().len();
+    let mut bytes = fs::OpenOptions::new().write(true).open(&file).unwrap();
+    for page in 1..len / 4096 {
+        bytes.seek(SeekFrom::Start(page * 4096)).unwrap();
+        bytes.write_all(&[0x5a; 512]).unwrap();
+    }
+    drop(bytes);
+    let words = refused(&folder);
+    assert!(words.contains("backup"), "{words}");
+}
+
+#[tokio::test]
+async fn a_catalog_that_was_cut_short_is_refused() {
+    let Shelf { folder, catalog } = Shelf::new();
+    catalog.checkpoint().await.unwrap();
+    drop(catalog);
+    let file = settings(&folder).file;
+    let len = fs::metadata(&file).unwrap().len();
+    fs::OpenOptions::new().write(true).open(&file).unwrap().set_len(len / 2).unwrap();
+    let words = refused(&folder);
+    assert!(words.contains("backup"), "{words}");
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = settings(&folder);
+    settings.file = folder.path().join("missing/catalog.db");
+    assert!(matches!(Catalog::open(&settings), Err(CatalogError::Unusable { .. })));
+}

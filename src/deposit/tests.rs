@@ -1,0 +1,206 @@
+mod desk;
+
+use super::DepositError;
+use crate::catalog::{CatalogError, CopyState};
+use crate::media::extent::StoredBlob;
+use crate::media::pack::read_pack;
+use crate::media::placement;
+use crate::store::{BlobStore, Fault};
+use bytes::Bytes;
+use desk::{Desk, MAX_BLOB, NOW, bytes_of, fresh};
+
+#[tokio::test]
+async fn the_first_packs_are_short_and_the_others_end_at_the_largest_blob() {
+    let mut desk = Desk::new(1).await;
+    desk.fill("v0", &[900; 40]).await;
+    let packs: Vec<Vec<u8>> = desk.sealed().into_iter().map(|blob| desk.pack(blob)).collect();
+
+    let mut next = 0;
+    let mut counts = Vec::new();
+    for (number, bytes) in packs.iter().enumerate() {
+        assert!(bytes.len() as u64 <= MAX_BLOB);
+        let pack = read_pack(bytes).unwrap();
+        assert_eq!((pack.header.video, pack.header.number, pack.timescale), (desk.video, number as u32, 1_000));
+        counts.push(pack.entries.len());
+        for (offset, entry) in pack.entries {
+            assert_eq!((entry.segment, entry.part, entry.duration), (next, 0, 2_000));
+            assert_eq!(bytes[offset as usize..][..entry.len as usize], bytes_of(next as usize, 900));
+            next += 1;
+        }
+    }
+    assert_eq!(next, 40);
+    assert!(
+        counts[0] <= 2 && counts[0] <= counts[1] && counts[1] < counts[2],
+        "a cold start waits for little: {counts:?}"
+    );
+    assert_eq!(counts.iter().max(), Some(&10), "ten of these fill a blob: {counts:?}");
+}
+
+#[tokio::test]
+async fn a_segment_larger_than_a_pack_lies_in_several_and_reads_back() {
+    let mut desk = Desk::new(1).await;
+    let lens = [500, 35_000, 500, 9_900, 9_901];
+    desk.fill("v0", &lens).await;
+    let blobs = desk.sealed();
+    for blob in &blobs {
+        let bytes = desk.pack(*blob);
+        assert!(bytes.len() as u64 <= MAX_BLOB);
+        read_pack(&bytes).unwrap();
+    }
+    let pieces = desk.catalog.segment_pieces(desk.video, "v0".into(), 1).await.unwrap().unwrap();
+    assert_eq!(pieces.len(), 4);
+    for (number, len) in lens.into_iter().enumerate() {
+        assert_eq!(desk.read("v0", number as u32).await, (bytes_of(number, len), false));
+    }
+    desk.store_blobs(&blobs).await.unwrap();
+    for (number, len) in lens.into_iter().enumerate() {
+        assert_eq!(desk.read("v0", number as u32).await, (bytes_of(number, len), true));
+    }
+}
+
+#[tokio::test]
+async fn what_was_not_committed_is_made_again_and_the_packs_are_the_same_to_the_byte() {
+    let lens: Vec<usize> = (0..30).map(|number| if number == 17 { 25_000 } else { 700 + number * 13 }).collect();
+    let mut desk = Desk::new(1).await;
+    desk.fill("v0", &lens).await;
+    let straight: Vec<Vec<u8>> = desk.sealed().into_iter().map(|blob| desk.pack(blob)).collect();
+
+    let rendition = desk.rendition("v1").await;
+    for crash_after in [0, 1, 2, 3, 9, 14, 20, 30] {
+        let mut packer = desk.packer(rendition).await;
+        let begin = desk.catalog.resume_of(rendition).await.unwrap().next_number as usize;
+        for (at, len) in lens.iter().enumerate().take(crash_after).skip(begin) {
+            packer.add(fresh(at, *len)).await.unwrap();
+        }
+        packer.commit().await.unwrap();
+        for (at, len) in lens.iter().enumerate().skip(crash_after).take(12) {
+            packer.add(fresh(at, *len)).await.unwrap();
+        }
+        assert!(packer.pending_bytes() > 0 || crash_after == 30);
+        drop(packer);
+        assert_eq!(desk.catalog.resume_of(rendition).await.unwrap().next_number as usize, crash_after);
+    }
+    desk.packer(rendition).await.finish().await.unwrap();
+
+    let resumed: Vec<Vec<u8>> = desk.sealed().into_iter().map(|blob| desk.pack(blob)).collect();
+    assert_eq!(resumed.len(), straight.len());
+    assert!(resumed == straight, "the bytes differ");
+    for (number, len) in lens.iter().enumerate() {
+        assert_eq!(desk.read("v1", number as u32).await.0, bytes_of(number, *len));
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_listed_or_stored_before_its_commit() {
+    let mut desk = Desk::new(1).await;
+    let rendition = desk.rendition("v0").await;
+    let mut packer = desk.packer(rendition).await;
+    for number in 0..6 {
+        packer.add(fresh(number, 900)).await.unwrap();
+    }
+    assert_eq!(packer.pending_bytes(), 5_400);
+    assert!(desk.catalog.segment_sizes(rendition).await.unwrap().is_empty());
+    assert_eq!(desk.sealed(), []);
+    packer.commit().await.unwrap();
+    assert_eq!(packer.pending_bytes(), 0);
+    assert_eq!(desk.catalog.segment_sizes(rendition).await.unwrap(), [(900, 2_000); 6]);
+    assert!(!desk.sealed().is_empty());
+}
+
+#[tokio::test]
+async fn a_stored_blob_leaves_the_spool() {
+    let mut desk = Desk::new(1).await;
+    desk.fill("v0", &[900; 12]).await;
+    let poster = desk.deposit.add_poster(desk.lease, Bytes::from_static(b"poster")).await.unwrap();
+    let mut blobs = desk.sealed();
+    blobs.push(poster);
+    assert!(desk.spool.usage().packs_bytes > 10_800);
+
+    desk.store_blobs(&blobs).await.unwrap();
+
+    assert_eq!(desk.spool.usage().packs_bytes, 0);
+    assert!(blobs.iter().all(|blob| !desk.spool.pack_path(*blob).exists()));
+    assert!(desk.catalog.sealed_blobs(desk.lease).await.unwrap().is_empty());
+    assert_eq!(desk.copies_on_disk(), blobs.len());
+    desk.store_blobs(&blobs).await.unwrap();
+    assert_eq!(desk.copies_on_disk(), blobs.len(), "stored is stored");
+}
+
+#[tokio::test]
+async fn two_copies_lie_on_two_channels_and_both_are_right() {
+    let mut desk = Desk::new(2).await;
+    desk.fill("v0", &[900; 12]).await;
+    let blobs = desk.sealed();
+    desk.store_blobs(&blobs).await.unwrap();
+    for blob in blobs {
+        let record = desk.catalog.blob_to_store(desk.lease, blob).await.unwrap().unwrap();
+        assert!(record.copies.iter().all(|copy| copy.state == CopyState::Verified));
+        assert_eq!(record.copies.len(), 2);
+        assert_ne!(record.copies[0].channel, record.copies[1].channel);
+        let stored = StoredBlob { id: blob, len: record.len, chunks: record.chunks.into(), copies: Vec::new() };
+        for copy in record.copies {
+            let bytes = desk.whole(&stored, &copy.locator.unwrap()).await;
+            assert_eq!(*blake3::hash(&bytes).as_bytes(), record.hash.0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn when_a_channel_refuses_the_next_one_takes_the_copy() {
+    let mut desk = Desk::new(1).await;
+    desk.fill("v0", &[900]).await;
+    let blob = desk.sealed()[0];
+    let hash = desk.catalog.blob_to_store(desk.lease, blob).await.unwrap().unwrap().hash;
+    let order = placement::preference(&hash, &desk.store.channels());
+    desk.store.refusing.lock().unwrap().extend(order[..2].iter().cloned());
+
+    desk.store_blobs(&[blob]).await.unwrap();
+
+    assert_eq!(*desk.store.tried.lock().unwrap(), order[..3], "each was asked once, in order");
+    let record = desk.catalog.blob_to_store(desk.lease, blob).await.unwrap().unwrap();
+    let verified = record.copies.iter().filter(|copy| copy.state == CopyState::Verified);
+    assert_eq!(verified.map(|copy| &copy.channel).collect::<Vec<_>>(), [&order[2]]);
+    assert!(desk.read("v0", 0).await.1);
+}
+
+#[tokio::test]
+async fn a_blob_that_no_channel_takes_stays_in_the_spool_and_is_stored_later() {
+    let mut desk = Desk::new(1).await;
+    desk.fill("v0", &[900]).await;
+    let blobs = desk.sealed();
+    desk.store.refusing.lock().unwrap().extend(desk.store.channels());
+    let failed = desk.store_blobs(&blobs).await.unwrap_err();
+    assert!(matches!(&failed, DepositError::Store(error) if error.fault == Fault::Refused));
+    assert!(!failed.is_worth_retrying());
+    assert_eq!(desk.read("v0", 0).await, (bytes_of(0, 900), false));
+
+    desk.store.refusing.lock().unwrap().clear();
+    desk.store_blobs(&blobs).await.unwrap();
+    assert_eq!(desk.read("v0", 0).await, (bytes_of(0, 900), true));
+    assert_eq!(desk.copies_on_disk(), 1);
+}
+
+#[tokio::test]
+async fn a_lost_answer_leaves_one_living_copy() {
+    let mut desk = Desk::new(1).await;
+    desk.fill("v0", &[900]).await;
+    let blobs = desk.sealed();
+    *desk.store.lost_answers.lock().unwrap() = 3;
+
+    desk.store_blobs(&blobs).await.unwrap();
+
+    assert_eq!(desk.store.tried.lock().unwrap().len(), 4);
+    assert_eq!(desk.copies_on_disk(), 1);
+    assert_eq!(desk.read("v0", 0).await, (bytes_of(0, 900), true));
+}
+
+#[tokio::test]
+async fn a_worker_that_lost_its_lease_stores_nothing_more() {
+    let mut desk = Desk::new(1).await;
+    desk.fill("v0", &[900]).await;
+    let blobs = desk.sealed();
+    desk.catalog.cancel_ingest(desk.video, NOW).await.unwrap();
+    let lost = desk.store_blobs(&blobs).await.unwrap_err();
+    assert!(matches!(lost, DepositError::Catalog(CatalogError::LeaseLost)));
+    assert_eq!(desk.copies_on_disk(), 0);
+}

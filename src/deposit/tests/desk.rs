@@ -1,0 +1,234 @@
+//! What these tests work with: a film in the making, over a real catalog, spool and store.
+
+use super::super::{Deposit, DepositError, FreshSegment, Packer, PackerSettings, Settings};
+use crate::catalog::{self, Accepted, Arrival, Catalog, JobKind, JobLease, NewRendition, Source};
+use crate::clock::Clock;
+use crate::media::extent::{ChannelId, Locator, Place, StoredBlob};
+use crate::media::id::{BlobId, RenditionId, VideoId};
+use crate::media::range::ByteRange;
+use crate::media::rendition::{Method, RenditionKind};
+use crate::media::time::Timestamp;
+use crate::spool::{self, Spool};
+use crate::store::{
+    BlobStore, ByteStream, Fault, LocalSettings, LocalStore, Presence, PutTicket, StoreError, read_verified,
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::TryStreamExt;
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+pub(super) const NOW: Timestamp = Timestamp(1_000_000);
+pub(super) const MAX_BLOB: u64 = 10_000;
+
+/// A local store some of whose channels do not do as they are told.
+pub(super) struct Moody {
+    local: LocalStore,
+    /// Channels that refuse every put.
+    pub(super) refusing: Mutex<HashSet<ChannelId>>,
+    /// How many puts are done and answered with an error.
+    pub(super) lost_answers: Mutex<u32>,
+    /// Channels a put was tried on, in order.
+    pub(super) tried: Mutex<Vec<ChannelId>>,
+}
+
+#[async_trait]
+impl BlobStore for Moody {
+    fn channels(&self) -> Vec<ChannelId> {
+        self.local.channels()
+    }
+
+    async fn put(&self, ticket: &PutTicket, file: &Path) -> Result<Locator, StoreError> {
+        self.tried.lock().unwrap().push(ticket.channel.clone());
+        if self.refusing.lock().unwrap().contains(&ticket.channel) {
+            return Err(StoreError::new(Fault::Refused, "storing on a refusing channel"));
+        }
+        let locator = self.local.put(ticket, file).await?;
+        let mut lost = self.lost_answers.lock().unwrap();
+        if *lost > 0 {
+            *lost -= 1;
+            return Err(StoreError::throttled("waiting for the answer", Duration::ZERO));
+        }
+        Ok(locator)
+    }
+
+    fn foreseen(&self, channel: &ChannelId, nonce: Uuid) -> Option<Locator> {
+        self.local.foreseen(channel, nonce)
+    }
+
+    async fn read(&self, copy: &Locator, range: ByteRange) -> Result<ByteStream, StoreError> {
+        self.local.read(copy, range).await
+    }
+
+    async fn remove(&self, copies: &[Locator]) -> Result<(), StoreError> {
+        self.local.remove(copies).await
+    }
+
+    async fn probe(&self, copy: &Locator) -> Result<Presence, StoreError> {
+        self.local.probe(copy).await
+    }
+}
+
+/// A film in the making, with all that lies under it.
+pub(super) struct Desk {
+    folder: TempDir,
+    pub(super) catalog: Catalog,
+    pub(super) spool: Spool,
+    pub(super) store: Arc<Moody>,
+    pub(super) deposit: Deposit,
+    pub(super) lease: JobLease,
+    pub(super) video: VideoId,
+    sender: mpsc::UnboundedSender<BlobId>,
+    sealed: mpsc::UnboundedReceiver<BlobId>,
+}
+
+impl Desk {
+    pub(super) async fn new(replicas: u32) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("catalog");
+        let catalog = Catalog::open(&catalog::Settings { file, readers: 1 }).unwrap();
+        let settings = spool::Settings { root: folder.path().join("spool"), max_bytes: 64 * 1024 * 1024 };
+        let spool = Spool::open(settings).await.unwrap();
+        let local = LocalStore::open(LocalSettings { root: folder.path().join("store") }).await.unwrap();
+        let store = Arc::new(Moody {
+            local,
+            refusing: Mutex::default(),
+            lost_answers: Mutex::default(),
+            tried: Mutex::default(),
+        });
+        let settings = Settings { max_blob_bytes: MAX_BLOB, replicas, parallel: 2 };
+        let clock = Clock::from_fn(|| NOW);
+        let deposit = Deposit::new(settings, catalog.clone(), store.clone(), spool.clone(), clock);
+        let source = Source::File("/film.mp4".into());
+        let arrival = Arrival { source, title: "Film".into(), bytes: 1, hash: None, again: false };
+        let Accepted::New(video, _) = catalog.accept(arrival, NOW).await.unwrap() else { panic!("it was known") };
+        let (_, lease) =
+            catalog.claim_job(JobKind::Ingest, Vec::new(), NOW, Timestamp(2_000_000)).await.unwrap().unwrap();
+        catalog.begin_processing(lease, NOW).await.unwrap();
+        let (sender, sealed) = mpsc::unbounded_channel();
+        Self { folder, catalog, spool, store, deposit, lease, video, sender, sealed }
+    }
+
+    pub(super) async fn rendition(&self, name: &str) -> RenditionId {
+        self.catalog.begin_rendition(self.lease, rendition(name)).await.unwrap().id
+    }
+
+    pub(super) async fn packer(&self, rendition: RenditionId) -> Packer {
+        let (lease, video) = (self.lease, self.video);
+        let settings = PackerSettings { lease, video, rendition, number: 0, init: b"init".to_vec(), timescale: 1_000 };
+        self.deposit.packer(settings, self.sender.clone()).await.unwrap()
+    }
+
+    /// Makes a track of segments of these lengths.
+    pub(super) async fn fill(&self, name: &str, lens: &[usize]) -> RenditionId {
+        let rendition = self.rendition(name).await;
+        let mut packer = self.packer(rendition).await;
+        for (number, len) in lens.iter().enumerate() {
+            packer.add(fresh(number, *len)).await.unwrap();
+        }
+        packer.finish().await.unwrap();
+        rendition
+    }
+
+    /// Blobs that were given to the store so far.
+    pub(super) fn sealed(&mut self) -> Vec<BlobId> {
+        std::iter::from_fn(|| self.sealed.try_recv().ok()).collect()
+    }
+
+    pub(super) fn pack(&self, blob: BlobId) -> Vec<u8> {
+        std::fs::read(self.spool.pack_path(blob)).unwrap()
+    }
+
+    pub(super) async fn store_blobs(&self, blobs: &[BlobId]) -> Result<(), DepositError> {
+        let (sender, sealed) = mpsc::unbounded_channel();
+        blobs.iter().for_each(|blob| sender.send(*blob).unwrap());
+        drop(sender);
+        self.deposit.store_all(self.lease, sealed, &CancellationToken::new()).await
+    }
+
+    /// The bytes of a segment, from wherever they lie now, and whether all came from the store.
+    pub(super) async fn read(&self, track: &str, number: u32) -> (Vec<u8>, bool) {
+        let placed = self.catalog.segment_pieces(self.video, track.into(), number).await.unwrap().unwrap();
+        let (mut bytes, mut is_stored) = (Vec::new(), true);
+        for piece in placed {
+            let range = piece.piece.range;
+            match piece.place {
+                Place::Spool => {
+                    is_stored = false;
+                    let stream = self.spool.read_pack(piece.piece.blob, range).await.unwrap();
+                    let slices: Vec<Bytes> = stream.try_collect().await.unwrap();
+                    bytes.extend(slices.concat());
+                }
+                Place::Store(blob) => {
+                    let whole = self.whole(&blob, &blob.copies[0]).await;
+                    bytes.extend(&whole[range.start() as usize..range.end() as usize]);
+                }
+            }
+        }
+        (bytes, is_stored)
+    }
+
+    pub(super) async fn whole(&self, blob: &StoredBlob, copy: &Locator) -> Vec<u8> {
+        let mut chunks = read_verified(&*self.store, copy, blob, 0..blob.chunks.len() as u64).await.unwrap();
+        let mut bytes = Vec::new();
+        while let Some(chunk) = chunks.next().await.unwrap() {
+            bytes.extend(chunk);
+        }
+        bytes
+    }
+
+    /// Files in the store's channels.
+    pub(super) fn copies_on_disk(&self) -> usize {
+        let mut folders = vec![self.folder.path().join("store")];
+        let mut count = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() { folders.push(path) } else { count += 1 }
+            }
+        }
+        count
+    }
+}
+
+fn rendition(name: &str) -> NewRendition {
+    NewRendition {
+        number: 0,
+        name: name.into(),
+        generation: 1,
+        kind: RenditionKind::Video,
+        method: Method::Copied,
+        why: "players take it as it is".into(),
+        codecs: "avc1.640028".into(),
+        timescale: 1_000,
+        target_duration: 2,
+        size: None,
+        frame_rate_milli: None,
+        video_range: None,
+        sound: None,
+        language: None,
+        label: None,
+        is_default: true,
+        reorder_delay: 0,
+        planned_bandwidth: 1,
+        init: b"init".to_vec(),
+    }
+}
+
+pub(super) fn bytes_of(number: usize, len: usize) -> Vec<u8> {
+    blake3::hash(&number.to_le_bytes()).as_bytes().iter().copied().cycle().take(len).collect()
+}
+
+/// A segment that comes in two slices.
+pub(super) fn fresh(number: usize, len: usize) -> FreshSegment {
+    let mut first = Bytes::from(bytes_of(number, len));
+    let rest = first.split_off(len / 3);
+    let start = number as u64 * 2_000;
+    FreshSegment { start, duration: 2_000, data: vec![first, rest], len: len as u64, independent: true }
+}

@@ -111,6 +111,15 @@ async fn a_form_that_is_none_is_refused_and_leaves_nothing() {
 }
 
 #[actix_web::test]
+async fn a_form_may_have_twenty_parts_and_not_one_more() {
+    let bench = Bench::new().await;
+    for (others, status) in [(19, 202), (20, 400)] {
+        let parts = [vec![part("name=\"x\"", ""); others], vec![file("bytes")]].concat();
+        assert_eq!(bench.ask(form("/api/upload?again=true", &parts)).await.status, status, "{others} and the file");
+    }
+}
+
+#[actix_web::test]
 async fn an_upload_that_breaks_off_leaves_nothing() {
     let bench = Bench::new().await;
     let kind = format!("multipart/form-data; boundary=\"{BOUNDARY}\"");

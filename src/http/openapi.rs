@@ -49,7 +49,7 @@ pub(super) struct ProblemView {
     paths(
         videos::list_videos, videos::show_video, videos::change_video, videos::delete_video, videos::video_status,
         videos::restore_video, videos::retry_video, videos::cancel_video,
-        upload::upload_video, upload::upload_progress, imports::import_video,
+        upload::upload_video, upload::upload_progress, imports::check_token, imports::import_video,
         playback::master_playlist, playback::media_playlist, playback::segment, playback::poster,
         system::system_status, system::cache_stats, system::clear_cache, events::listen, describe_api,
         health::alive, health::ready, health::metrics,

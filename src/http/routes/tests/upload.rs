@@ -191,6 +191,15 @@ async fn a_file_of_this_machine_is_taken_from_those_who_know_the_token() {
 }
 
 #[actix_web::test]
+async fn a_server_knows_its_own_token_and_no_other() {
+    let bench = Bench::new().await;
+    let asked = |token: &str| TestRequest::get().uri("/api/imports").insert_header(("authorization", token.to_owned()));
+    assert_eq!(bench.ask(asked(&format!("Bearer {TOKEN}"))).await.status, 204);
+    assert_eq!(bench.ask(asked("Bearer another")).await.code(), "unauthorized");
+    assert_eq!(bench.get("/api/imports").await.code(), "unauthorized");
+}
+
+#[actix_web::test]
 async fn an_upload_is_followed_to_its_end() {
     let bench = Bench::new().await;
     let id = UploadId::fresh();

@@ -69,7 +69,7 @@ pub struct Storage {
 pub struct Ingest {
     /// Largest accepted upload in bytes.
     pub upload_max_bytes: u64,
-    /// Whether streams that players understand are kept bit for bit.
+    /// Whether H.264, HEVC and AAC are kept bit for bit.
     pub copy_mode: bool,
     /// Size in bytes from which a file is copied and not encoded.
     pub copy_min_bytes: u64,
@@ -77,7 +77,7 @@ pub struct Ingest {
     pub segment_duration: Duration,
     /// Whether an encoder in hardware is tried.
     pub hardware_acceleration: bool,
-    /// ffmpeg's name of the encoder to try first, such as `h264_nvenc`.
+    /// Encoder to try first: `vaapi`, `nvenc`, `qsv` or `software`.
     pub preferred_encoder: Option<String>,
 }
 

@@ -1,6 +1,7 @@
-//! Pages of other origins that may read: those configured, and only to look and to play.
+//! What browsers are told about pages of other origins: those configured may play, read and write.
 //!
-//! Nothing is said to anybody else, so a browser keeps the answer from the page that asked.
+//! Nothing is said to anybody else, so a browser keeps the answer from the page that asked. Whether
+//! a write is carried out at all is decided in `origin`.
 
 use super::origin::Trusted;
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
@@ -10,19 +11,21 @@ use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, web};
 
-/// Headers of an answer that a player on another origin needs to see.
-const EXPOSED: HeaderValue = HeaderValue::from_static("Content-Range, Content-Length, ETag, Accept-Ranges");
+/// Headers of an answer that a page on another origin needs to see.
+const EXPOSED: HeaderValue =
+    HeaderValue::from_static("Content-Range, Content-Length, ETag, Accept-Ranges, Retry-After, X-Request-Id");
 
-/// Methods other origins may read with.
-const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD");
+/// Methods of all routes.
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PATCH, DELETE");
 
-/// Headers a player may send along.
-const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static("Range, If-Range, If-None-Match");
+/// Headers a page may send along.
+const REQUEST_HEADERS: HeaderValue =
+    HeaderValue::from_static("Content-Type, Upload-Id, Range, If-Range, If-None-Match");
 
 /// Seconds for which a browser need not ask again; more than two hours none of them keeps.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 
-/// Middleware: lets configured origins read `/hls`, `/media` and `/api`, and answers their
+/// Middleware: lets configured origins use `/hls`, `/media` and `/api`, and answers their
 /// preflights.
 ///
 /// # Errors
@@ -41,11 +44,8 @@ pub async fn share<B: MessageBody>(
         let answer = preflight(origin);
         return Ok(request.into_response(answer).map_into_right_body());
     }
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let mut response = next.call(request).await?;
-    if reads {
-        permit(response.headers_mut(), origin.as_ref());
-    }
+    permit(response.headers_mut(), origin.as_ref());
     Ok(response.map_into_left_body())
 }
 
@@ -84,7 +84,7 @@ mod tests {
     async fn asked(origins: &[&str], request: test::TestRequest) -> ServiceResponse<impl MessageBody> {
         let origins = origins.iter().map(|origin| origin.parse().unwrap()).collect();
         let app = App::new().app_data(web::Data::new(Trusted { origins })).wrap(from_fn(share)).default_service(
-            web::get().to(|| async { HttpResponse::Ok().insert_header(("vary", "Accept-Encoding")).body("x") }),
+            web::to(|| async { HttpResponse::Ok().insert_header(("vary", "Accept-Encoding")).body("x") }),
         );
         test::call_service(&test::init_service(app).await, request.to_request()).await
     }
@@ -98,9 +98,16 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_configured_origin_may_read_and_sees_what_a_player_needs() {
-        for path in ["/hls/x/master.m3u8", "/media/x/poster.jpg", "/api/videos"] {
-            let response = asked(&[FRIEND], from(FRIEND, Method::GET, path)).await;
+    async fn a_configured_origin_reads_and_writes_and_sees_what_a_page_needs() {
+        for (method, path) in [
+            (Method::GET, "/hls/x/master.m3u8"),
+            (Method::GET, "/media/x/poster.jpg"),
+            (Method::GET, "/api/videos"),
+            (Method::POST, "/api/upload"),
+            (Method::PATCH, "/api/videos/x"),
+            (Method::DELETE, "/api/videos/x"),
+        ] {
+            let response = asked(&[FRIEND], from(FRIEND, method, path)).await;
             let headers = response.headers();
             assert_eq!(value(headers, "access-control-allow-origin"), FRIEND);
             assert_eq!(value(headers, "access-control-expose-headers"), EXPOSED.to_str().unwrap());
@@ -117,7 +124,7 @@ mod tests {
             (&[FRIEND], FRIEND, "/watch/x"),
             (&[], FRIEND, "/hls/x/master.m3u8"),
         ] {
-            for method in [Method::GET, Method::OPTIONS] {
+            for method in [Method::GET, Method::POST, Method::OPTIONS] {
                 let request = from(origin, method, path).insert_header(("access-control-request-method", "GET"));
                 let response = asked(origins, request).await;
                 let said = response.headers().keys().any(|name| name.as_str().starts_with("access-control"));
@@ -131,12 +138,18 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_preflight_allows_reading_parts_and_no_writing() {
-        let request = from(FRIEND, Method::OPTIONS, "/hls/x/v0/1.m4s");
-        let response = asked(&[FRIEND], request.insert_header(("access-control-request-method", "GET"))).await;
-        assert_eq!(response.status(), 204);
-        assert_eq!(value(response.headers(), "access-control-allow-origin"), FRIEND);
-        assert_eq!(value(response.headers(), "access-control-allow-methods"), "GET, HEAD");
-        assert!(value(response.headers(), "access-control-allow-headers").contains("Range"));
+    async fn a_preflight_allows_parts_of_segments_and_uploads_with_a_name() {
+        for (path, method) in [("/hls/x/v0/1.m4s", "GET"), ("/api/upload", "POST"), ("/api/videos/x", "DELETE")] {
+            let request = from(FRIEND, Method::OPTIONS, path);
+            let response = asked(&[FRIEND], request.insert_header(("access-control-request-method", method))).await;
+            assert_eq!(response.status(), 204);
+            let headers = response.headers();
+            assert_eq!(value(headers, "access-control-allow-origin"), FRIEND);
+            assert_eq!(value(headers, "access-control-allow-methods"), "GET, HEAD, POST, PATCH, DELETE");
+            assert_eq!(
+                value(headers, "access-control-allow-headers"),
+                "Content-Type, Upload-Id, Range, If-Range, If-None-Match"
+            );
+        }
     }
 }

@@ -53,11 +53,15 @@ impl Reader<'_> {
     /// nothing comes, and those of the upload.
     pub(super) async fn read(mut self, mut form: Multipart) -> Result<Form, ApiError> {
         let (mut file, mut title) = (None, None);
-        for _ in 0..MAX_PARTS {
+        // One look further than the last part, at the end of the form.
+        for number in 0..=MAX_PARTS {
             let Some(part) = next(&mut form).await? else {
                 let (uploading, file_name) = file.ok_or_else(|| wrong("it has no part named \"file\""))?;
                 return Ok(Form { uploading, file_name, title });
             };
+            if number == MAX_PARTS {
+                break;
+            }
             match part.name().unwrap_or_default() {
                 "file" if file.is_some() => return Err(wrong("it has two files; send each in a request of its own")),
                 "file" => file = Some(self.file(part).await?),

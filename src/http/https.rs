@@ -1,6 +1,10 @@
 //! Plain HTTP or HTTPS. This server speaks plain HTTP; a proxy on the same machine may end TLS for
 //! it and says so in `X-Forwarded-Proto`, which is believed only when the owner configured a proxy.
+//!
+//! Programs beside the server come without a proxy and without TLS. Those that watch it ask a few
+//! addresses; a command shows its token instead, which no page and no visitor has.
 
+use super::auth::AdminToken;
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
@@ -12,8 +16,8 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 /// Browsers keep to HTTPS for half a year.
 const STRICT: HeaderValue = HeaderValue::from_static("max-age=15768000");
 
-/// Paths that a supervisor on this machine asks without a proxy.
-const EXEMPT: [&str; 2] = ["/healthz", "/readyz"];
+/// Paths that what watches the server asks without a proxy.
+const EXEMPT: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
 /// How requests come in, from the configuration. Registered as `web::Data`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,7 +38,7 @@ pub async fn force<B: MessageBody>(
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
     let transport = request.app_data::<web::Data<Transport>>().map(|transport| ***transport).unwrap_or_default();
-    if !transport.force_https || EXEMPT.contains(&request.path()) {
+    if !transport.force_https || EXEMPT.contains(&request.path()) || is_command(&request) {
         return next.call(request).await.map(ServiceResponse::map_into_left_body);
     }
     if transport.behind_proxy && came_by_tls(&request) {
@@ -46,6 +50,12 @@ pub async fn force<B: MessageBody>(
     let address = format!("https://{host}{}", request.uri().path_and_query().map_or("/", |path| path.as_str()));
     let answer = HttpResponse::PermanentRedirect().insert_header((header::LOCATION, address)).finish();
     Ok(request.into_response(answer).map_into_right_body())
+}
+
+/// Whether a command beside the server asks: it shows the token from the data folder.
+fn is_command(request: &ServiceRequest) -> bool {
+    let admin = request.app_data::<web::Data<AdminToken>>();
+    admin.is_some_and(|admin| admin.check(request.request()).is_ok())
 }
 
 /// What the nearest proxy says: the last word of the last field.
@@ -61,16 +71,23 @@ mod tests {
     use actix_web::{App, test};
 
     async fn answer(transport: Transport, path: &str, proto: Option<&str>) -> (u16, Option<String>) {
+        let request = test::TestRequest::get().uri(path);
+        answer_to(
+            transport,
+            proto.into_iter().fold(request, |request, proto| request.insert_header((FORWARDED_PROTO, proto))),
+        )
+        .await
+    }
+
+    async fn answer_to(transport: Transport, request: test::TestRequest) -> (u16, Option<String>) {
         let app = App::new()
             .app_data(web::Data::new(transport))
+            .app_data(web::Data::new(AdminToken::new("s3cret").unwrap()))
             .wrap(from_fn(force))
             .default_service(web::to(HttpResponse::Ok));
         let app = test::init_service(app).await;
-        let mut request = test::TestRequest::get().uri(path).insert_header((header::HOST, "films.example"));
-        if let Some(proto) = proto {
-            request = request.insert_header((FORWARDED_PROTO, proto));
-        }
-        let response = test::call_service(&app, request.to_request()).await;
+        let request = request.insert_header((header::HOST, "films.example")).to_request();
+        let response = test::call_service(&app, request).await;
         let location = response.headers().get(header::LOCATION).map(|place| place.to_str().unwrap().to_owned());
         (response.status().as_u16(), location)
     }
@@ -83,8 +100,19 @@ mod tests {
         assert_eq!(answer(forced, "/watch?x=1", Some("http")).await, moved);
         assert_eq!(answer(forced, "/watch?x=1", Some("https, http")).await, moved);
         assert_eq!(answer(forced, "/watch?x=1", Some("https")).await, (200, None));
-        assert_eq!(answer(forced, "/healthz", None).await, (200, None));
+        for watched in ["/healthz", "/readyz", "/metrics"] {
+            assert_eq!(answer(forced, watched, None).await, (200, None), "{watched}");
+        }
         assert_eq!(answer(Transport::default(), "/watch?x=1", None).await, (200, None));
+    }
+
+    #[actix_web::test]
+    async fn a_command_that_shows_the_token_needs_no_tls_and_a_wrong_token_helps_nobody() {
+        let forced = Transport { force_https: true, behind_proxy: true };
+        for (token, status) in [("Bearer s3cret", 200), ("Bearer guess", 308)] {
+            let order = test::TestRequest::post().uri("/api/imports").insert_header((header::AUTHORIZATION, token));
+            assert_eq!(answer_to(forced, order).await.0, status, "{token}");
+        }
     }
 
     #[actix_web::test]

@@ -36,6 +36,23 @@ pub(super) struct ImportAccepted {
     status: &'static str,
 }
 
+/// Tell whether a token is this server's
+///
+/// A command finds a server by a file in its data folder. After a crash that file is stale, and
+/// another server may listen at the address in it; only the right one knows the token.
+#[utoipa::path(get, path = "/api/imports", tag = "upload", security(("admin" = [])), responses(
+    (status = 204, description = "It is, and imports are taken"),
+    (status = 401, description = "The token is missing or wrong", body = ProblemView),
+))]
+pub(super) async fn check_token(
+    _: Grant,
+    request: HttpRequest,
+    admin: web::Data<AdminToken>,
+) -> Result<HttpResponse, ApiError> {
+    admin.check(&request)?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
 /// Import a film from this machine
 ///
 /// The answer comes when the whole file was read once, to recognise it.

@@ -1,8 +1,8 @@
 //! The web face: turns requests into calls of use cases and their answers into HTTP.
 //!
 //! `routes` is the whole table, `server` what answers it. Around every handler lie, from the outside
-//! in: `trace` (a name and a span), `secure` (headers for browsers), `cors` (who may read from
-//! another page), `problem` (one shape for every error under `/api`), `auth` (who may come in) and
+//! in: `trace` (a name and a span), `secure` (headers for browsers), `cors` (what pages of other
+//! origins are told), `problem` (one shape for every error under `/api`), `auth` (who may come in) and
 //! `origin` (which names this server answers to, and which pages may write). Handlers take a
 //! `Grant`, call one use case and fail with an `ApiError`.
 

@@ -3,10 +3,11 @@
 use super::auth::Grant;
 use super::conditional::Freshness;
 use super::text::Text;
-use super::{events, health, imports, playback, system, upload, videos};
+use super::{events, health, imports, playback, problem, system, upload, videos};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use std::sync::LazyLock;
+use utoipa::openapi::RefOr;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema};
 
@@ -49,12 +50,12 @@ pub(super) struct ProblemView {
     paths(
         videos::list_videos, videos::show_video, videos::change_video, videos::delete_video, videos::video_status,
         videos::restore_video, videos::retry_video, videos::cancel_video,
-        upload::upload_video, upload::upload_progress, imports::import_video,
+        upload::upload_video, upload::upload_progress, imports::check_token, imports::import_video,
         playback::master_playlist, playback::media_playlist, playback::segment, playback::poster,
         system::system_status, system::cache_stats, system::clear_cache, events::listen, describe_api,
         health::alive, health::ready, health::metrics,
     ),
-    modifiers(&AdminScheme),
+    modifiers(&AdminScheme, &ProblemType),
 )]
 pub(super) struct Description;
 
@@ -66,6 +67,24 @@ impl Modify for AdminScheme {
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
         let components = description.components.get_or_insert_default();
         components.add_security_scheme("admin", SecurityScheme::Http(bearer));
+    }
+}
+
+/// The media type of every error, which goes without saying at each handler.
+struct ProblemType;
+
+impl Modify for ProblemType {
+    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
+        let items = description.paths.paths.values_mut();
+        let operations = items.flat_map(|item| [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete]);
+        let answers = operations.flatten().flat_map(|operation| &mut operation.responses.responses);
+        for (_, answer) in answers.filter(|(status, _)| status.starts_with(['4', '5'])) {
+            if let RefOr::T(answer) = answer
+                && let Some(content) = answer.content.shift_remove("application/json")
+            {
+                answer.content.insert(problem::MEDIA_TYPE.to_owned(), content);
+            }
+        }
     }
 }
 

@@ -14,7 +14,10 @@ use serde_json::{Map, Value};
 /// Longest JSON body in bytes; uploads are never JSON.
 pub const MAX_JSON: usize = 64 * 1024;
 
-const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
+/// Media type of every error under the API.
+pub(super) const MEDIA_TYPE: &str = "application/problem+json";
+
+const CONTENT_TYPE: HeaderValue = HeaderValue::from_static(MEDIA_TYPE);
 
 /// A problem about to be shown.
 pub(super) struct Problem {

@@ -19,7 +19,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(resource("/media/{video}/poster.jpg").route(get_or_head().to(playback::poster)))
         .service(resource("/api/upload").route(post().to(upload::upload_video)))
         .service(resource("/api/upload/{id}/progress").route(get().to(upload::upload_progress)))
-        .service(resource("/api/imports").route(post().to(imports::import_video)))
+        .service(resource("/api/imports").route(get().to(imports::check_token)).route(post().to(imports::import_video)))
         .service(resource("/api/videos").route(get().to(videos::list_videos)))
         .service(
             resource("/api/videos/{id}")

@@ -18,15 +18,16 @@ async function draw() {
   schemas = document_.components?.schemas ?? {};
   const { title = 'API', version = '', description = '' } = document_.info ?? {};
   say(document.getElementById('api-title'), [title, version].filter(Boolean).join(' '));
-  if (description) say(document.getElementById('api-words'), description);
-  const groups = grouped(document_.paths ?? {});
+  if (description) document.getElementById('api-words').replaceChildren(...spoken(description));
+  const groups = grouped(document_.paths ?? {}, document_.tags);
   main.replaceChildren(...[...groups].map(([tag, list]) => section(tag, list, document_.tags)));
   document.getElementById('api-index').replaceChildren(...[...groups].map(([tag, list]) => index(tag, list)));
   openAddressed();
 }
 
-function grouped(paths) {
-  const groups = new Map();
+/** Operations by tag, in the order in which the document lists its tags. */
+function grouped(paths, tags = []) {
+  const groups = new Map(tags.map(({ name }) => [name, []]));
   for (const [path, item] of Object.entries(paths)) {
     for (const method of METHODS.filter((method) => item[method])) {
       const operation = item[method];
@@ -35,19 +36,25 @@ function grouped(paths) {
       groups.get(tag).push({ path, method, operation, shared: item.parameters ?? [] });
     }
   }
-  return groups;
+  return new Map([...groups].filter(([, list]) => list.length));
 }
+
+/** Words in which `this` is code. */
+const spoken = (text = '') => text.split('`').map((part, place) => (place % 2 ? make('code', {}, part) : part));
 
 const anchor = ({ method, path }) => `${method}${path.replace(/[^a-z0-9]+/gi, '-')}`;
 const spelled = (tag) => tag.charAt(0).toUpperCase() + tag.slice(1);
 
 function index(tag, list) {
   const links = list.map((entry) => {
-    const link = make('a', { href: `#${anchor(entry)}` }, make('b', { className: entry.method }, entry.method), make('span', {}, entry.path));
+    const link = make('a', { href: `#${anchor(entry)}` }, make('b', { className: entry.method }, entry.method), make('span', {}, ...breakable(entry.path)));
     return make('li', {}, link);
   });
   return make('div', {}, make('h2', {}, spelled(tag)), make('ul', {}, ...links));
 }
+
+/** A path that may break before each of its parts. */
+const breakable = (path) => path.split(/(?=\/)/).flatMap((part) => [make('wbr'), part]);
 
 function section(tag, list, tags = []) {
   const words = tags.find((each) => each.name === tag)?.description;
@@ -65,7 +72,7 @@ function operationBox(entry) {
   say(box.querySelector('.summary'), operation.summary ?? firstLine(operation.description));
   const body = box.querySelector('.operation-body');
   if (operation.description && operation.description !== operation.summary) {
-    body.append(...operation.description.split(/\n\s*\n/).map((text) => make('p', { className: 'words' }, text)));
+    body.append(...operation.description.split(/\n\s*\n/).map((text) => make('p', { className: 'words' }, ...spoken(text))));
   }
   body.append(curl(method, path, operation));
   const parameters = [...shared, ...(operation.parameters ?? [])];
@@ -84,6 +91,7 @@ function curl(method, path, operation) {
   const parts = ['curl'];
   if (types.includes('multipart/form-data')) parts.push('-F file=@film.mkv');
   else if (method !== 'get') parts.push(`-X ${method.toUpperCase()}`);
+  if (operation.security?.some((scheme) => 'admin' in scheme)) parts.push("-H 'Authorization: Bearer …'");
   if (types.includes('application/json')) parts.push("-H 'Content-Type: application/json' -d '{…}'");
   parts.push(`${location.origin}${path}`);
   return make('pre', { tabIndex: 0 }, make('code', {}, parts.join(' ')));
@@ -100,7 +108,7 @@ function field(name, type, words, required) {
   const item = stamp('field');
   say(item.querySelector('code'), name);
   say(item.querySelector('.type'), `${type}${required ? ', needed' : ''}`);
-  say(item.querySelector('.words'), words ?? '');
+  item.querySelector('.words').append(...spoken(words));
   return item;
 }
 
@@ -150,7 +158,7 @@ function answers(responses) {
     say(badge, status);
     badge.classList.toggle('ok', status.startsWith('2'));
     const [[type, content] = []] = Object.entries(response.content ?? {});
-    say(item.querySelector('.words'), [response.description, type].filter(Boolean).join(' · '));
+    item.querySelector('.words').append(...spoken([response.description, type].filter(Boolean).join(' · ')));
     const inside = status.startsWith('2') && content ? propertyFields(content.schema) : [];
     if (inside.length) item.append(make('ul', {}, ...inside));
     box.querySelector('ul').append(item);

@@ -37,7 +37,8 @@ function sentence({ counts, disk, jobs: all, encoders }) {
   const rest = [];
   if (counts.failed) rest.push(`What could not be prepared says why on its card in the library.`);
   if (worries.length && working) rest.push(fine);
-  if (!worries.length) rest.push(counts.ready === counts.videos ? 'Every film plays.' : `${words.count(counts.ready, 'film plays', 'films play')} from beginning to end; the others follow.`);
+  if (!counts.videos) rest.push('The library is empty.');
+  else if (!worries.length) rest.push(counts.ready === counts.videos ? 'Every film plays.' : `${words.count(counts.ready, 'film plays', 'films play')} from beginning to end; the others follow.`);
   say(by('second-sentence'), rest.join(' '));
 }
 
@@ -148,16 +149,27 @@ function drawDisk({ disk, spool }) {
   ]);
 }
 
+// As PREFERRED_ENCODER spells them, their names and what they need.
+const ENCODERS = {
+  vaapi: ['VA-API', 'Graphics by Intel or AMD'],
+  nvenc: ['NVENC', 'Graphics by NVIDIA'],
+  qsv: ['Quick Sync', 'Graphics by Intel'],
+  software: ['Software', 'Runs on every processor'],
+};
+
 function drawEncoders(all) {
   fillEach(by('encoders'), 'encoder', all, (row, encoder) => {
     const [sign, tone, text] = encoder.chosen ? ['circle-check', 'ok', 'In use'] : encoder.works ? ['check', '', 'Works'] : ['circle-x', '', 'Not here'];
-    say(row.querySelector('b'), encoder.name);
+    const [name, needs] = ENCODERS[encoder.name] ?? [encoder.name, ''];
+    say(row.querySelector('b'), name);
     const said = row.querySelector('.said');
     if (said.textContent !== text) {
       said.className = `said ${tone}`;
       said.replaceChildren(signOf(sign), text);
     }
-    say(row.querySelector('p'), encoder.works ? '' : encoder.why_not ?? '');
+    say(row.querySelector('.needs'), needs);
+    row.querySelector('details').hidden = encoder.works || !encoder.why_not;
+    say(row.querySelector('details p'), encoder.why_not ?? '');
   });
 }
 

@@ -117,11 +117,11 @@ function drawPreparing() {
   box.hidden = !moving;
   if (!moving) return;
   const rests = words.rests(video);
-  say(box.querySelector('b'), rests ? words.stage(video.stage) : `Preparing ${words.percent(video.fraction)}`);
+  say(box.querySelector('b'), rests ? words.stage(video.stage) : video.fraction === null ? 'Preparing' : `Preparing ${words.percent(video.fraction)}`);
   say(box.querySelector('span'), rests ? 'What is there can be watched.' : ['What is there can be watched already', video.eta_seconds ? words.left(video.eta_seconds) : ''].filter(Boolean).join(' · '));
   const line = box.querySelector('.line');
   line.classList.toggle('striped', !rests);
-  progress(line, video.fraction ?? null, words.percent(video.fraction));
+  progress(line, video.fraction, video.fraction === null ? 'working' : words.percent(video.fraction));
 }
 
 const SIGNS = { video: 'film', audio: 'audio-lines', subtitles: 'captions' };

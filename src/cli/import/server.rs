@@ -61,7 +61,7 @@ pub enum ServerError {
 }
 
 impl RunningServer {
-    /// The server that keeps `data_dir`, if one is there and answers.
+    /// The server that keeps `data_dir`, if one is there and knows the token from its file.
     ///
     /// # Errors
     /// Its file exists and cannot be used.
@@ -72,9 +72,10 @@ impl RunningServer {
             Err(error) => return Err(ServerError::File(error)),
         };
         let server: Self = serde_json::from_slice(&text).map_err(|error| ServerError::File(error.into()))?;
-        let health = Api::new(&server)?.get("/healthz").timeout(ANSWER_WAIT).send().await;
-        // A server that was killed leaves its file behind.
-        Ok(health.is_ok_and(|answer| answer.status().is_success()).then_some(server))
+        let answer = Api::new(&server)?.get("/api/imports").timeout(ANSWER_WAIT).send().await;
+        // A server that was killed leaves its file behind, and by now another one, with films of its
+        // own, may listen where it did.
+        Ok(answer.is_ok_and(|answer| answer.status().is_success()).then_some(server))
     }
 }
 

@@ -5,9 +5,17 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 const TOKEN: &str = "the-owner's-token";
 
+fn is_owner(request: &HttpRequest) -> bool {
+    request.headers().get("authorization").is_some_and(|sent| sent == &format!("Bearer {TOKEN}"))
+}
+
+async fn check(request: HttpRequest) -> HttpResponse {
+    if is_owner(&request) { HttpResponse::NoContent() } else { HttpResponse::Unauthorized() }.finish()
+}
+
 /// Answers as the API does: by the name of the file, and ready at the third question.
 async fn imports(request: HttpRequest, order: web::Json<Value>) -> HttpResponse {
-    if request.headers().get("authorization").is_none_or(|sent| sent != &format!("Bearer {TOKEN}")) {
+    if !is_owner(&request) {
         return HttpResponse::Unauthorized().json(json!({ "title": "no token" }));
     }
     let name = Path::new(order["path"].as_str().unwrap()).file_stem().unwrap().to_str().unwrap().to_owned();
@@ -45,6 +53,7 @@ fn serve() -> RunningServer {
         App::new()
             .app_data(asked.clone())
             .route("/healthz", web::get().to(HttpResponse::Ok))
+            .route("/api/imports", web::get().to(check))
             .route("/api/imports", web::post().to(imports))
             .route("/api/videos/{id}/status", web::get().to(status))
             .route("/api/videos/{id}", web::get().to(video))
@@ -111,6 +120,10 @@ async fn a_server_is_found_by_its_file_unless_it_is_gone() {
     let found = RunningServer::find(data.path()).await.unwrap().unwrap();
     assert_eq!((found.address, found.token.as_str()), (server.address, TOKEN));
     assert!(!format!("{found:?}").contains(TOKEN));
+
+    // Killed, and another server took the port.
+    write(json!({ "address": server.address, "token": "of a server that was killed" }).to_string());
+    assert!(RunningServer::find(data.path()).await.unwrap().is_none());
 
     // A port that was free a moment ago: nobody listens there.
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

@@ -57,6 +57,16 @@ fn every_route_but_the_pages_is_described_and_nothing_else() {
     assert_eq!(described(), written);
 }
 
+#[test]
+fn every_described_error_is_a_problem() {
+    let description = serde_json::to_value(Description::openapi()).unwrap();
+    let items = description["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values());
+    let answers = items.flat_map(|operation| operation["responses"].as_object().unwrap());
+    let described = answers.filter(|(status, answer)| status.starts_with(['4', '5']) && answer["content"].is_object());
+    let types: BTreeSet<_> = described.flat_map(|(_, answer)| answer["content"].as_object().unwrap().keys()).collect();
+    assert_eq!(Vec::from_iter(types), ["application/problem+json"]);
+}
+
 #[actix_web::test]
 async fn every_described_operation_is_answered_by_a_handler() {
     let bench = Bench::new().await;

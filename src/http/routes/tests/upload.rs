@@ -111,6 +111,15 @@ async fn a_form_that_is_none_is_refused_and_leaves_nothing() {
 }
 
 #[actix_web::test]
+async fn a_form_may_have_twenty_parts_and_not_one_more() {
+    let bench = Bench::new().await;
+    for (others, status) in [(19, 202), (20, 400)] {
+        let parts = [vec![part("name=\"x\"", ""); others], vec![file("bytes")]].concat();
+        assert_eq!(bench.ask(form("/api/upload?again=true", &parts)).await.status, status, "{others} and the file");
+    }
+}
+
+#[actix_web::test]
 async fn an_upload_that_breaks_off_leaves_nothing() {
     let bench = Bench::new().await;
     let kind = format!("multipart/form-data; boundary=\"{BOUNDARY}\"");
@@ -179,6 +188,15 @@ async fn a_file_of_this_machine_is_taken_from_those_who_know_the_token() {
     for wrong in ["Film.mkv", "/nowhere", "/dev/zero", "/"] {
         assert_eq!(bench.ask(known(wrong)).await.code(), "unprocessable", "{wrong}");
     }
+}
+
+#[actix_web::test]
+async fn a_server_knows_its_own_token_and_no_other() {
+    let bench = Bench::new().await;
+    let asked = |token: &str| TestRequest::get().uri("/api/imports").insert_header(("authorization", token.to_owned()));
+    assert_eq!(bench.ask(asked(&format!("Bearer {TOKEN}"))).await.status, 204);
+    assert_eq!(bench.ask(asked("Bearer another")).await.code(), "unauthorized");
+    assert_eq!(bench.get("/api/imports").await.code(), "unauthorized");
 }
 
 #[actix_web::test]

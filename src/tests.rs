@@ -60,6 +60,11 @@ pub(crate) fn segment(track: &str, number: usize) -> Vec<u8> {
 
 impl Sample {
     pub(crate) async fn new() -> Self {
+        Self::with_copies(1).await
+    }
+
+    /// One that keeps so many copies of everything.
+    pub(crate) async fn with_copies(replicas: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let catalog = Catalog::open(&Settings { file: folder.path().join("catalog"), readers: 2 }).unwrap();
         let settings = spool::Settings { root: folder.path().join("spool"), max_bytes: 64 * 1024 * 1024 };
@@ -69,7 +74,7 @@ impl Sample {
         let (shutdown, events, clock) = (Shutdown::new(), Events::new(), Clock::from_fn(|| Timestamp(1_000_000)));
         let memory = cache::Settings { memory_bytes: 16 * 1024 * 1024 };
         let (cache, damage) = SegmentCache::new(memory, store.clone(), spool.clone(), shutdown.clone());
-        let packs = deposit::Settings { max_blob_bytes: 2 * 1024 * 1024, replicas: 1, parallel: 2 };
+        let packs = deposit::Settings { max_blob_bytes: 2 * 1024 * 1024, replicas, parallel: 2 };
         let deposit = Deposit::new(packs, catalog.clone(), store.clone(), spool.clone(), clock.clone());
         let (lease, beat, grace) = (Duration::from_secs(60), Duration::from_secs(20), Duration::from_secs(5));
         let work = jobs::Settings { workers: vec![(JobKind::Ingest, 1), (JobKind::Forget, 1)], lease, beat, grace };

@@ -57,15 +57,15 @@ impl Run<'_> {
     async fn tracks(&self, probe: &Probe, plan: &Plan, meter: &Meter<'_>, sealed: Sealed) -> Result<(), IngestError> {
         let sound = plan.audio.as_ref();
         match &plan.video {
-            None => self.in_one_piece(probe, plan, None, sound, meter, sealed).await,
+            None => self.in_one_piece(probe, plan, None, sound, Some(meter), sealed).await,
             Some(video) if video.action == VideoAction::Copy => {
-                self.in_one_piece(probe, plan, Some(video), sound, meter, sealed).await
+                self.in_one_piece(probe, plan, Some(video), sound, Some(meter), sealed).await
             }
             Some(video) => {
-                let quiet = Meter::new(self.work, 0.0);
                 let listen = async {
                     match sound {
-                        Some(_) => self.in_one_piece(probe, plan, None, sound, &quiet, sealed.clone()).await,
+                        // The picture takes longer: its progress is the film's.
+                        Some(_) => self.in_one_piece(probe, plan, None, sound, None, sealed.clone()).await,
                         None => Ok(()),
                     }
                 };
@@ -83,7 +83,7 @@ impl Run<'_> {
         plan: &Plan,
         video: Option<&VideoPlan>,
         audio: Option<&AudioPlan>,
-        meter: &Meter<'_>,
+        meter: Option<&Meter<'_>>,
         sealed: Sealed,
     ) -> Result<(), IngestError> {
         let mut tracks = Vec::new();
@@ -138,7 +138,7 @@ impl Run<'_> {
                 audio: None,
             };
             tracks[0].room(span.seconds() * video.planned_bandwidth / 8).await?;
-            self.run_ffmpeg(&task, &mut tracks, meter).await?;
+            self.run_ffmpeg(&task, &mut tracks, Some(meter)).await?;
             tracks[0].end_span(span.next_tick).await?;
         }
         let [track] = tracks;
@@ -150,7 +150,7 @@ impl Run<'_> {
         &self,
         task: &PackageTask,
         tracks: &mut [Track<'_>],
-        meter: &Meter<'_>,
+        meter: Option<&Meter<'_>>,
     ) -> Result<(), IngestError> {
         let mut running = self.ingest.ffmpeg.start(task, self.work.cancel.clone()).await?;
         let mut demuxer = Demuxer::new(Limits { max_box_bytes: MAX_BOX_BYTES });
@@ -173,7 +173,7 @@ impl Run<'_> {
                         for run in fragment.runs {
                             let kind = sources.iter().find(|source| source.id == run.track).map(|source| source.kind);
                             let Some(track) = kind.and_then(|kind| track_of(tracks, kind)) else { continue };
-                            if let Some(last) = run.samples.last() {
+                            if let (Some(meter), Some(last)) = (meter, run.samples.last()) {
                                 meter.made(track.film_seconds(last.pts));
                             }
                             track.push(run.samples).await?;

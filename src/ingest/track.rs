@@ -15,8 +15,12 @@ use tokio::sync::mpsc;
 /// Segments are listed at least this often while they come, …
 const LIST_EVERY: Duration = Duration::from_millis(400);
 
-/// … and whenever so many bytes are waiting: a sync of many costs little more than one of few.
-const LIST_BYTES: u64 = 8 * 1024 * 1024;
+/// … and whenever so many bytes are waiting, which are on disk already: a sync of many costs little
+/// more than one of few.
+const LIST_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Room in the spool that must be there to go on.
+const ROOM_BYTES: u64 = 16 * 1024 * 1024;
 
 /// What a track will be called and declared as, known before its first byte.
 #[derive(Clone, Debug)]
@@ -281,7 +285,7 @@ impl<'a> Track<'a> {
         let pending = self.packer.as_ref().map_or(0, Packer::pending_bytes);
         if pending > 0 && (pending >= LIST_BYTES || self.listed_at.elapsed() >= LIST_EVERY) {
             self.list().await?;
-            self.room(LIST_BYTES).await?;
+            self.room(ROOM_BYTES).await?;
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use super::track::{Track, TrackSpec};
 use super::{IngestError, Run};
 use crate::cmaf::{Demuxer, Event, Limits, SourceTrack, Timing, TrackKind};
 use crate::events::VideoChange;
+use crate::ffmpeg::Output;
 use crate::ffmpeg::encoder::{Encoder, choose};
 use crate::ffmpeg::package::{AudioTask, Clip, CopiedCodec, PackageTask, ToneMap, VideoEncode, VideoTask};
 use crate::media::id::BlobId;
@@ -21,6 +22,9 @@ use tokio::sync::mpsc;
 /// Bytes asked of ffmpeg's pipe at a time: all a pipe holds. A larger buffer would be kept for as
 /// long as the bytes in it, mostly empty.
 const READ_SIZE: usize = 64 * 1024;
+
+/// Reads of the pipe that may wait to be packaged: 8 MiB.
+const READ_AHEAD: usize = 128;
 
 /// Largest box taken from ffmpeg: a fragment holds one group of pictures.
 const MAX_BOX_BYTES: u64 = 160 * 1024 * 1024;
@@ -145,7 +149,8 @@ impl Run<'_> {
         track.finish().await
     }
 
-    /// Runs ffmpeg and hands every fragment to the track it belongs to.
+    /// Runs ffmpeg and hands every fragment to the track it belongs to. Its pipe is read on while
+    /// segments are written, so that neither waits for the other.
     async fn run_ffmpeg(
         &self,
         task: &PackageTask,
@@ -153,38 +158,9 @@ impl Run<'_> {
         meter: Option<&Meter<'_>>,
     ) -> Result<(), IngestError> {
         let mut running = self.ingest.ffmpeg.start(task, self.work.cancel.clone()).await?;
-        let mut demuxer = Demuxer::new(Limits { max_box_bytes: MAX_BOX_BYTES });
-        let mut sources: Vec<SourceTrack> = Vec::new();
-        loop {
-            let bytes = read(&mut running.stdout).await?;
-            let ended = bytes.is_empty();
-            demuxer.feed(bytes);
-            while let Some(event) = demuxer.next()? {
-                match event {
-                    Event::Init(init) => {
-                        sources = init.tracks;
-                        for source in &sources {
-                            if let Some(track) = track_of(tracks, source.kind) {
-                                track.begin_run(source).await?;
-                            }
-                        }
-                    }
-                    Event::Fragment(fragment) => {
-                        for run in fragment.runs {
-                            let kind = sources.iter().find(|source| source.id == run.track).map(|source| source.kind);
-                            let Some(track) = kind.and_then(|kind| track_of(tracks, kind)) else { continue };
-                            if let (Some(meter), Some(last)) = (meter, run.samples.last()) {
-                                meter.made(track.film_seconds(last.pts));
-                            }
-                            track.push(run.samples).await?;
-                        }
-                    }
-                }
-            }
-            if ended {
-                break;
-            }
-        }
+        let (sender, receiver) = mpsc::channel(READ_AHEAD);
+        let reading = read_all(&mut running.stdout, sender);
+        let ((), mut demuxer) = tokio::try_join!(reading, package(receiver, tracks, meter))?;
         // A run that failed says more than half a box does.
         running.wait().await?;
         Ok(demuxer.finish()?)
@@ -225,10 +201,51 @@ impl Run<'_> {
     }
 }
 
-async fn read(output: &mut crate::ffmpeg::Output) -> Result<Bytes, IngestError> {
-    let mut buffer = BytesMut::with_capacity(READ_SIZE);
-    output.read_buf(&mut buffer).await.map_err(IngestError::Pipe)?;
-    Ok(buffer.freeze())
+/// Reads a pipe to its end. Stops early when nobody takes the bytes any more.
+async fn read_all(output: &mut Output, taker: mpsc::Sender<Bytes>) -> Result<(), IngestError> {
+    loop {
+        let mut buffer = BytesMut::with_capacity(READ_SIZE);
+        output.read_buf(&mut buffer).await.map_err(IngestError::Pipe)?;
+        if buffer.is_empty() || taker.send(buffer.freeze()).await.is_err() {
+            return Ok(());
+        }
+    }
+}
+
+/// Hands fragments to their tracks as they come.
+async fn package(
+    mut bytes: mpsc::Receiver<Bytes>,
+    tracks: &mut [Track<'_>],
+    meter: Option<&Meter<'_>>,
+) -> Result<Demuxer, IngestError> {
+    let mut demuxer = Demuxer::new(Limits { max_box_bytes: MAX_BOX_BYTES });
+    let mut sources: Vec<SourceTrack> = Vec::new();
+    while let Some(more) = bytes.recv().await {
+        demuxer.feed(more);
+        while let Some(event) = demuxer.next()? {
+            match event {
+                Event::Init(init) => {
+                    sources = init.tracks;
+                    for source in &sources {
+                        if let Some(track) = track_of(tracks, source.kind) {
+                            track.begin_run(source).await?;
+                        }
+                    }
+                }
+                Event::Fragment(fragment) => {
+                    for run in fragment.runs {
+                        let kind = sources.iter().find(|source| source.id == run.track).map(|source| source.kind);
+                        let Some(track) = kind.and_then(|kind| track_of(tracks, kind)) else { continue };
+                        if let (Some(meter), Some(last)) = (meter, run.samples.last()) {
+                            meter.made(track.film_seconds(last.pts));
+                        }
+                        track.push(run.samples).await?;
+                    }
+                }
+            }
+        }
+    }
+    Ok(demuxer)
 }
 
 fn track_of<'t, 'a>(tracks: &'t mut [Track<'a>], kind: TrackKind) -> Option<&'t mut Track<'a>> {

@@ -101,7 +101,7 @@ mod tests {
     use super::redact::tests::Collected;
     use super::*;
 
-    const TOKEN: &str = "7654321098:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw_";
+    const TOKEN: &str = "7654321098:AAEXAMPLE-not_a_real_token-0123456_";
     const GRANT: &str = "grant \"with\" \\ odd letters";
 
     /// Logs secrets as a message, as a field, inside an error and as a span's field.
@@ -128,7 +128,7 @@ mod tests {
             }
             let lines = out.text();
             assert_eq!(lines.lines().count(), 2, "{lines}");
-            for secret in [TOKEN, "AAHdqTcv", "abc.DEF", "odd letters"] {
+            for secret in [TOKEN, "AAEXAMPLE", "abc.DEF", "odd letters"] {
                 assert!(!lines.contains(secret), "{format:?} shows {secret}: {lines}");
             }
             assert!(lines.contains("api.telegram.org/bot***/getMe") && lines.contains("still *** here"), "{lines}");

@@ -170,7 +170,7 @@ pub(super) mod tests {
         }
     }
 
-    const TOKEN: &str = "7654321098:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw_";
+    const TOKEN: &str = "7654321098:AAEXAMPLE-not_a_real_token-0123456_";
 
     fn redacted(text: &str) -> String {
         Redactor::default().redact(text).into_owned()

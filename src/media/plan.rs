@@ -3,18 +3,15 @@
 
 use super::probe::{AudioStream, Packet, Probe, Ratio, VideoStream};
 use super::rendition::VideoRange;
-use super::segment::{CutRule, Gop, longest};
+use super::segment::{CutRule, longest};
 use super::span::{Frames, Span};
+use copied::{copyable, densest};
 use serde::{Deserialize, Serialize};
+
+mod copied;
 
 /// Ticks per second in which copied video is planned; the packager uses the source's own.
 const PLAN_TIMESCALE: u32 = 90_000;
-
-/// Key frames further apart than this make seeking slow; such a stream is encoded.
-const LONGEST_GOP_S: f64 = 12.0;
-
-/// A group of pictures with more bytes would have to be held in memory as a whole.
-const LARGEST_GOP: u64 = 96 * 1024 * 1024;
 
 /// Pictures per second beyond which every second one is dropped (Apple authoring rule 1.13).
 const HIGHEST_RATE: f64 = 61.0;
@@ -227,83 +224,6 @@ fn plan_video(probe: &Probe, stream: &VideoStream, packets: &[Packet], policy: &
             (plan, longest_s)
         }
     }
-}
-
-/// The groups of pictures in plan ticks, or why the stream cannot be copied.
-fn copyable(stream: &VideoStream, packets: &[Packet]) -> Result<Vec<Gop>, String> {
-    let name = name_of(&stream.codec);
-    let plain = ["yuv420p", "yuvj420p"].contains(&stream.pixel_format.as_str());
-    let fits = match stream.codec.as_str() {
-        "h264" => plain,
-        "hevc" => plain || stream.pixel_format == "yuv420p10le",
-        _ => return Err(format!("{name} does not play in every browser")),
-    };
-    if !fits {
-        return Err(format!("{name} with {} pixels does not play in every browser", stream.pixel_format));
-    }
-    if stream.interlaced {
-        return Err("the picture is interlaced".into());
-    }
-    if stream.rotation != 0 {
-        return Err("the picture is turned".into());
-    }
-    if !stream.has_extradata {
-        return Err("the file's header does not describe its picture".into());
-    }
-    gops(packets, stream.time_base.value())
-}
-
-/// Joins packets into groups of pictures, or says why that cannot be done without decoding.
-fn gops(packets: &[Packet], time_base: f64) -> Result<Vec<Gop>, String> {
-    if !packets.first().is_some_and(|packet| packet.key) {
-        return Err("the film does not begin with a key frame".into());
-    }
-    let tick = |dts: i64| dts as f64 * time_base * f64::from(PLAN_TIMESCALE);
-    let mut gops: Vec<Gop> = Vec::new();
-    let mut begun = 0.0;
-    let mut last = f64::NEG_INFINITY;
-    for packet in packets {
-        let Some(dts) = packet.dts.filter(|_| packet.pts.is_some()).map(tick) else {
-            return Err("pictures without time stamps".into());
-        };
-        if dts <= last {
-            return Err("its time stamps run backwards".into());
-        }
-        last = dts;
-        if let Some(gop) = gops.last_mut() {
-            gop.duration = (dts - begun) as u64;
-        }
-        if packet.key {
-            gops.push(Gop::default());
-            begun = dts;
-        }
-        if let Some(gop) = gops.last_mut() {
-            gop.bytes += packet.bytes;
-        }
-    }
-    if let (Some(gop), Some(packet)) = (gops.last_mut(), packets.last()) {
-        gop.duration += (packet.duration as f64 * time_base * f64::from(PLAN_TIMESCALE)) as u64;
-    }
-    let too_long = |gop: &Gop| gop.duration as f64 > LONGEST_GOP_S * f64::from(PLAN_TIMESCALE);
-    if gops.iter().any(too_long) {
-        return Err(format!("its key frames are more than {LONGEST_GOP_S} s apart, which makes seeking slow"));
-    }
-    if gops.iter().any(|gop| gop.bytes > LARGEST_GOP) {
-        return Err("there are too many bytes between two of its key frames".into());
-    }
-    Ok(gops)
-}
-
-/// Bits per second of the densest segment, boxes included.
-fn densest(gops: &[Gop], rule: CutRule) -> u64 {
-    let mut most = 0;
-    let mut segment = Gop::default();
-    for &gop in gops {
-        segment = if rule.closes_before(segment, gop) { gop } else { segment.joined(gop) };
-        let seconds = segment.duration.max(u64::from(PLAN_TIMESCALE) / 2) as f64 / f64::from(PLAN_TIMESCALE);
-        most = most.max((segment.bytes as f64 * 8.0 * 1.01 / seconds) as u64);
-    }
-    most
 }
 
 fn plan_audio(probe: &Probe, stream: &AudioStream, policy: &Policy) -> AudioPlan {

@@ -41,6 +41,12 @@ async fn hevc_and_aac_are_copied_packet_for_packet() {
 }
 
 #[tokio::test]
+async fn h264_with_b_frames_is_copied_from_matroska_too() {
+    let clip = clip::matroska(16);
+    assert_copied(&clip, "avc1.64").await;
+}
+
+#[tokio::test]
 async fn the_durations_in_playlists_are_those_of_the_media() {
     let world = World::start().await;
     let clip = clip::h264_aac(16);

@@ -113,6 +113,21 @@ fn what_players_cannot_take_is_encoded() {
 }
 
 #[test]
+fn decode_times_may_be_missing_but_not_presentation_times() {
+    let mut matroska = packets(250);
+    matroska[..2].iter_mut().for_each(|packet| packet.dts = None);
+    let plan = planned(video(), &matroska);
+    assert!(is_copied(&plan), "{}", plan.video.unwrap().why);
+    assert_eq!(plan.target_duration, 10);
+    let mut unknown = packets(50);
+    unknown[7].pts = None;
+    assert!(!is_copied(&planned(video(), &unknown)));
+    let mut twice = packets(50);
+    twice[7].pts = twice[6].pts;
+    assert!(!is_copied(&planned(video(), &twice)), "the packager has no place for two pictures at one time");
+}
+
+#[test]
 fn small_files_and_a_switched_off_copy_mode_are_encoded() {
     let probe = probe(vec![video()], vec![sound("aac")]);
     for policy in [Policy { copy_min_bytes: 100_000_000, ..POLICY }, Policy { copy_mode: false, ..POLICY }] {

@@ -63,6 +63,18 @@ pub fn h264_aac(seconds: u32) -> Clip {
     )
 }
 
+/// H.264 with B-frames in Matroska, whose first packets have no decode times, and AAC.
+pub fn matroska(seconds: u32) -> Clip {
+    from_words(
+        "mkv",
+        &format!(
+            "-f lavfi -i testsrc2=size=640x360:rate=24000/1001:duration={seconds} \
+             -f lavfi -i sine=frequency=440:sample_rate=48000:duration={seconds} \
+             -c:v libx264 -preset veryfast -bf 3 -b_strategy 0 -g 48 -pix_fmt yuv420p -c:a aac"
+        ),
+    )
+}
+
 /// HEVC and AAC in MP4.
 pub fn hevc_aac(seconds: u32) -> Clip {
     from_words(

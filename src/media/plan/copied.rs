@@ -1,0 +1,106 @@
+//! Whether a picture may be copied, and the groups of pictures it then falls into.
+
+use super::{PLAN_TIMESCALE, name_of};
+use crate::media::probe::{Packet, VideoStream};
+use crate::media::segment::{CutRule, Gop};
+
+/// Key frames further apart than this make seeking slow; such a stream is encoded.
+const LONGEST_GOP_S: f64 = 12.0;
+
+/// A group of pictures with more bytes would have to be held in memory as a whole.
+const LARGEST_GOP: u64 = 96 * 1024 * 1024;
+
+/// The groups of pictures in plan ticks, or why the stream cannot be copied.
+pub(super) fn copyable(stream: &VideoStream, packets: &[Packet]) -> Result<Vec<Gop>, String> {
+    let name = name_of(&stream.codec);
+    let plain = ["yuv420p", "yuvj420p"].contains(&stream.pixel_format.as_str());
+    let fits = match stream.codec.as_str() {
+        "h264" => plain,
+        "hevc" => plain || stream.pixel_format == "yuv420p10le",
+        _ => return Err(format!("{name} does not play in every browser")),
+    };
+    if !fits {
+        return Err(format!("{name} with {} pixels does not play in every browser", stream.pixel_format));
+    }
+    if stream.interlaced {
+        return Err("the picture is interlaced".into());
+    }
+    if stream.rotation != 0 {
+        return Err("the picture is turned".into());
+    }
+    if !stream.has_extradata {
+        return Err("the file's header does not describe its picture".into());
+    }
+    gops(packets, stream.time_base.value())
+}
+
+/// Joins packets into groups of pictures, or says why that cannot be done without decoding.
+///
+/// Matroska knows no decode times, so a reader has none for the first pictures; there groups are
+/// measured from one shown key frame to the next.
+fn gops(packets: &[Packet], time_base: f64) -> Result<Vec<Gop>, String> {
+    if !packets.first().is_some_and(|packet| packet.key) {
+        return Err("the film does not begin with a key frame".into());
+    }
+    check_times(packets)?;
+    let decoded = packets.iter().all(|packet| packet.dts.is_some());
+    let tick = |packet: &Packet| {
+        let time = if decoded { packet.dts } else { packet.pts };
+        time.unwrap_or_default() as f64 * time_base * f64::from(PLAN_TIMESCALE)
+    };
+    let mut gops: Vec<Gop> = Vec::new();
+    let (mut begun, mut end) = (0.0, 0.0_f64);
+    for packet in packets {
+        let time = tick(packet);
+        if packet.key {
+            if let Some(gop) = gops.last_mut() {
+                gop.duration = (time - begun) as u64;
+            }
+            gops.push(Gop::default());
+            begun = time;
+        }
+        if let Some(gop) = gops.last_mut() {
+            gop.bytes += packet.bytes;
+        }
+        end = end.max(time + packet.duration as f64 * time_base * f64::from(PLAN_TIMESCALE));
+    }
+    if let Some(gop) = gops.last_mut() {
+        gop.duration = (end - begun) as u64;
+    }
+    let too_long = |gop: &Gop| gop.duration as f64 > LONGEST_GOP_S * f64::from(PLAN_TIMESCALE);
+    if gops.iter().any(too_long) {
+        return Err(format!("its key frames are more than {LONGEST_GOP_S} s apart, which makes seeking slow"));
+    }
+    if gops.iter().any(|gop| gop.bytes > LARGEST_GOP) {
+        return Err("there are too many bytes between two of its key frames".into());
+    }
+    Ok(gops)
+}
+
+/// Every picture must be shown at a time of its own, and decode times, where there are any, must run
+/// forwards.
+fn check_times(packets: &[Packet]) -> Result<(), String> {
+    let shown: Option<Vec<i64>> = packets.iter().map(|packet| packet.pts).collect();
+    let Some(mut shown) = shown else { return Err("pictures without time stamps".into()) };
+    shown.sort_unstable();
+    if shown.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err("two of its pictures are shown at the same time".into());
+    }
+    let decoded: Vec<i64> = packets.iter().filter_map(|packet| packet.dts).collect();
+    if decoded.windows(2).any(|pair| pair[1] <= pair[0]) {
+        return Err("its time stamps run backwards".into());
+    }
+    Ok(())
+}
+
+/// Bits per second of the densest segment, boxes included.
+pub(super) fn densest(gops: &[Gop], rule: CutRule) -> u64 {
+    let mut most = 0;
+    let mut segment = Gop::default();
+    for &gop in gops {
+        segment = if rule.closes_before(segment, gop) { gop } else { segment.joined(gop) };
+        let seconds = segment.duration.max(u64::from(PLAN_TIMESCALE) / 2) as f64 / f64::from(PLAN_TIMESCALE);
+        most = most.max((segment.bytes as f64 * 8.0 * 1.01 / seconds) as u64);
+    }
+    most
+}

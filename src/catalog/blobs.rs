@@ -35,7 +35,7 @@ pub struct SealedBlob {
     pub blob: BlobId,
     /// Its length in bytes.
     pub len: u64,
-    /// BLAKE3 of the whole.
+    /// The blob's hash (`Hash::of_chunks`).
     pub hash: Hash,
     /// BLAKE3 of each chunk.
     pub chunks: Vec<Hash>,

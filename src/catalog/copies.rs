@@ -48,7 +48,7 @@ pub struct BlobToStore {
     pub role: String,
     /// Its length in bytes.
     pub len: u64,
-    /// BLAKE3 of the whole.
+    /// The blob's hash (`Hash::of_chunks`).
     pub hash: Hash,
     /// BLAKE3 of each chunk.
     pub chunks: Vec<Hash>,

@@ -3,6 +3,7 @@
 mod broken;
 mod codecs;
 mod copy;
+mod index;
 mod resume;
 mod spans;
 

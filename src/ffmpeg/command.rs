@@ -12,6 +12,9 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
+/// Bytes between a child and us, where the system allows so many: Linux lets everybody have 1 MiB.
+const PIPE_SIZE: usize = 1024 * 1024;
+
 /// Bytes of stderr kept from its beginning, and as many from its end.
 const KEPT_WORDS: usize = 4096;
 
@@ -154,15 +157,17 @@ impl Ffmpeg {
     }
 }
 
-/// The pipes of a child just spawned.
+/// The pipes of a child just spawned: a large one for what it makes, so that neither side wakes the
+/// other for every 64 KiB.
 pub(super) fn pipes(
     child: &mut Child,
 ) -> Result<(tokio::process::ChildStdout, tokio::process::ChildStderr), FfmpegError> {
-    child
-        .stdout
-        .take()
-        .zip(child.stderr.take())
-        .ok_or_else(|| FfmpegError::io("starting ffmpeg", std::io::Error::other("the child was started without pipes")))
+    let (stdout, stderr) = child.stdout.take().zip(child.stderr.take()).ok_or_else(|| {
+        FfmpegError::io("starting ffmpeg", std::io::Error::other("the child was started without pipes"))
+    })?;
+    // Where the system allows less (`/proc/sys/fs/pipe-max-size`), its own size does as well, slower.
+    let _ = rustix::pipe::fcntl_setpipe_size(&stdout, PIPE_SIZE);
+    Ok((stdout, stderr))
 }
 
 /// Reads all of stderr, keeping its beginning and its end.

@@ -2,30 +2,56 @@
 
 use super::{IngestError, Run};
 use crate::catalog::Shown;
+use crate::cmaf::packets_of;
+use crate::disk;
 use crate::media::plan::{Plan, VideoAction, plan};
-use crate::media::probe::{Packet, Probe};
+use crate::media::probe::{Packet, Probe, Ratio, VideoStream};
 use crate::media::span::Frames;
+use std::fs::File;
+use std::io::BufReader;
 
 /// A film of a day at 60 pictures a second has five million; more is not a film.
 const MOST_PACKETS: usize = 6_000_000;
 
 impl Run<'_> {
     pub(super) async fn inspect(&self) -> Result<(Probe, Plan), IngestError> {
-        let cancel = &self.work.cancel;
-        let mut probe = self.ingest.ffmpeg.probe(self.input(), cancel).await?;
-        let mut packets = Vec::new();
-        if let Some(stream) = probe.video.first() {
-            packets = self.packets(stream.index).await?;
-            let measured_s = Frames::of(&packets, stream.time_base.value()).end_s().map(|end| end - probe.start_s);
-            probe.duration_s = believable(probe.duration_s, measured_s)?;
+        let mut probe = self.ingest.ffmpeg.probe(self.input(), &self.work.cancel).await?;
+        let Some(stream) = probe.video.first().cloned() else {
+            let plan = plan(&probe, &[], &self.ingest.policy)?;
+            return Ok((probe, plan));
+        };
+        let length_s = |packets: &[Packet]| {
+            let measured_s = Frames::of(packets, stream.time_base.value()).end_s().map(|end| end - probe.start_s);
+            believable(probe.duration_s, measured_s)
+        };
+        // A file's own index says enough of a film that is copied.
+        let packets = self.indexed(&stream).await?;
+        if !packets.is_empty() {
+            let whole = Probe { duration_s: length_s(&packets)?, ..probe.clone() };
+            let plan = plan(&whole, &packets, &self.ingest.policy)?;
+            if plan.video.as_ref().is_some_and(|video| video.action == VideoAction::Copy) {
+                return Ok((whole, plan));
+            }
         }
-        if !probe.video.is_empty() && packets.is_empty() {
+        let packets = self.packets(stream.index).await?;
+        if packets.is_empty() {
             return Err(IngestError::refused(
                 "The file lists a picture but holds none: it ends too early. Copy it again and add it once more.",
             ));
         }
+        probe.duration_s = length_s(&packets)?;
         let plan = plan(&probe, &packets, &self.ingest.policy)?;
         Ok((probe, plan))
+    }
+
+    /// The packets that an MP4 file lists of its picture; none when it has to be read for that.
+    async fn indexed(&self, stream: &VideoStream) -> Result<Vec<Packet>, IngestError> {
+        let (Some(start), Ratio { num: 1, den: timescale }) = (stream.start_ticks, stream.time_base) else {
+            return Ok(Vec::new());
+        };
+        let (path, index) = (self.input().to_path_buf(), stream.index);
+        let read = disk::blocking(move || packets_of(&mut BufReader::new(File::open(path)?), index, timescale, start));
+        Ok(read.await.map_err(IngestError::Pipe)?.unwrap_or_default())
     }
 
     async fn packets(&self, stream: u32) -> Result<Vec<Packet>, IngestError> {

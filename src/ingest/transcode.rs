@@ -19,12 +19,14 @@ use futures::FutureExt;
 use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
 
-/// Bytes asked of ffmpeg's pipe at a time: all a pipe holds. A larger buffer would be kept for as
-/// long as the bytes in it, mostly empty.
-const READ_SIZE: usize = 64 * 1024;
+/// Bytes asked of ffmpeg's pipe at a time, at most.
+const READ_SIZE: usize = 256 * 1024;
+
+/// A buffer with less room than this left is followed by a new one.
+const LEAST_READ: usize = 64 * 1024;
 
 /// Reads of the pipe that may wait to be packaged: 8 MiB.
-const READ_AHEAD: usize = 128;
+const READ_AHEAD: usize = 32;
 
 /// Largest box taken from ffmpeg: a fragment holds one group of pictures.
 const MAX_BOX_BYTES: u64 = 160 * 1024 * 1024;
@@ -203,10 +205,14 @@ impl Run<'_> {
 
 /// Reads a pipe to its end. Stops early when nobody takes the bytes any more.
 async fn read_all(output: &mut Output, taker: mpsc::Sender<Bytes>) -> Result<(), IngestError> {
+    let mut buffer = BytesMut::new();
     loop {
-        let mut buffer = BytesMut::with_capacity(READ_SIZE);
+        // What one read leaves of a buffer is used by the next: kept bytes hold little else in memory.
+        if buffer.capacity() < LEAST_READ {
+            buffer = BytesMut::with_capacity(READ_SIZE);
+        }
         output.read_buf(&mut buffer).await.map_err(IngestError::Pipe)?;
-        if buffer.is_empty() || taker.send(buffer.freeze()).await.is_err() {
+        if buffer.is_empty() || taker.send(buffer.split().freeze()).await.is_err() {
             return Ok(());
         }
     }

@@ -64,6 +64,18 @@ pub struct PlacedPiece {
     pub place: Place,
 }
 
+impl Hash {
+    /// The hash that names a blob: BLAKE3 over the hashes of its chunks, one after another. Its bytes
+    /// are thereby hashed once for both.
+    pub fn of_chunks(chunks: &[Hash]) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        for chunk in chunks {
+            hasher.update(&chunk.0);
+        }
+        Self(*hasher.finalize().as_bytes())
+    }
+}
+
 impl fmt::Display for Hash {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(out, "{byte:02x}"))

@@ -59,6 +59,9 @@ pub struct VideoStream {
     pub average_rate: Option<Ratio>,
     /// Unit of the stream's time stamps in seconds.
     pub time_base: Ratio,
+    /// Presentation time of its earliest picture in that unit, when known.
+    #[serde(default)]
+    pub start_ticks: Option<i64>,
     /// Whether fields are interlaced.
     pub interlaced: bool,
     /// Transfer characteristics (`smpte2084`, `arib-std-b67`, `bt709`, …).
@@ -171,6 +174,7 @@ mod tests {
             frame_rate: None,
             average_rate: None,
             time_base: Ratio { num: 1, den: 90_000 },
+            start_ticks: None,
             interlaced: false,
             transfer: None,
             has_extradata: true,

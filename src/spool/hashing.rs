@@ -1,11 +1,10 @@
-//! BLAKE3 of the whole and of every chunk, made in one pass while bytes are written.
+//! The hashes of a blob and of its chunks, made in one pass while bytes are written.
 
 use crate::media::extent::{CHUNK_SIZE, Hash};
 
 /// Hashes bytes as they come, in slices of any size.
 #[derive(Clone, Debug, Default)]
 pub struct ChunkHasher {
-    whole: blake3::Hasher,
     chunk: blake3::Hasher,
     len: u64,
     chunks: Vec<Hash>,
@@ -14,7 +13,6 @@ pub struct ChunkHasher {
 impl ChunkHasher {
     /// Takes the next bytes.
     pub fn update(&mut self, mut bytes: &[u8]) {
-        self.whole.update(bytes);
         while !bytes.is_empty() {
             let room = CHUNK_SIZE - self.len % CHUNK_SIZE;
             let (now, rest) = bytes.split_at(bytes.len().min(usize::try_from(room).unwrap_or(usize::MAX)));
@@ -38,12 +36,12 @@ impl ChunkHasher {
         self.len
     }
 
-    /// The hash of all bytes, and one for each `CHUNK_SIZE` of them, the last being of the rest.
+    /// The blob's hash, and one for each `CHUNK_SIZE` bytes, the last being of the rest.
     pub fn finish(mut self) -> (Hash, Vec<Hash>) {
         if !self.len.is_multiple_of(CHUNK_SIZE) {
             self.end_chunk();
         }
-        (Hash(*self.whole.finalize().as_bytes()), self.chunks)
+        (Hash::of_chunks(&self.chunks), self.chunks)
     }
 }
 
@@ -64,7 +62,7 @@ mod tests {
             bytes.chunks(slice).for_each(|part| hasher.update(part));
             assert_eq!(hasher.len(), len as u64);
             let expected: Vec<Hash> = bytes.chunks(chunk).map(hash).collect();
-            assert_eq!(hasher.finish(), (hash(&bytes), expected), "{len} bytes in slices of {slice}");
+            assert_eq!(hasher.finish(), (Hash::of_chunks(&expected), expected), "{len} bytes in slices of {slice}");
         }
     }
 }

@@ -35,7 +35,7 @@ pub struct PutTicket {
     pub caption: String,
     /// Length of the file in bytes.
     pub len: u64,
-    /// BLAKE3 of the whole file.
+    /// The blob's hash (`Hash::of_chunks`).
     pub hash: Hash,
 }
 

@@ -14,6 +14,7 @@ fn video() -> VideoStream {
         rotation: 0,
         frame_rate: Some(Ratio { num: 25, den: 1 }),
         average_rate: Some(Ratio { num: 25, den: 1 }),
+        start_ticks: Some(0),
         time_base: Ratio { num: 1, den: 25 },
         interlaced: false,
         transfer: None,

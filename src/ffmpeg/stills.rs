@@ -25,6 +25,9 @@ const MAX_HEIGHT: u32 = 1280;
 const MAX_JPEG: u64 = 8 << 20;
 /// How long one still may take.
 const LIMIT: Duration = Duration::from_secs(30);
+/// Seconds decoded before an exact moment: a transport stream is entered anywhere, and its pictures
+/// are grey until the next key frame.
+const RUN_UP: f64 = 20.0;
 /// Contrast above which no better frame is looked for.
 const GOOD_ENOUGH: f64 = 45.0;
 /// Contrast below which a frame is nearly one colour.
@@ -128,13 +131,21 @@ impl Ffmpeg {
 
 fn seek(file: &Path, moment: Moment) -> Vec<OsString> {
     let mut list = words("-hide_banner -nostdin -loglevel error");
+    let mut decoded = 0.0;
     match moment {
         Moment::KeyFrame(second) => list.extend(words(&format!("-skip_frame nokey -noaccurate_seek -ss {second:.3}"))),
-        Moment::Exactly(second) if second > 0.0 => list.extend(words(&format!("-ss {second:.3}"))),
-        Moment::Exactly(_) => {}
+        Moment::Exactly(second) => {
+            decoded = second.min(RUN_UP);
+            if second > RUN_UP {
+                list.extend(words(&format!("-ss {:.3}", second - RUN_UP)));
+            }
+        }
     }
     list.extend(input::protections());
     list.extend(["-i".into(), input::url(file)]);
+    if decoded > 0.0 {
+        list.extend(words(&format!("-ss {decoded:.3}")));
+    }
     list
 }
 

@@ -1,5 +1,6 @@
 //! Children of the real programs: the cage holds, hostile files are refused, stills and encoders work.
 
+use crate::harness::measure;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -317,6 +318,19 @@ async fn a_poster_is_upright_square_even_and_not_black() {
         let grey = grey.unwrap().stdout;
         assert!(grey.iter().map(|pixel| u64::from(*pixel)).sum::<u64>() / grey.len() as u64 > 50);
     }
+}
+
+#[tokio::test]
+async fn a_poster_from_between_key_frames_is_decoded_from_one() {
+    let bench = Bench::new();
+    let film = "-f lavfi -i testsrc2=s=320x180:r=25:d=10,drawbox=w=iw:h=ih:color=black:t=fill:enable='lt(t,0.4)' \
+         -c:v libx265 -x265-params log-level=error:keyint=1000 -f mpegts";
+    let film = bench.make("film.ts", film);
+    let (probe, out) = (bench.probe(&film).await, bench.path("poster.jpg"));
+    bench.ffmpeg.poster(&film, &probe, &out, &CancellationToken::new()).await.unwrap();
+    let shown = bench.make("shown.png", "-f lavfi -i testsrc2=s=320x180:r=25:d=10 -ss 2 -frames:v 1");
+    let likeness = measure::worst_likeness(&out, &shown);
+    assert!(likeness > 20.0, "{likeness} dB");
 }
 
 #[tokio::test]

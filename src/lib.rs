@@ -14,6 +14,7 @@
 //! - [`ffmpeg`]: child processes that probe, copy and encode
 //! - [`cmaf`]: MP4 fragments as values: ffmpeg's in, our segments out
 //! - [`disk`]: files read and synced without blocking the runtime
+//! - [`telegram`]: the bots: what they may be asked, and what their answers mean
 //! - [`spool`]: bytes on local disk that are not stored yet
 //! - [`store`]: blobs at rest
 //! - [`cache`]: verified bytes close at hand
@@ -52,6 +53,7 @@ pub mod shutdown;
 pub mod spool;
 pub mod store;
 pub mod system;
+pub mod telegram;
 pub mod telemetry;
 pub mod upkeep;
 

@@ -1,0 +1,60 @@
+//! One bot's place in the fleet: its wire, its slots, and what is known of it.
+
+use super::{BotSettings, FleetSettings, RestRecord};
+use crate::telegram::bot_api::{ApiClient, BotApi};
+use crate::telegram::circuit::Circuit;
+use crate::telegram::gate::Gate;
+use crate::telegram::id::{BotId, ChatId};
+use crate::telegram::meter::Meter;
+use crate::telegram::pace::Pace;
+use std::sync::{Mutex, MutexGuard};
+use tokio::time::Instant;
+
+/// One bot as the rest of the program names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bot {
+    /// The number people know it by.
+    pub slot: u8,
+    /// Its id.
+    pub id: BotId,
+    /// Its channel.
+    pub channel: ChatId,
+}
+
+pub(super) struct Berth {
+    pub(super) bot: Bot,
+    pub(super) api: BotApi,
+    pub(super) gate: Gate,
+    duty: Mutex<Duty>,
+}
+
+/// What changes with every answer.
+pub(super) struct Duty {
+    pub(super) circuit: Circuit,
+    pub(super) pace: Pace,
+    pub(super) meter: Meter,
+    /// The bot's name without the `@`, once it was asked.
+    pub(super) username: Option<String>,
+}
+
+impl Berth {
+    pub(super) fn new(bot: &BotSettings, fleet: &FleetSettings, client: &ApiClient, rests: &[RestRecord]) -> Self {
+        let id = bot.token.bot();
+        let now = Instant::now();
+        let circuit = match rests.iter().find(|rest| rest.bot == id) {
+            Some(rest) => Circuit::resting(fleet.circuit, rest.until, rest.reason),
+            None => Circuit::new(fleet.circuit),
+        };
+        let duty = Duty { circuit, pace: Pace::new(fleet.pace, now), meter: Meter::new(now), username: None };
+        Self {
+            bot: Bot { slot: bot.slot, id, channel: bot.channel },
+            api: BotApi::new(client, bot.token.clone()),
+            gate: Gate::new(fleet.gate),
+            duty: Mutex::new(duty),
+        }
+    }
+
+    pub(super) fn duty(&self) -> MutexGuard<'_, Duty> {
+        self.duty.lock().expect("no panic while a bot's state changes")
+    }
+}

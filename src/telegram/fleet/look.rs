@@ -1,0 +1,98 @@
+//! Looking at a bot: its token, its channel and its rights, so that one that was repaired comes back by itself.
+
+use super::{Bot, Fleet};
+use crate::telegram::bot_api::{Chat, Me, Rights};
+use crate::telegram::circuit::{CircuitState, OutReason, Outcome};
+use crate::telegram::error::{Kind, TelegramError};
+use crate::telegram::id::BotId;
+use futures::future::join_all;
+use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+/// How often it is asked whether a look is due.
+const TICK: Duration = Duration::from_secs(1);
+
+/// What was seen. A later question is not asked where the answer to an earlier one rules it out.
+pub(in crate::telegram) struct Look {
+    pub(in crate::telegram) bot: Bot,
+    pub(in crate::telegram) me: Result<Me, TelegramError>,
+    pub(in crate::telegram) chat: Option<Result<Chat, TelegramError>>,
+    pub(in crate::telegram) rights: Option<Result<Rights, TelegramError>>,
+    /// Time of the last question, on a connection that was there already.
+    pub(in crate::telegram) latency: Option<Duration>,
+}
+
+impl Fleet {
+    /// Looks at every bot once, and later at each that is out when its time has come. Ends when `cancel` does.
+    pub async fn keep_watch(self, cancel: CancellationToken) {
+        let mut unseen: BTreeSet<usize> = (0..self.inner.berths.len()).collect();
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while cancel.run_until_cancelled(ticks.tick()).await.is_some() {
+            let due: Vec<usize> = (0..self.inner.berths.len()).filter(|number| self.is_due(*number, &unseen)).collect();
+            unseen.retain(|number| !due.contains(number));
+            let looks = join_all(due.into_iter().map(|number| self.look(number)));
+            if cancel.run_until_cancelled(looks).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Looks at one bot; `None` when there is no such bot.
+    pub(in crate::telegram) async fn look_at(&self, bot: BotId) -> Option<Look> {
+        Some(self.look(self.number_of(bot)?).await)
+    }
+
+    fn is_due(&self, number: usize, unseen: &BTreeSet<usize>) -> bool {
+        let now = self.inner.clock.now();
+        let mut duty = self.inner.berths[number].duty();
+        let rests = matches!(duty.circuit.state(now), CircuitState::Resting { .. });
+        duty.circuit.look_is_due(now) || (unseen.contains(&number) && !rests)
+    }
+
+    /// Asks a bot about itself and takes note of what that means.
+    async fn look(&self, number: usize) -> Look {
+        let berth = &self.inner.berths[number];
+        let mut look = Look { bot: berth.bot, me: berth.api.me().await, chat: None, rights: None, latency: None };
+        if let Ok(me) = &look.me {
+            berth.duty().username = Some(me.username.clone());
+            let chat = berth.api.chat(berth.bot.channel).await;
+            let begun = Instant::now();
+            let rights = berth.api.member(berth.bot.channel).await;
+            look.latency = rights.is_ok().then(|| begun.elapsed());
+            (look.chat, look.rights) = (Some(chat), Some(rights));
+        }
+        if let Some(outcome) = look.outcome() {
+            self.inner.note(number, outcome);
+        }
+        look
+    }
+}
+
+impl Look {
+    /// What was seen, as one outcome; `None` when nothing is certain.
+    fn outcome(&self) -> Option<Outcome> {
+        let errors = [self.me.as_ref().err(), failed(self.chat.as_ref()), failed(self.rights.as_ref())];
+        let certain = errors.into_iter().flatten().find_map(|error| {
+            Some(match error.kind {
+                Kind::Flooded => Outcome::Flooded(error.retry_after.unwrap_or_default()),
+                Kind::Unauthorized => Outcome::Expelled(OutReason::Unauthorized),
+                Kind::Forbidden => Outcome::Expelled(OutReason::Forbidden),
+                Kind::ChatNotFound => Outcome::Expelled(OutReason::ChannelGone),
+                Kind::ServerFault | Kind::Unreachable | Kind::Malformed => Outcome::Failed,
+                _ => return None,
+            })
+        });
+        if certain.is_some() {
+            return certain;
+        }
+        let rights = self.rights.as_ref()?.as_ref().ok()?;
+        Some(if rights.can_post { Outcome::Cleared } else { Outcome::Expelled(OutReason::Forbidden) })
+    }
+}
+
+fn failed<T>(answer: Option<&Result<T, TelegramError>>) -> Option<&TelegramError> {
+    answer.and_then(|answer| answer.as_ref().err())
+}

@@ -1,0 +1,109 @@
+//! What there is to show of the bots, and what has to outlive a restart.
+
+use super::{Bot, Fleet, Inner};
+use crate::media::time::Timestamp;
+use crate::telegram::circuit::{CircuitState, OutReason, RestReason};
+use crate::telegram::id::{BotId, ChatId};
+use crate::telegram::meter::Reading;
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// One bot on the system page.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BotStatus {
+    /// The number people know it by.
+    pub slot: u8,
+    /// Its id.
+    pub bot: BotId,
+    /// Its name without the `@`, once it was asked.
+    pub username: Option<String>,
+    /// Its channel.
+    pub channel: ChatId,
+    /// What it is fit for, and why and how long it is not.
+    #[serde(flatten)]
+    pub state: CircuitState,
+    /// Share of the full rate at which it sends, above 0 and at most 1; floods lower it.
+    pub pace: f64,
+    /// What it did.
+    #[serde(flatten)]
+    pub reading: Reading,
+}
+
+/// A rest that a bot has not finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestRecord {
+    /// Which bot.
+    pub bot: BotId,
+    /// When it may be asked again.
+    pub until: Timestamp,
+    /// Why not before.
+    pub reason: RestReason,
+}
+
+impl Fleet {
+    /// Every bot, by slot.
+    pub fn status(&self) -> Vec<BotStatus> {
+        let (now, instant) = (self.inner.clock.now(), Instant::now());
+        let shown = |berth: &super::Berth| {
+            let duty = berth.duty();
+            let Bot { slot, id, channel } = berth.bot;
+            BotStatus {
+                slot,
+                bot: id,
+                username: duty.username.clone(),
+                channel,
+                state: duty.circuit.state(now),
+                pace: duty.pace.share(),
+                reading: duty.meter.read(instant),
+            }
+        };
+        self.inner.berths.iter().map(shown).collect()
+    }
+
+    /// The rests that are not over.
+    pub fn rests(&self) -> Vec<RestRecord> {
+        self.inner.rests()
+    }
+
+    /// The rests, whenever a bot's state changes: to be saved, and handed to [`Fleet::new`] after a restart.
+    pub fn subscribe(&self) -> watch::Receiver<Vec<RestRecord>> {
+        self.inner.rests.subscribe()
+    }
+}
+
+impl Inner {
+    pub(super) fn rests(&self) -> Vec<RestRecord> {
+        let now = self.clock.now();
+        let resting = |berth: &super::Berth| match berth.duty().circuit.state(now) {
+            CircuitState::Resting { until, reason } => Some(RestRecord { bot: berth.bot.id, until, reason }),
+            _ => None,
+        };
+        self.berths.iter().filter_map(resting).collect()
+    }
+}
+
+/// Says once what changed, where it is found out.
+pub(super) fn log_change(bot: Bot, before: CircuitState, after: CircuitState, now: Timestamp) {
+    let (slot, bot) = (bot.slot, bot.id.0);
+    match (before, after) {
+        (_, CircuitState::Resting { until, reason: RestReason::Flood }) => {
+            tracing::warn!(bot, slot, wait_ms = until.0 - now.0, "a bot rests because Telegram asked it to wait");
+        }
+        (_, CircuitState::Resting { until, reason: RestReason::Unreachable }) => {
+            tracing::warn!(bot, slot, wait_ms = until.0 - now.0, "a bot rests because it got no answers");
+        }
+        (_, CircuitState::Out { reason, .. }) => {
+            let lacks = match reason {
+                OutReason::Unauthorized => "its token is not accepted",
+                OutReason::Forbidden => "it may not post in its channel",
+                OutReason::ChannelGone => "it sees no such channel",
+            };
+            tracing::error!(bot, slot, lacks, "a bot is out until it is repaired; `telecine test-bots` says how");
+        }
+        (CircuitState::Out { .. }, CircuitState::Healthy) => {
+            tracing::info!(bot, slot, "a bot that was out is back");
+        }
+        (_, CircuitState::Healthy) => {}
+    }
+}

@@ -1,0 +1,232 @@
+//! How often a bot may send: a budget for the bot and one for its channel, learnt from floods.
+//!
+//! Telegram documents about 30 messages a second for a bot and about one a second for a chat with short
+//! bursts; 20 a minute in groups and, by report, in channels. What it really allows is unknown, so a
+//! flood halves the channel's rate and time without one gives it back, an eighth at a step.
+//!
+//! Pure: the time is an argument.
+
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What is believed to be allowed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PaceSettings {
+    /// Messages a second of one bot.
+    pub bot_per_second: u32,
+    /// Messages to a channel at once, after a second of silence for each.
+    pub channel_burst: u32,
+    /// Messages a second to one channel, beyond a burst.
+    pub channel_per_second: u32,
+    /// Messages a minute to one channel. A quarter of them may come at once after a silence, so the first
+    /// minute may have a quarter more.
+    pub channel_per_minute: u32,
+    /// Time without a flood that gives back an eighth of the channel's rate.
+    pub recovery: Duration,
+}
+
+impl Default for PaceSettings {
+    fn default() -> Self {
+        Self {
+            bot_per_second: 30,
+            channel_burst: 3,
+            channel_per_second: 1,
+            channel_per_minute: 20,
+            recovery: Duration::from_secs(5 * 60),
+        }
+    }
+}
+
+/// Eighths of the full rate.
+const FULL: u32 = 8;
+/// The least share that floods leave over.
+const FLOOR: u32 = 1;
+
+/// The budget of one bot and its channel.
+#[derive(Clone, Debug)]
+pub struct Pace {
+    recovery: Duration,
+    bot: Bucket,
+    second: Bucket,
+    minute: Bucket,
+    /// Share of the channel's rate, in eighths, and since when.
+    share: u32,
+    changed: Instant,
+}
+
+/// A token bucket. Holds at most `size` messages; `per_second` flow in at full share.
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    size: f64,
+    per_second: f64,
+    level: f64,
+    filled: Instant,
+}
+
+impl Bucket {
+    fn full(size: u32, per_second: f64, now: Instant) -> Self {
+        let size = f64::from(size.max(1));
+        Self { size, per_second, level: size, filled: now }
+    }
+
+    fn fill(&mut self, share: f64, now: Instant) {
+        let passed = now.saturating_duration_since(self.filled).as_secs_f64();
+        self.level = (self.level + passed * self.per_second * share).min(self.size);
+        self.filled = now;
+    }
+
+    /// Time until there is room for one message; zero if there is.
+    fn wait(&self, share: f64) -> Duration {
+        // A hair is forgiven, or rounding would ask for one more wait of a nanosecond.
+        let missing = 1.0 - self.level - 1e-6;
+        if missing <= 0.0 {
+            return Duration::ZERO;
+        }
+        Duration::try_from_secs_f64(missing / (self.per_second * share)).unwrap_or(Duration::MAX)
+    }
+}
+
+impl Pace {
+    /// A full budget.
+    pub fn new(settings: PaceSettings, now: Instant) -> Self {
+        let rate = |messages: u32| f64::from(messages.max(1));
+        Self {
+            recovery: settings.recovery.max(Duration::from_secs(1)),
+            bot: Bucket::full(settings.bot_per_second, rate(settings.bot_per_second), now),
+            second: Bucket::full(settings.channel_burst, rate(settings.channel_per_second), now),
+            minute: Bucket::full(settings.channel_per_minute / 4, rate(settings.channel_per_minute) / 60.0, now),
+            share: FULL,
+            changed: now,
+        }
+    }
+
+    /// Takes the budget of one message.
+    ///
+    /// # Errors
+    /// How long until there is one; nothing is taken then.
+    pub fn take(&mut self, now: Instant) -> Result<(), Duration> {
+        self.fill(now);
+        let share = self.share();
+        let wait = self.bot.wait(1.0).max(self.second.wait(share)).max(self.minute.wait(share));
+        if wait > Duration::ZERO {
+            return Err(wait);
+        }
+        for bucket in [&mut self.bot, &mut self.second, &mut self.minute] {
+            bucket.level -= 1.0;
+        }
+        Ok(())
+    }
+
+    /// A send was answered with a flood: the rate is halved, and no burst is left.
+    pub fn flooded(&mut self, now: Instant) {
+        self.fill(now);
+        self.share = (self.share / 2).max(FLOOR);
+        self.changed = now;
+        self.second.level = self.second.level.min(1.0);
+        self.minute.level = self.minute.level.min(1.0);
+    }
+
+    /// Share of the full rate that the channel has now, above 0 and at most 1.
+    pub fn share(&self) -> f64 {
+        f64::from(self.share) / f64::from(FULL)
+    }
+
+    fn fill(&mut self, now: Instant) {
+        while self.share < FULL && now.saturating_duration_since(self.changed) >= self.recovery {
+            self.pour(self.changed + self.recovery);
+            self.changed += self.recovery;
+            self.share += 1;
+        }
+        self.pour(now);
+    }
+
+    fn pour(&mut self, until: Instant) {
+        let share = self.share();
+        self.bot.fill(1.0, until);
+        self.second.fill(share, until);
+        self.minute.fill(share, until);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Messages that can be sent from `from` on during `time`, asked for as soon as it is said.
+    fn sent(pace: &mut Pace, from: Instant, time: Duration) -> u32 {
+        let (mut now, mut sent) = (from, 0);
+        while now < from + time {
+            match pace.take(now) {
+                Ok(()) => sent += 1,
+                Err(wait) => now += wait,
+            }
+        }
+        sent
+    }
+
+    fn pace(channel_per_minute: u32, now: Instant) -> Pace {
+        Pace::new(PaceSettings { channel_per_minute, ..PaceSettings::default() }, now)
+    }
+
+    #[test]
+    fn a_channel_takes_a_burst_then_one_a_second_then_twenty_a_minute() {
+        let begin = Instant::now();
+        let mut pace = pace(20, begin);
+        let (mut now, mut seconds) = (begin, Vec::new());
+        while seconds.len() < 65 {
+            match pace.take(now) {
+                Ok(()) => seconds.push((now - begin).as_secs_f64().round()),
+                Err(wait) => now += wait,
+            }
+        }
+        for (message, second) in [(1, 0.0), (3, 0.0), (4, 1.0), (5, 2.0), (6, 3.0), (7, 6.0), (25, 60.0), (65, 180.0)] {
+            assert!((seconds[message - 1] - second).abs() < 1e-9, "message {message}: {}", seconds[message - 1]);
+        }
+    }
+
+    #[test]
+    fn the_wait_is_exact() {
+        let begin = Instant::now();
+        let mut pace = pace(1000, begin);
+        for _ in 0..3 {
+            assert_eq!(pace.take(begin), Ok(()));
+        }
+        let wait = pace.take(begin).unwrap_err();
+        assert!(wait.abs_diff(SECOND) < Duration::from_millis(1), "{wait:?}");
+        assert!(pace.take(begin + SECOND - Duration::from_millis(10)).is_err());
+        assert_eq!(pace.take(begin + SECOND), Ok(()));
+    }
+
+    #[test]
+    fn a_bot_with_a_generous_channel_keeps_to_thirty_a_second() {
+        let begin = Instant::now();
+        let generous = PaceSettings {
+            channel_burst: 1000,
+            channel_per_second: 1000,
+            channel_per_minute: 60_000,
+            ..PaceSettings::default()
+        };
+        let mut pace = Pace::new(generous, begin);
+        assert_eq!(sent(&mut pace, begin, SECOND), 60);
+        assert_eq!(sent(&mut pace, begin + SECOND, SECOND), 30);
+    }
+
+    #[test]
+    fn floods_halve_the_rate_down_to_a_floor_and_time_gives_it_back() {
+        let begin = Instant::now();
+        let mut pace = pace(20, begin);
+        for share in [0.5, 0.25, 0.125, 0.125] {
+            pace.flooded(begin);
+            assert!((pace.share() - share).abs() < 1e-9);
+        }
+        let got = sent(&mut pace, begin, 240 * SECOND);
+        assert!((10..=12).contains(&got), "2.5 a minute, got {got} in four");
+        for (minutes, share) in [(4, 0.125), (5, 0.25), (34, 0.875), (35, 1.0), (600, 1.0)] {
+            let mut later = pace.clone();
+            let _ = later.take(begin + minutes * 60 * SECOND);
+            assert!((later.share() - share).abs() < 1e-9, "after {minutes} minutes: {}", later.share());
+        }
+    }
+}

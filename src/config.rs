@@ -6,6 +6,7 @@
 
 mod parse;
 mod source;
+mod telegram;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use source::{Origin, Source, UnreadableEnvFile};
+pub use telegram::Telegram;
 
 /// Everything that can be configured, checked.
 #[derive(Clone, Debug)]
@@ -25,6 +27,8 @@ pub struct Config {
     pub server: Server,
     /// Where bytes are kept and for how long.
     pub storage: Storage,
+    /// The bots that are the disk.
+    pub telegram: Telegram,
     /// How an uploaded file becomes a video.
     pub ingest: Ingest,
     /// What is kept close at hand.
@@ -143,9 +147,14 @@ impl Config {
     /// Lists all the variables whose values cannot be used, not only the first.
     pub fn load(source: &Source) -> Result<Self, Faults> {
         let mut reader = Reader { source, lines: Vec::new(), faults: source.faults() };
+        let server = server(&mut reader);
+        let (mut storage, telegram, replicas) = storage(&mut reader);
+        storage.replicas = replicas.unwrap_or(if telegram.bots.len() > 1 { 2 } else { 1 });
+        reader.show("REPLICAS", storage.replicas.to_string());
         let config = Self {
-            server: server(&mut reader),
-            storage: storage(&mut reader),
+            server,
+            storage,
+            telegram,
             ingest: ingest(&mut reader),
             cache: Cache { memory_bytes: reader.value("CACHE_MEMORY_SIZE", parse::size) },
             log: Log {
@@ -188,6 +197,8 @@ impl Config {
                     .to_owned(),
             });
         }
+        let (replicas, largest) = (self.storage.replicas, self.storage.pack_max_bytes);
+        faults.extend(self.telegram.contradictions(replicas, largest, |name| self.origin_of(name)));
         faults
     }
 
@@ -206,14 +217,15 @@ fn server(reader: &mut Reader<'_>) -> Server {
     }
 }
 
-fn storage(reader: &mut Reader<'_>) -> Storage {
-    Storage {
-        data_dir: reader.value("DATA_DIR", parse::folder),
-        spool_max_bytes: reader.value("SPOOL_MAX_SIZE", parse::size),
-        pack_max_bytes: reader.value("TELEGRAM_MAX_FILE_SIZE", parse::pack_size),
-        replicas: reader.value("REPLICAS", parse::replicas),
-        trash_keep: reader.value("TRASH_KEEP", parse::duration),
-    }
+/// In the order of `.env.example`; the number of copies as it was written, if it was.
+fn storage(reader: &mut Reader<'_>) -> (Storage, Telegram, Option<u8>) {
+    let (data_dir, spool_max_bytes) =
+        (reader.value("DATA_DIR", parse::folder), reader.value("SPOOL_MAX_SIZE", parse::size));
+    let telegram = telegram::read(reader);
+    let pack_max_bytes = reader.value("TELEGRAM_MAX_FILE_SIZE", parse::pack_size);
+    let replicas = reader.value("REPLICAS", parse::replicas);
+    let trash_keep = reader.value("TRASH_KEEP", parse::duration);
+    (Storage { data_dir, spool_max_bytes, pack_max_bytes, replicas: 1, trash_keep }, telegram, replicas)
 }
 
 fn ingest(reader: &mut Reader<'_>) -> Ingest {
@@ -244,7 +256,32 @@ impl Reader<'_> {
             Ok(value) => return value,
             Err(wrong) => wrong,
         };
-        self.faults.push(Fault { name, origin, wrong: wrong.wrong, write: wrong.write });
+        self.fault(name, wrong.wrong, wrong.write);
         parse(source::default_of(name)).expect("the built-in defaults are valid")
+    }
+
+    /// As `value`, for a text that nobody may see.
+    fn secret<T>(&mut self, name: &'static str, parse: fn(&str) -> Result<T, parse::Wrong>) -> T {
+        let value = self.value(name, parse);
+        if !self.source.value(name).0.is_empty() {
+            self.show(name, "********".to_owned());
+        }
+        value
+    }
+
+    /// What the report says of a variable instead of its text.
+    fn show(&mut self, name: &str, value: String) {
+        if let Some(line) = self.lines.iter_mut().find(|line| line.name == name) {
+            line.value = value;
+        }
+    }
+
+    fn fault(&mut self, name: &'static str, wrong: impl Into<String>, write: impl Into<String>) {
+        let (_, origin) = self.source.value(name);
+        self.faults.push(Fault { name, origin, wrong: wrong.into(), write: write.into() });
+    }
+
+    fn is_faulty(&self, name: &str) -> bool {
+        self.faults.iter().any(|fault| fault.name == name)
     }
 }

@@ -1,7 +1,9 @@
 //! The only place that knows everybody: it builds the parts in order, and ends them in order.
 
 mod lock;
+mod memory;
 mod runner;
+mod stores;
 
 use crate::cache::{self, SegmentCache};
 use crate::catalog::{self, Catalog, JobKind};
@@ -22,8 +24,9 @@ use crate::library::{self, Library};
 use crate::media::plan::Policy;
 use crate::shutdown::Shutdown;
 use crate::spool::{self, Spool};
-use crate::store::{BlobStore, LocalSettings, LocalStore};
+use crate::store::BlobStore;
 use crate::system::{self, System};
+use crate::telegram::Fleet;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::redact::Redactor;
 use crate::upkeep;
@@ -36,14 +39,12 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
 /// How long background work may take to reach a safe point at the end.
 const LAST_WAIT: Duration = Duration::from_secs(12);
-
-/// Blobs of one film that are stored at the same time.
-const STORED_AT_ONCE: usize = 3;
 
 /// A server at work.
 pub struct Running {
@@ -64,6 +65,8 @@ struct Base {
     catalog: Catalog,
     spool: Spool,
     store: Arc<dyn BlobStore>,
+    fleet: Fleet,
+    installation: Uuid,
     events: Events,
     clock: Clock,
     shutdown: Shutdown,
@@ -90,7 +93,7 @@ pub async fn start(config: &Config, port: Option<u16>, redactor: &Redactor) -> a
     let base = open(config, &data_dir).await?;
     let encoders = try_encoders(config, &base)?;
     let (jobs, uploads) = work(config, &base, encoders.clone()).await?;
-    let token = uuid::Uuid::new_v4().simple().to_string();
+    let token = Uuid::new_v4().simple().to_string();
     redactor.keep_secret(&token);
     let parts = faces(config, &base, encoders, jobs, uploads, &data_dir, &token)?;
     let server = http::serve(parts, listener).context("starting the web server")?;
@@ -160,9 +163,11 @@ async fn open(config: &Config, data_dir: &Path) -> anyhow::Result<Base> {
     if strays > 0 {
         tracing::info!(strays, "files that nobody needs any more were removed from the spool");
     }
-    let store = Arc::new(LocalStore::open(LocalSettings { root: data_dir.to_path_buf() }).await?);
     let (events, clock, shutdown) = (Events::new(), Clock::system(), Shutdown::new());
-    Ok(Base { catalog, spool, store, events, clock, shutdown })
+    let fleet = memory::fleet(&config.telegram, &catalog, &events, &clock, &shutdown).await?;
+    let store = stores::open(data_dir, &fleet).await?;
+    let installation = catalog.installation().await?;
+    Ok(Base { catalog, spool, store, fleet, installation, events, clock, shutdown })
 }
 
 /// A new catalog beside old bytes would take all of them for strays.
@@ -227,10 +232,10 @@ async fn work(
     base: &Base,
     encoders: watch::Receiver<Vec<EncoderReport>>,
 ) -> anyhow::Result<(Jobs, Uploads)> {
-    let Base { catalog, spool, store, events, clock, shutdown } = base;
+    let Base { catalog, spool, store, events, clock, shutdown, .. } = base;
     let settings = jobs::Settings {
         // Two films at a time: ffmpeg itself uses all cores.
-        workers: vec![(JobKind::Ingest, 2), (JobKind::Forget, 1)],
+        workers: vec![(JobKind::Ingest, 2), (JobKind::Forget, 1), (JobKind::Mend, 1), (JobKind::Move, 1)],
         lease: Duration::from_secs(60),
         beat: Duration::from_secs(1),
         grace: Duration::from_secs(10),
@@ -239,7 +244,8 @@ async fn work(
     let settings = deposit::Settings {
         max_blob_bytes: config.storage.pack_max_bytes,
         replicas: u32::from(config.storage.replicas),
-        parallel: STORED_AT_ONCE,
+        parallel: usize::from(config.telegram.upload_parallelism),
+        installation: base.installation,
     };
     let deposit = Deposit::new(settings, catalog.clone(), store.clone(), spool.clone(), clock.clone());
     let ingest = Ingest {
@@ -248,16 +254,19 @@ async fn work(
         ffmpeg: children(spool.work_folder())?,
         encoders,
         spool: spool.clone(),
-        deposit,
+        deposit: deposit.clone(),
         events: events.clone(),
         clock: clock.clone(),
     };
-    let forget = upkeep::Parts { catalog: catalog.clone(), store: store.clone(), spool: spool.clone() };
+    let forget =
+        upkeep::Parts { catalog: catalog.clone(), store: store.clone(), spool: spool.clone(), clock: clock.clone() };
+    let replicas = u32::from(config.storage.replicas);
+    let mend = upkeep::MendParts { catalog: catalog.clone(), store: store.clone(), deposit, replicas };
     let reclaimed = jobs.reclaim().await?;
     if reclaimed > 0 {
         tracing::info!(jobs = reclaimed, "jobs of a server that ended early go on");
     }
-    jobs.start(Arc::new(UseCases { ingest, forget, events: events.clone() }), shutdown);
+    jobs.start(Arc::new(UseCases { ingest, forget, mend, events: events.clone() }), shutdown);
     let uploads = Uploads::new(upload::Parts {
         catalog: catalog.clone(),
         spool: spool.clone(),
@@ -288,11 +297,22 @@ fn faces(
     data_dir: &Path,
     token: &str,
 ) -> anyhow::Result<http::Parts> {
-    let Base { catalog, spool, store, events, clock, shutdown } = base;
+    let Base { catalog, spool, store, events, clock, shutdown, .. } = base;
     let settings = cache::Settings { memory_bytes: config.cache.memory_bytes };
     let (cache, damage) = SegmentCache::new(settings, store.clone(), spool.clone(), shutdown.clone());
-    let recording = upkeep::record_damage(catalog.clone(), clock.clone(), damage, shutdown.token());
+    let alarm = Arc::new(Notify::new());
+    let recording = upkeep::record_damage(catalog.clone(), clock.clone(), damage, alarm.clone(), shutdown.token());
     shutdown.spawn("damage records", recording);
+    let keeper = upkeep::Keeper {
+        catalog: catalog.clone(),
+        store: store.clone(),
+        jobs: jobs.clone(),
+        events: events.clone(),
+        clock: clock.clone(),
+        replicas: u32::from(config.storage.replicas),
+        alarm,
+    };
+    shutdown.spawn("keeper", keeper.keep(shutdown.token()));
     let settings =
         library::Settings { trash_keep: config.storage.trash_keep, replicas: u32::from(config.storage.replicas) };
     let library = Library::new(catalog.clone(), jobs, events.clone(), clock.clone(), settings);

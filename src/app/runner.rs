@@ -11,6 +11,7 @@ use async_trait::async_trait;
 pub(super) struct UseCases {
     pub(super) ingest: Ingest,
     pub(super) forget: upkeep::Parts,
+    pub(super) mend: upkeep::MendParts,
     pub(super) events: Events,
 }
 
@@ -20,6 +21,8 @@ impl Runner for UseCases {
         match job.kind {
             JobKind::Ingest => self.ingest.run(job, work).await,
             JobKind::Forget => self.forget(job, work).await,
+            JobKind::Mend => self.mend.run(upkeep::Task::Mend, work).await,
+            JobKind::Move => self.mend.run(upkeep::Task::BringHome, work).await,
         }
     }
 }

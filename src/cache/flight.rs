@@ -9,7 +9,7 @@ use super::error::CacheError;
 use super::memory::ChunkKey;
 use super::{Damage, Inner};
 use crate::media::extent::{Locator, StoredBlob};
-use crate::store::{Fault, StoreError, read_verified};
+use crate::store::{Fault, Purpose, StoreError, read_verified};
 use std::future::Future;
 use std::ops::Range;
 use std::sync::Arc;
@@ -48,13 +48,25 @@ impl Flight {
     /// Reads from one copy until the end of the run or its first fault.
     async fn follow(&mut self, copy: &Locator) -> Result<(), StoreError> {
         let inner = Arc::clone(&self.inner);
-        let begin = read_verified(&*inner.store, copy, &self.blob, self.run.clone());
+        let begin = read_verified(&*inner.store, copy, &self.blob, self.run.clone(), Purpose::Playback);
         let mut chunks = self.patiently(begin).await?;
-        while let Some(bytes) = self.patiently(chunks.next()).await? {
-            inner.memory().publish(self.key(), &bytes);
-            self.run.start += 1;
+        loop {
+            let chunk = chunks.position();
+            let bytes = match self.patiently(chunks.next()).await {
+                Ok(Some(bytes)) => bytes,
+                Ok(None) => return Ok(()),
+                // Nobody asked for what is missing now.
+                Err(_) if self.run.is_empty() => return Ok(()),
+                Err(error) => return Err(error),
+            };
+            if chunk == self.run.start && !self.run.is_empty() {
+                inner.memory().publish(self.key(), &bytes);
+                self.run.start += 1;
+            } else {
+                // A store that only gives whole copies: somebody will ask for the rest.
+                inner.memory().keep(ChunkKey { blob: self.blob.id, chunk }, &bytes);
+            }
         }
-        Ok(())
     }
 
     async fn patiently<T>(&self, step: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {

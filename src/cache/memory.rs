@@ -95,6 +95,13 @@ impl Memory {
         }
     }
 
+    /// Keeps a verified chunk that came along unasked.
+    pub(super) fn keep(&mut self, key: ChunkKey, bytes: &Bytes) {
+        if !self.chunks.contains(&key) {
+            self.publish(key, bytes);
+        }
+    }
+
     /// Tells everybody who waits for the chunk that it will not come.
     pub(super) fn fail(&mut self, key: ChunkKey, error: CacheError) {
         if let Some(waiting) = self.coming.remove(&key) {

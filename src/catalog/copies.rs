@@ -2,10 +2,11 @@
 //! intent, and nothing counts before it was read back.
 
 use super::blobs::chunk_hashes;
+use super::doubts::{doubt, newest_on};
 use super::jobs::{JobLease, hold};
 use super::sqlite::word;
 use super::{Catalog, CatalogError};
-use crate::media::extent::{ChannelId, Hash, Locator};
+use crate::media::extent::{ChannelId, Hash, Locator, UnheardCopy};
 use crate::media::id::{BlobId, VideoId};
 use crate::media::time::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
@@ -56,6 +57,15 @@ pub struct BlobToStore {
     pub copies: Vec<CopyRecord>,
 }
 
+/// The committed intent to make a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Intent {
+    /// Names the copy for ever.
+    pub nonce: Uuid,
+    /// Whether it was committed before, and nobody heard what became of it.
+    pub is_repeated: bool,
+}
+
 impl CopyState {
     const ALL: [Self; 4] = [Self::Intended, Self::Sent, Self::Verified, Self::Lost];
 
@@ -99,8 +109,9 @@ impl Catalog {
             .await
     }
 
-    /// Commits the intent to send a copy to a channel and answers its nonce; an intent that exists
-    /// is answered as it is, so that a retry uses the same nonce.
+    /// Commits the intent to send a copy to a channel. An intent that exists is answered as it is, so
+    /// that a retry uses the same nonce; the earlier send is then in doubt. A lost copy that is made
+    /// anew gets a new name, and its old place is litter.
     pub async fn intend_copy(
         &self,
         lease: JobLease,
@@ -108,20 +119,70 @@ impl Catalog {
         copy: u32,
         channel: ChannelId,
         now: Timestamp,
-    ) -> Result<Uuid, CatalogError> {
+    ) -> Result<Intent, CatalogError> {
         self.sqlite
             .write(move |tx| {
                 hold(tx, lease)?;
+                let found: Option<(Uuid, String, i64)> = tx
+                    .prepare_cached("SELECT nonce, state, at FROM copies WHERE blob = ?1 AND copy = ?2 AND channel = ?3")?
+                    .query_row(params![blob.0, copy, channel.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+                    .optional()?;
+                if let Some((nonce, state, at)) = found {
+                    if state == CopyState::Intended.text() {
+                        let after = newest_on(tx, &channel.0, at)?;
+                        doubt(tx, &UnheardCopy { channel, nonce, after }, now)?;
+                        return Ok(Intent { nonce, is_repeated: true });
+                    }
+                    if state != CopyState::Lost.text() {
+                        return Ok(Intent { nonce, is_repeated: false });
+                    }
+                    discard(tx, blob, nonce, now)?;
+                }
+                let nonce = Uuid::new_v4();
                 tx.prepare_cached(
-                    "INSERT INTO copies (blob, copy, channel, nonce, state, at) VALUES (?1, ?2, ?3, ?4, 'intended', ?5)
-                     ON CONFLICT (blob, copy, channel) DO UPDATE SET state = 'intended', locator = NULL
-                      WHERE copies.state = 'lost'",
+                    "INSERT INTO copies (blob, copy, channel, nonce, state, at) VALUES (?1, ?2, ?3, ?4, 'intended', ?5)",
                 )?
-                .execute(params![blob.0, copy, channel.0, Uuid::new_v4(), now.0])?;
-                let nonce = tx
-                    .prepare_cached("SELECT nonce FROM copies WHERE blob = ?1 AND copy = ?2 AND channel = ?3")?
-                    .query_row(params![blob.0, copy, channel.0], |row| row.get(0))?;
-                Ok(nonce)
+                .execute(params![blob.0, copy, channel.0, nonce, now.0])?;
+                Ok(Intent { nonce, is_repeated: false })
+            })
+            .await
+    }
+
+    /// Takes an intent back: the store said that nothing was made.
+    pub async fn copy_refused(&self, lease: JobLease, blob: BlobId, nonce: Uuid) -> Result<(), CatalogError> {
+        self.sqlite
+            .write(move |tx| {
+                hold(tx, lease)?;
+                tx.prepare_cached("DELETE FROM copies WHERE blob = ?1 AND nonce = ?2 AND state = 'intended'")?
+                    .execute(params![blob.0, nonce])?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Forgets copies that were removed from the store; `litter` of them could not be.
+    pub async fn copies_removed(
+        &self,
+        lease: JobLease,
+        blob: BlobId,
+        removed: Vec<Locator>,
+        litter: Vec<Locator>,
+        now: Timestamp,
+    ) -> Result<(), CatalogError> {
+        self.sqlite
+            .write(move |tx| {
+                hold(tx, lease)?;
+                for locator in removed {
+                    if litter.contains(&locator) {
+                        tx.execute(
+                            "INSERT OR IGNORE INTO litter (locator, at) VALUES (?1, ?2)",
+                            params![locator.0, now.0],
+                        )?;
+                    }
+                    tx.prepare_cached("DELETE FROM copies WHERE blob = ?1 AND locator = ?2")?
+                        .execute(params![blob.0, locator.0])?;
+                }
+                Ok(())
             })
             .await
     }
@@ -146,25 +207,21 @@ impl Catalog {
             .await
     }
 
-    /// Records that a copy was read back and is right. With `wanted` such copies a blob is stored:
-    /// until then readers and further copies have the spool's file.
+    /// Records that a copy was read back and is right. With the first such copy a blob is stored:
+    /// from now on readers have the store.
     pub async fn copy_verified(
         &self,
         lease: JobLease,
         blob: BlobId,
         nonce: Uuid,
-        wanted: u32,
         now: Timestamp,
     ) -> Result<(), CatalogError> {
         self.sqlite
             .write(move |tx| {
                 hold(tx, lease)?;
                 set_state(tx, blob, nonce, CopyState::Verified, now)?;
-                tx.prepare_cached(
-                    "UPDATE blobs SET state = 'stored' WHERE id = ?1 AND state = 'sealed'
-                        AND (SELECT count(*) FROM copies WHERE copies.blob = ?1 AND copies.state = 'verified') >= ?2",
-                )?
-                .execute(params![blob.0, wanted])?;
+                tx.prepare_cached("UPDATE blobs SET state = 'stored' WHERE id = ?1 AND state = 'sealed'")?
+                    .execute([blob.0])?;
                 Ok(())
             })
             .await
@@ -185,6 +242,17 @@ impl Catalog {
             })
             .await
     }
+}
+
+/// Forgets a copy whose bytes may still lie in the store.
+fn discard(tx: &Transaction<'_>, blob: BlobId, nonce: Uuid, now: Timestamp) -> Result<(), CatalogError> {
+    tx.prepare_cached(
+        "INSERT OR IGNORE INTO litter (locator, at)
+         SELECT locator, ?3 FROM copies WHERE blob = ?1 AND nonce = ?2 AND locator IS NOT NULL",
+    )?
+    .execute(params![blob.0, nonce, now.0])?;
+    tx.prepare_cached("DELETE FROM copies WHERE blob = ?1 AND nonce = ?2")?.execute(params![blob.0, nonce])?;
+    Ok(())
 }
 
 fn set_state(

@@ -19,6 +19,10 @@ pub enum JobKind {
     Ingest,
     /// Remove a trashed video for good.
     Forget,
+    /// Make the copies a video lacks.
+    Mend,
+    /// Bring a video's blobs to the store that is in use now.
+    Move,
 }
 
 /// The right to work on a job, until somebody else claims it.
@@ -83,13 +87,15 @@ const COLUMNS: &str = "jobs.id, jobs.kind, videos.uuid, videos.title, jobs.state
     jobs.fraction, jobs.speed, jobs.eta_s, jobs.error, jobs.fence";
 
 impl JobKind {
-    const ALL: [Self; 2] = [Self::Ingest, Self::Forget];
+    const ALL: [Self; 4] = [Self::Ingest, Self::Forget, Self::Mend, Self::Move];
 
     /// The word the catalog and the API use.
     pub fn text(self) -> &'static str {
         match self {
             Self::Ingest => "ingest",
             Self::Forget => "forget",
+            Self::Mend => "mend",
+            Self::Move => "move",
         }
     }
 }

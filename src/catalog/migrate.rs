@@ -5,7 +5,8 @@ use super::CatalogError;
 use rusqlite::Connection;
 use std::path::Path;
 
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_library.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("../../migrations/0001_library.sql"), include_str!("../../migrations/0002_telegram.sql")];
 
 /// A catalog up to this many bytes is checked page by page at every start; a larger one would delay
 /// the first answer, so there only the header and the schema are read.
@@ -44,12 +45,20 @@ pub(super) fn migrate(connection: &mut Connection, file: &Path) -> Result<(), Ca
             return Err(CatalogError::unusable(file, format!("it is damaged ({check}). Restore it from a backup")));
         }
     }
+    // A step may replace a table that others refer to; that cannot be switched inside a transaction.
+    connection.pragma_update(None, "foreign_keys", false)?;
     for (index, script) in MIGRATIONS.iter().enumerate().skip(version) {
         let tx = connection.transaction()?;
         tx.execute_batch(script)?;
+        let dangling: bool =
+            tx.query_row("SELECT EXISTS (SELECT 1 FROM pragma_foreign_key_check)", [], |row| row.get(0))?;
+        if dangling {
+            return Err(CatalogError::unusable(file, "its tables do not fit each other. Restore it from a backup"));
+        }
         tx.pragma_update(None, "user_version", index + 1)?;
         tx.pragma_update(None, "application_id", APPLICATION_ID)?;
         tx.commit()?;
     }
+    connection.pragma_update(None, "foreign_keys", true)?;
     Ok(())
 }

@@ -7,12 +7,15 @@
 
 mod blobs;
 mod copies;
+mod doubts;
 mod jobs;
 mod list;
+mod mend;
 mod migrate;
 mod playback;
 mod publish;
 mod renditions;
+mod rests;
 mod segments;
 mod sqlite;
 mod status;
@@ -23,11 +26,14 @@ mod uploads;
 mod videos;
 
 pub use blobs::{PackInMaking, PackLength, SealedBlob};
-pub use copies::{BlobToStore, CopyRecord, CopyState};
+pub use copies::{BlobToStore, CopyRecord, CopyState, Intent};
+pub use doubts::Doubt;
 pub use jobs::{JobKind, JobLease, JobRecord, JobState, Progress, Settlement};
 pub use list::{Cursor, Sort, VideoPage, VideoQuery};
+pub use mend::Moving;
 pub use playback::{SegmentRow, TrackPlaylist, Tracks};
 pub use renditions::{Measured, NewRendition, Rendition};
+pub use rests::SavedRest;
 pub use segments::{Growth, NewPiece, NewSegment, Resume};
 pub use status::Counts;
 pub use trash::DoomedBlob;

@@ -1,14 +1,14 @@
 //! Deleting in two phases: to the trash, where nobody reads it any more and it can be restored;
 //! then, when its time has come, doomed blob by blob until nothing is left.
 
+use super::doubts::unheard_of;
 use super::jobs::{self, JobKind, JobLease, JobState, cancel, hold};
 use super::videos::{self, requeue};
 use super::{Catalog, CatalogError, Source};
-use crate::media::extent::{ChannelId, Locator};
+use crate::media::extent::{Locator, UnheardCopy};
 use crate::media::id::{BlobId, JobId, VideoId};
 use crate::media::time::Timestamp;
 use rusqlite::{OptionalExtension, params};
-use uuid::Uuid;
 
 /// A blob that nobody may name any more, with every place where bytes of it may lie.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub struct DoomedBlob {
     /// Its copies, whatever their state.
     pub locators: Vec<Locator>,
     /// Copies that were intended and of which nobody heard whether they were made.
-    pub intents: Vec<(ChannelId, Uuid)>,
+    pub unheard: Vec<UnheardCopy>,
 }
 
 impl Catalog {
@@ -40,7 +40,10 @@ impl Catalog {
                     hasten(tx, row, forget_at, now)?;
                     return Ok(Some(Vec::new()));
                 }
-                let stopped = cancel(tx, row, JobKind::Ingest, now)?;
+                let mut stopped = Vec::new();
+                for kind in [JobKind::Ingest, JobKind::Mend, JobKind::Move] {
+                    stopped.extend(cancel(tx, row, kind, now)?);
+                }
                 videos::mark_cancelled(tx, row, now)?;
                 tx.execute("UPDATE videos SET trashed_at = ?2, updated_at = ?2 WHERE id = ?1", params![row, now.0])?;
                 jobs::enqueue(tx, JobKind::Forget, row, forget_at, now)?;
@@ -111,12 +114,7 @@ impl Catalog {
                         tx.prepare_cached("SELECT locator FROM copies WHERE blob = ?1 AND locator IS NOT NULL")?;
                     let locators =
                         statement.query_map([blob.0], |row| row.get(0).map(Locator))?.collect::<Result<Vec<_>, _>>()?;
-                    let mut statement =
-                        tx.prepare_cached("SELECT channel, nonce FROM copies WHERE blob = ?1 AND locator IS NULL")?;
-                    let intents = statement
-                        .query_map([blob.0], |row| Ok((ChannelId(row.get(0)?), row.get(1)?)))?
-                        .collect::<Result<Vec<_>, _>>()?;
-                    doomed.push(DoomedBlob { blob, locators, intents });
+                    doomed.push(DoomedBlob { blob, locators, unheard: unheard_of(tx, blob)? });
                 }
                 Ok(doomed)
             })

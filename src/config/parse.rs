@@ -125,10 +125,20 @@ pub(super) fn pack_size(text: &str) -> Result<u64, Wrong> {
 }
 
 /// Copies of each pack, on different channels; the local store has eight of them.
-pub(super) fn replicas(text: &str) -> Result<u8, Wrong> {
+/// How many copies; nothing leaves the choice to the store.
+pub(super) fn replicas(text: &str) -> Result<Option<u8>, Wrong> {
     match text.parse() {
-        Ok(copies @ 1..=8) => Ok(copies),
+        _ if text.is_empty() => Ok(None),
+        Ok(copies @ 1..=8) => Ok(Some(copies)),
         _ => wrong(format!("\"{text}\" is not a number of copies that eight channels can hold"), "write 1 to 8"),
+    }
+}
+
+/// How many blobs of one film are sent at the same time.
+pub(super) fn parallelism(text: &str) -> Result<u8, Wrong> {
+    match text.parse() {
+        Ok(count @ 1..=32) => Ok(count),
+        _ => wrong(format!("\"{text}\" is not a number of sends at the same time"), "write 1 to 32"),
     }
 }
 

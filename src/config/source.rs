@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// Every variable the program reads with its default, in the order of `.env.example`.
-const DEFAULTS: [(&str, &str); 19] = [
+const DEFAULTS: [(&str, &str); 37] = [
     ("LOCAL_HOST", "127.0.0.1"),
     ("LOCAL_PORT", "5050"),
     ("FORCE_HTTPS", "false"),
@@ -16,8 +16,26 @@ const DEFAULTS: [(&str, &str); 19] = [
     ("CORS_ALLOWED_ORIGINS", ""),
     ("DATA_DIR", "./data"),
     ("SPOOL_MAX_SIZE", "64GiB"),
+    ("TELEGRAM_BOT_TOKEN_1", ""),
+    ("TELEGRAM_CHANNEL_ID_1", ""),
+    ("TELEGRAM_BOT_TOKEN_2", ""),
+    ("TELEGRAM_CHANNEL_ID_2", ""),
+    ("TELEGRAM_BOT_TOKEN_3", ""),
+    ("TELEGRAM_CHANNEL_ID_3", ""),
+    ("TELEGRAM_BOT_TOKEN_4", ""),
+    ("TELEGRAM_CHANNEL_ID_4", ""),
+    ("TELEGRAM_BOT_TOKEN_5", ""),
+    ("TELEGRAM_CHANNEL_ID_5", ""),
+    ("TELEGRAM_BOT_TOKEN_6", ""),
+    ("TELEGRAM_CHANNEL_ID_6", ""),
+    ("TELEGRAM_BOT_TOKEN_7", ""),
+    ("TELEGRAM_CHANNEL_ID_7", ""),
+    ("TELEGRAM_BOT_TOKEN_8", ""),
+    ("TELEGRAM_CHANNEL_ID_8", ""),
+    ("TELEGRAM_API_URL", "https://api.telegram.org"),
     ("TELEGRAM_MAX_FILE_SIZE", "20971520"),
-    ("REPLICAS", "1"),
+    ("UPLOAD_PARALLELISM", "4"),
+    ("REPLICAS", ""),
     ("TRASH_KEEP", "7d"),
     ("MAX_UPLOAD_SIZE", "21474836480"),
     ("ENABLE_COPY_MODE", "true"),

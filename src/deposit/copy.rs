@@ -5,51 +5,139 @@ use crate::catalog::{BlobToStore, CopyRecord, CopyState, JobLease};
 use crate::media::extent::{ChannelId, Locator, StoredBlob};
 use crate::media::id::BlobId;
 use crate::media::placement;
-use crate::store::{Fault, PutTicket, StoreError, read_verified};
+use crate::store::{Fault, Purpose, PutTicket, StoreError, read_verified};
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
-/// Tries on one channel before the failure is handed to the job, which waits longer.
-const TRIES: u32 = 5;
+/// Tries on one channel that does not answer before the next one is taken. One that asks to wait is
+/// passed over at once: how long to wait for it is its store's business.
+const TRIES: u32 = 2;
 
-/// First wait between two tries; it doubles.
-const FIRST_WAIT: Duration = Duration::from_millis(500);
+/// Wait between two tries.
+const WAIT: Duration = Duration::from_millis(500);
 
 /// A store that takes longer for one blob is taken for hanging.
 const PATIENCE: Duration = Duration::from_secs(600);
 
+/// Where the bytes of a copy come from.
+#[derive(Clone, Debug)]
+pub(super) enum Bytes {
+    /// A file on the local disk.
+    File(PathBuf),
+    /// Another copy, forwarded by the store: nobody here can read it.
+    Copy(Locator),
+}
+
+/// A sealed blob and what is known of its copies.
+pub(super) struct Blob {
+    record: BlobToStore,
+    stored: StoredBlob,
+}
+
 impl Deposit {
-    /// Brings a sealed blob to as many verified copies as are wanted; those that exist count. Then
-    /// its room in the spool is freed.
+    /// Makes the first verified copy of a sealed blob, unless there is one.
     ///
     /// # Errors
-    /// When one of them could not be made on any channel that is left.
+    /// When it could not be made on any channel.
     pub(super) async fn store_blob(
         &self,
         lease: JobLease,
         blob: BlobId,
         cancel: &CancellationToken,
     ) -> Result<(), DepositError> {
-        let Some(record) = self.catalog.blob_to_store(lease, blob).await? else { return Ok(()) };
-        let stored = StoredBlob { id: blob, len: record.len, chunks: record.chunks.clone().into(), copies: Vec::new() };
-        let mut channels = self.channels_left(&record).into_iter();
-        for number in 0..self.settings.replicas {
-            if record.copies.iter().any(|copy| copy.copy == number && copy.state == CopyState::Verified) {
-                continue;
-            }
-            let begun = record.copies.iter().find(|copy| copy.copy == number && copy.state != CopyState::Lost);
-            let attempt = Attempt { deposit: self, lease, record: &record, stored: &stored, number, cancel };
-            attempt.make_copy(begun, &mut channels).await?;
+        let Some(blob) = self.look_up(lease, blob).await? else { return Ok(()) };
+        if blob.verified().next().is_none() {
+            let bytes = Bytes::File(self.spool.pack_path(blob.stored.id));
+            self.attempt(lease, &blob, 0, &bytes, cancel).make_copy().await?;
         }
-        Ok(self.spool.remove_pack(blob).await?)
+        Ok(())
     }
 
-    /// The channels no copy was meant for yet, in the blob's order of preference.
-    fn channels_left(&self, record: &BlobToStore) -> Vec<ChannelId> {
-        let mut channels = placement::preference(&record.hash, &self.store.channels());
-        channels.retain(|channel| record.copies.iter().all(|copy| copy.channel != *channel));
-        channels
+    /// Brings a blob to as many verified copies at home as are wanted, and frees its room in the spool.
+    /// Answers whether it has them.
+    ///
+    /// # Errors
+    /// `Cancelled`, `Catalog`, `Spool`; a store that does not take more copies is none.
+    pub(super) async fn protect_blob(
+        &self,
+        lease: JobLease,
+        blob: BlobId,
+        cancel: &CancellationToken,
+    ) -> Result<bool, DepositError> {
+        let bytes = Bytes::File(self.spool.pack_path(blob));
+        let done = self.copy_until_protected(lease, blob, &bytes, cancel).await;
+        let is_protected = match done {
+            Err(DepositError::Store(error)) => {
+                tracing::warn!(
+                    blob.id = blob.0,
+                    error = &error as &dyn std::error::Error,
+                    "a blob has fewer copies than wanted; it is mended later"
+                );
+                false
+            }
+            done => done.map(|()| true)?,
+        };
+        self.spool.remove_pack(blob).await?;
+        Ok(is_protected)
+    }
+
+    /// Makes copies from `bytes` until there are enough at home.
+    pub(super) async fn copy_until_protected(
+        &self,
+        lease: JobLease,
+        blob: BlobId,
+        bytes: &Bytes,
+        cancel: &CancellationToken,
+    ) -> Result<(), DepositError> {
+        let home = self.store.channels();
+        while let Some(blob) = self.look_up(lease, blob).await? {
+            let at_home = blob.verified().filter(|copy| home.contains(&copy.channel)).count();
+            if at_home >= self.settings.replicas as usize {
+                break;
+            }
+            // The lowest number that no verified copy has.
+            let number = (0..).find(|number| blob.verified().all(|copy| copy.copy != *number)).unwrap_or(0);
+            self.attempt(lease, &blob, number, bytes, cancel).make_copy().await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn look_up(&self, lease: JobLease, blob: BlobId) -> Result<Option<Blob>, DepositError> {
+        let record = self.catalog.blob_to_store(lease, blob).await?;
+        Ok(record.map(|record| {
+            let chunks = record.chunks.clone().into();
+            let copies = record.copies.iter().filter(|copy| copy.state == CopyState::Verified);
+            let copies = copies.filter_map(|copy| copy.locator.clone()).collect();
+            Blob { stored: StoredBlob { id: blob, len: record.len, chunks, copies }, record }
+        }))
+    }
+
+    fn attempt<'a>(
+        &'a self,
+        lease: JobLease,
+        blob: &'a Blob,
+        number: u32,
+        bytes: &'a Bytes,
+        cancel: &'a CancellationToken,
+    ) -> Attempt<'a> {
+        Attempt { deposit: self, lease, blob, number, bytes, cancel }
+    }
+}
+
+impl Blob {
+    pub(super) fn stored(&self) -> &StoredBlob {
+        &self.stored
+    }
+
+    pub(super) fn copies(&self) -> &[CopyRecord] {
+        &self.record.copies
+    }
+
+    pub(super) fn verified(&self) -> impl Iterator<Item = &CopyRecord> {
+        self.record.copies.iter().filter(|copy| copy.state == CopyState::Verified)
     }
 }
 
@@ -57,45 +145,60 @@ impl Deposit {
 struct Attempt<'a> {
     deposit: &'a Deposit,
     lease: JobLease,
-    record: &'a BlobToStore,
-    stored: &'a StoredBlob,
+    blob: &'a Blob,
     number: u32,
+    bytes: &'a Bytes,
     cancel: &'a CancellationToken,
 }
 
 impl Attempt<'_> {
-    /// Tries the channel that was begun with, then the ones left, until one takes the copy.
-    async fn make_copy(
-        &self,
-        begun: Option<&CopyRecord>,
-        channels: &mut impl Iterator<Item = ChannelId>,
-    ) -> Result<(), DepositError> {
-        let mut last = None;
-        let mut next = begun.map(|copy| copy.channel.clone()).or_else(|| channels.next());
-        while let Some(channel) = next {
+    /// Tries the channels that were begun with, then the others, until one takes the copy.
+    async fn make_copy(&self) -> Result<(), DepositError> {
+        let mut failures: Vec<StoreError> = Vec::new();
+        for channel in self.channels() {
             match self.try_channel(&channel).await {
                 Ok(()) => return Ok(()),
-                Err(DepositError::Store(error)) if error.fault != Fault::TooLarge => last = Some(error),
+                Err(DepositError::Store(error)) if error.fault != Fault::TooLarge => failures.push(error),
                 Err(error) => return Err(error),
             }
-            next = channels.next();
         }
-        let nowhere = || StoreError::new(Fault::Refused, "looking for a channel without a copy of the blob");
-        Err(DepositError::Store(last.unwrap_or_else(nowhere)))
+        Err(DepositError::Store(most_hopeful(failures)))
+    }
+
+    /// Where the copy may go, in order. No two copies of a blob share a channel.
+    fn channels(&self) -> Vec<ChannelId> {
+        let home = self.deposit.store.channels();
+        let copies = &self.blob.record.copies;
+        let is_taken = |channel: &ChannelId| {
+            let other = |copy: &&CopyRecord| copy.channel == *channel && copy.copy != self.number;
+            copies.iter().filter(other).any(|copy| matches!(copy.state, CopyState::Sent | CopyState::Verified))
+        };
+        let begun = |state| {
+            let mine = copies.iter().filter(move |copy| copy.copy == self.number && copy.state == state);
+            mine.map(|copy| copy.channel.clone())
+        };
+        let preferred = placement::preference(&self.blob.record.hash, &home);
+        let mut channels: Vec<ChannelId> = Vec::new();
+        for channel in begun(CopyState::Sent).chain(begun(CopyState::Intended)).chain(preferred) {
+            if home.contains(&channel) && !is_taken(&channel) && !channels.contains(&channel) {
+                channels.push(channel);
+            }
+        }
+        channels
     }
 
     async fn try_channel(&self, channel: &ChannelId) -> Result<(), DepositError> {
-        let mut wait = FIRST_WAIT;
         for attempt in 1.. {
             let tried = tokio::select! {
                 tried = timeout(PATIENCE, self.put_and_read_back(channel)) => tried,
                 () = self.cancel.cancelled() => return Err(DepositError::Cancelled),
             };
-            let tried = tried.unwrap_or_else(|_| Err(StoreError::new(Fault::Unreachable, "storing a blob").into()));
-            match tried {
-                Err(DepositError::Store(error)) if error.is_worth_retrying() && attempt < TRIES => {
-                    self.rest(error.retry_after.unwrap_or(wait)).await?;
-                    wait = wait.saturating_mul(2);
+            match tried.unwrap_or_else(|_| Err(StoreError::new(Fault::Unreachable, "storing a blob").into())) {
+                Err(DepositError::Store(error)) if error.fault == Fault::Unreachable && attempt < TRIES => {
+                    tokio::select! {
+                        () = tokio::time::sleep(WAIT) => {}
+                        () = self.cancel.cancelled() => return Err(DepositError::Cancelled),
+                    }
                 }
                 done => return done,
             }
@@ -103,43 +206,79 @@ impl Attempt<'_> {
         Ok(())
     }
 
-    async fn rest(&self, wait: Duration) -> Result<(), DepositError> {
-        tokio::select! {
-            () = tokio::time::sleep(wait) => Ok(()),
-            () = self.cancel.cancelled() => Err(DepositError::Cancelled),
-        }
-    }
-
     async fn put_and_read_back(&self, channel: &ChannelId) -> Result<(), DepositError> {
-        let Deposit { catalog, store, spool, clock, .. } = self.deposit;
-        let blob = self.stored.id;
-        let nonce = catalog.intend_copy(self.lease, blob, self.number, channel.clone(), clock.now()).await?;
-        let ticket = PutTicket {
-            blob,
-            channel: channel.clone(),
-            copy: self.number,
-            nonce,
-            caption: format!("telecine/1 {} {} {}", self.record.video, self.record.role, self.record.hash),
-            len: self.record.len,
-            hash: self.record.hash,
+        let Deposit { catalog, store, clock, .. } = self.deposit;
+        let blob = self.blob.stored.id;
+        let (nonce, locator) = match self.sent_to(channel) {
+            // An earlier run heard where it lies and nothing more.
+            Some(sent) => sent,
+            None => {
+                let intent = catalog.intend_copy(self.lease, blob, self.number, channel.clone(), clock.now()).await?;
+                let locator = self.put(channel, intent.nonce).await?;
+                catalog.copy_sent(self.lease, blob, intent.nonce, locator.clone(), clock.now()).await?;
+                (intent.nonce, locator)
+            }
         };
-        let locator = store.put(&ticket, &spool.pack_path(blob)).await?;
-        catalog.copy_sent(self.lease, blob, nonce, locator.clone(), clock.now()).await?;
         if let Err(error) = self.read_back(&locator).await {
             if matches!(error.fault, Fault::Missing | Fault::Corrupt) {
                 catalog.copy_lost(blob, locator.clone(), clock.now()).await?;
-                store.remove(&[locator]).await?;
+                let litter = store.remove(std::slice::from_ref(&locator)).await?;
+                catalog.copies_removed(self.lease, blob, vec![locator], litter, clock.now()).await?;
             }
             return Err(error.into());
         }
-        let wanted = self.deposit.settings.replicas;
-        Ok(catalog.copy_verified(self.lease, blob, nonce, wanted, clock.now()).await?)
+        Ok(catalog.copy_verified(self.lease, blob, nonce, clock.now()).await?)
+    }
+
+    fn sent_to(&self, channel: &ChannelId) -> Option<(Uuid, Locator)> {
+        let is_it = |copy: &&CopyRecord| copy.channel == *channel && copy.copy == self.number;
+        let sent = self.blob.record.copies.iter().filter(is_it).find(|copy| copy.state == CopyState::Sent)?;
+        Some((sent.nonce, sent.locator.clone()?))
+    }
+
+    async fn put(&self, channel: &ChannelId, nonce: Uuid) -> Result<Locator, DepositError> {
+        let Deposit { catalog, store, settings, .. } = self.deposit;
+        let BlobToStore { role, hash, len, .. } = &self.blob.record;
+        let ticket = PutTicket {
+            blob: self.blob.stored.id,
+            channel: channel.clone(),
+            copy: self.number,
+            nonce,
+            caption: format!("telecine/1 {} {role} {hash} {nonce}", settings.installation),
+            len: *len,
+            hash: *hash,
+        };
+        let put = match self.bytes {
+            Bytes::File(path) => store.put(&ticket, path).await,
+            Bytes::Copy(from) => store.put_again(&ticket, from).await,
+        };
+        if put.as_ref().is_err_and(|error| !error.may_be_there()) {
+            catalog.copy_refused(self.lease, self.blob.stored.id, nonce).await?;
+        }
+        Ok(put?)
     }
 
     async fn read_back(&self, locator: &Locator) -> Result<(), StoreError> {
-        let all = 0..self.stored.chunks.len() as u64;
-        let mut chunks = read_verified(&*self.deposit.store, locator, self.stored, all).await?;
+        let stored = &self.blob.stored;
+        let all = 0..stored.chunks.len() as u64;
+        let mut chunks = read_verified(&*self.deposit.store, locator, stored, all, Purpose::Deposit).await?;
         while chunks.next().await?.is_some() {}
         Ok(())
+    }
+}
+
+/// The failure after which a later try is soonest worth it.
+fn most_hopeful(failures: Vec<StoreError>) -> StoreError {
+    let wait = failures.iter().filter_map(|error| error.retry_after).min();
+    let rank = |error: &StoreError| match error.fault {
+        Fault::Throttled => 0,
+        Fault::Unreachable => 1,
+        _ => 2,
+    };
+    let best = failures.into_iter().min_by_key(rank);
+    match best {
+        Some(error) if error.fault == Fault::Throttled => error.after(wait),
+        Some(error) => error,
+        None => StoreError::new(Fault::Refused, "looking for a channel without a copy of the blob"),
     }
 }

@@ -3,6 +3,7 @@
 use crate::catalog::CatalogError;
 use crate::spool::SpoolError;
 use crate::store::{Fault, StoreError};
+use std::time::Duration;
 
 /// A failure on the way; `is_worth_retrying` says whether waiting helps.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +30,14 @@ impl DepositError {
             Self::Store(error) => error.is_worth_retrying(),
             Self::Catalog(error) => matches!(error, CatalogError::DiskFull | CatalogError::Engine(_)),
             Self::Cancelled => false,
+        }
+    }
+
+    /// How long the store wants to be left alone, where it said so.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Store(error) => error.retry_after,
+            _ => None,
         }
     }
 

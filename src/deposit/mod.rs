@@ -6,6 +6,7 @@
 
 mod copy;
 mod error;
+mod mend;
 mod packer;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 /// How blobs are made and kept.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +35,8 @@ pub struct Settings {
     pub replicas: u32,
     /// Blobs stored at the same time, for one video.
     pub parallel: usize,
+    /// Whose blobs they are, for whoever finds one without the catalog.
+    pub installation: Uuid,
 }
 
 /// A cheap handle on the way from the spool to the store.
@@ -51,7 +55,8 @@ impl Deposit {
         Self { settings, catalog, store, spool, clock }
     }
 
-    /// Stores sealed blobs as they come, several at a time, until the sender is dropped.
+    /// Makes the first copy of sealed blobs as they come, several at a time, until the sender is
+    /// dropped, and hands them on to `protect_all`.
     ///
     /// # Errors
     /// The first failure that a retry did not cure; the other stores under way are abandoned,
@@ -60,12 +65,36 @@ impl Deposit {
         &self,
         lease: JobLease,
         mut sealed: mpsc::UnboundedReceiver<BlobId>,
+        stored: mpsc::UnboundedSender<BlobId>,
         cancel: &CancellationToken,
     ) -> Result<(), DepositError> {
         stream::poll_fn(move |context| sealed.poll_recv(context))
-            .map(|blob| self.store_blob(lease, blob, cancel))
+            .map(async |blob| {
+                self.store_blob(lease, blob, cancel).await?;
+                // Who protects ends only with the job; the blob is mended then.
+                let _ = stored.send(blob);
+                Ok(())
+            })
             .buffer_unordered(self.settings.parallel.max(1))
             .try_collect()
+            .await
+    }
+
+    /// Makes the further copies of stored blobs as they come, and frees their room in the spool.
+    /// Answers whether all of them have as many as are wanted.
+    ///
+    /// # Errors
+    /// `Cancelled`, `Catalog`, `Spool`; a store that takes no more copies is none.
+    pub async fn protect_all(
+        &self,
+        lease: JobLease,
+        mut stored: mpsc::UnboundedReceiver<BlobId>,
+        cancel: &CancellationToken,
+    ) -> Result<bool, DepositError> {
+        stream::poll_fn(move |context| stored.poll_recv(context))
+            .map(|blob| self.protect_blob(lease, blob, cancel))
+            .buffer_unordered(self.settings.parallel.max(1))
+            .try_fold(true, async |all, is_protected| Ok(all && is_protected))
             .await
     }
 

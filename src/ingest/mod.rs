@@ -24,8 +24,9 @@ use crate::media::plan::{Plan, Policy};
 use crate::media::probe::Probe;
 use crate::spool::Spool;
 use error::IngestError;
+use futures::FutureExt;
 use std::path::{Path, PathBuf};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// Runs a job that keeps failing on ffmpeg's side this often before giving up.
 const ATTEMPTS: u32 = 3;
@@ -64,10 +65,7 @@ impl Ingest {
     pub async fn run(&self, job: &JobRecord, work: &Work) -> Outcome {
         let done = self.prepare(job, work).await;
         match done {
-            Ok(()) => {
-                self.tell(job.video, VideoChange::Ready);
-                Outcome::Done
-            }
+            Ok(()) => Outcome::Done,
             Err(error) => {
                 if !matches!(error, IngestError::Stopped) {
                     tracing::warn!(
@@ -94,11 +92,21 @@ impl Ingest {
         let input = source::open(&self.spool, &source).await?;
         let run = Run { ingest: self, work, video: job.video, input };
         let (probe, plan) = run.planned(lease).await?;
-        run.make(&probe, &plan).await?;
-        work.stage("publish");
-        publish::publish(self, lease).await?;
-        self.tell(job.video, VideoChange::Protected);
-        source::let_go(&self.spool, &source).await;
+        let (stored, to_protect) = mpsc::unbounded_channel();
+        let publish = async {
+            run.make(&probe, &plan, stored).await?;
+            work.stage("publish");
+            publish::publish(self, lease).await?;
+            self.tell(job.video, VideoChange::Ready);
+            source::let_go(&self.spool, &source).await;
+            work.stage("protect");
+            Ok::<(), IngestError>(())
+        };
+        let protect = async { Ok(self.deposit.protect_all(lease, to_protect, &work.cancel).await?) };
+        let ((), is_protected) = tokio::try_join!(publish.boxed(), protect.boxed())?;
+        if is_protected {
+            self.tell(job.video, VideoChange::Protected);
+        }
         Ok(())
     }
 

@@ -37,15 +37,15 @@ const KEY_FRAME_INTERVAL_S: u32 = 2;
 type Sealed = mpsc::UnboundedSender<BlobId>;
 
 impl Run<'_> {
-    /// Makes, stores and finishes everything that is planned.
-    pub(super) async fn make(&self, probe: &Probe, plan: &Plan) -> Result<(), IngestError> {
+    /// Makes, stores and finishes everything that is planned; blobs with a first copy go to `stored`.
+    pub(super) async fn make(&self, probe: &Probe, plan: &Plan, stored: Sealed) -> Result<(), IngestError> {
         let (sealed, to_store) = mpsc::unbounded_channel();
         for blob in self.ingest.catalog.sealed_blobs(self.work.lease).await? {
             // The receiver lives as long as this function.
             let _ = sealed.send(blob);
         }
         let meter = Meter::new(self.work, probe.duration_s.unwrap_or(0.0));
-        let store = self.ingest.deposit.store_all(self.work.lease, to_store, &self.work.cancel);
+        let store = self.ingest.deposit.store_all(self.work.lease, to_store, stored, &self.work.cancel);
         let make = async {
             let poster = self.poster(probe, sealed.clone());
             let tracks = self.tracks(probe, plan, &meter, sealed.clone());

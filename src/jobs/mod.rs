@@ -103,6 +103,11 @@ impl Work {
     pub fn stage(&self, stage: &str) {
         self.progress.send_modify(|progress| stage.clone_into(&mut progress.stage));
     }
+
+    /// Shows how much of the job is done, 0 to 1.
+    pub fn fraction(&self, fraction: f64) {
+        self.progress.send_modify(|progress| progress.fraction = Some(fraction));
+    }
 }
 
 impl Jobs {

@@ -5,6 +5,7 @@ use super::range::ByteRange;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// Bytes between two chunk hashes of a blob: the unit of verification, of memory and of writing.
 pub const CHUNK_SIZE: u64 = 256 * 1024;
@@ -18,11 +19,22 @@ pub struct Hash(pub [u8; 32]);
 #[serde(transparent)]
 pub struct ChannelId(pub String);
 
-/// Where one copy of a blob lies for ever (`local:<channel>/<name>`). Only the store that issued
+/// Where one copy of a blob lies for ever (`local:<channel>/<name>`, `tg:<channel>/<message>/…`). Only the store that issued
 /// it reads it; everybody else keeps it as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Locator(pub String);
+
+/// A copy that was meant to be made and of which nobody heard whether it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnheardCopy {
+    /// Where it was meant to go.
+    pub channel: ChannelId,
+    /// Names it for ever.
+    pub nonce: Uuid,
+    /// The newest copy known on the channel before it; `None` when there was none.
+    pub after: Option<Locator>,
+}
 
 /// A run of bytes inside one blob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

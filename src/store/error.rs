@@ -30,6 +30,7 @@ pub struct StoreError {
     /// How long the store wants to be left alone, where it said so.
     pub retry_after: Option<Duration>,
     doing: &'static str,
+    is_definite: bool,
     #[source]
     cause: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -37,7 +38,7 @@ pub struct StoreError {
 impl StoreError {
     /// A failure while `doing` something ("reading a local copy").
     pub fn new(fault: Fault, doing: &'static str) -> Self {
-        Self { fault, retry_after: None, doing, cause: None }
+        Self { fault, retry_after: None, doing, is_definite: false, cause: None }
     }
 
     /// The store asked to wait.
@@ -49,6 +50,23 @@ impl StoreError {
     #[must_use]
     pub fn because(self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { cause: Some(cause.into()), ..self }
+    }
+
+    /// Nothing was made or changed, for certain.
+    #[must_use]
+    pub fn definitely(self) -> Self {
+        Self { is_definite: true, ..self }
+    }
+
+    /// Adds how long to wait.
+    #[must_use]
+    pub fn after(self, wait: Option<Duration>) -> Self {
+        Self { retry_after: wait, ..self }
+    }
+
+    /// Whether a copy may lie there although its put failed.
+    pub fn may_be_there(&self) -> bool {
+        !self.is_definite
     }
 
     /// Whether the same request can succeed later without anybody repairing anything.

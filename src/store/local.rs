@@ -7,10 +7,10 @@
 mod tests;
 
 use super::error::{Fault, StoreError};
-use super::stream::ByteStream;
-use super::{BlobStore, Presence, PutTicket};
+use super::stream::Reading;
+use super::{BlobStore, Presence, Purpose, PutTicket};
 use crate::disk;
-use crate::media::extent::{ChannelId, Locator};
+use crate::media::extent::{ChannelId, Locator, UnheardCopy};
 use crate::media::range::ByteRange;
 use async_trait::async_trait;
 use futures::StreamExt;
@@ -82,6 +82,10 @@ impl BlobStore for LocalStore {
         (1..=CHANNELS).map(|channel| ChannelId(channel.to_string())).collect()
     }
 
+    fn issued(&self, copy: &Locator) -> bool {
+        copy.0.starts_with("local:")
+    }
+
     async fn put(&self, ticket: &PutTicket, file: &Path) -> Result<Locator, StoreError> {
         const DOING: &str = "storing a local copy";
         let channel = channel_number(&ticket.channel.0).ok_or_else(|| StoreError::new(Fault::Refused, DOING))?;
@@ -91,12 +95,21 @@ impl BlobStore for LocalStore {
         Ok(spot.locator())
     }
 
-    fn foreseen(&self, channel: &ChannelId, nonce: Uuid) -> Option<Locator> {
-        let channel = channel_number(&channel.0)?;
-        Some(Spot { channel, nonce }.locator())
+    async fn put_again(&self, _ticket: &PutTicket, _from: &Locator) -> Result<Locator, StoreError> {
+        // What cannot be read here cannot be copied here either.
+        Err(StoreError::new(Fault::Refused, "copying a local copy").definitely())
     }
 
-    async fn read(&self, copy: &Locator, range: ByteRange) -> Result<ByteStream, StoreError> {
+    /// A copy lies where its nonce says, or nowhere.
+    async fn find(&self, copy: &UnheardCopy, _named: &[Locator]) -> Result<Option<Locator>, StoreError> {
+        let channel = channel_number(&copy.channel.0)
+            .ok_or_else(|| StoreError::new(Fault::Refused, "looking for a local copy"))?;
+        let locator = Spot { channel, nonce: copy.nonce }.locator();
+        let presence = self.probe(&locator).await?;
+        Ok((presence == Presence::Present).then_some(locator))
+    }
+
+    async fn read(&self, copy: &Locator, range: ByteRange, _purpose: Purpose) -> Result<Reading, StoreError> {
         const DOING: &str = "reading a local copy";
         let path = Spot::parse(copy, DOING)?.path(&self.root);
         let (file, len) = disk::blocking(move || {
@@ -110,23 +123,24 @@ impl BlobStore for LocalStore {
             return Err(StoreError::new(Fault::Corrupt, DOING));
         }
         let slices = disk::read_slices(Arc::new(file), range);
-        Ok(Box::pin(slices.map(|slice| slice.map_err(failed(DOING)))))
+        Ok(Reading::of_range(Box::pin(slices.map(|slice| slice.map_err(failed(DOING))))))
     }
 
-    async fn remove(&self, copies: &[Locator]) -> Result<(), StoreError> {
+    async fn remove(&self, copies: &[Locator]) -> Result<Vec<Locator>, StoreError> {
         const DOING: &str = "removing local copies";
         let paths: Vec<PathBuf> = copies
             .iter()
             .map(|copy| Spot::parse(copy, DOING).map(|spot| spot.path(&self.root)))
             .collect::<Result<_, _>>()?;
-        disk::blocking(move || remove(&paths)).await.map_err(failed(DOING))
+        disk::blocking(move || remove(&paths)).await.map_err(failed(DOING))?;
+        Ok(Vec::new())
     }
 
     async fn probe(&self, copy: &Locator) -> Result<Presence, StoreError> {
         const DOING: &str = "looking for a local copy";
         let path = Spot::parse(copy, DOING)?.path(&self.root);
         let len = disk::blocking(move || len_of(&path)).await.map_err(failed(DOING))?;
-        Ok(len.map_or(Presence::Absent, |len| Presence::Present { len }))
+        Ok(if len.is_some() { Presence::Present } else { Presence::Absent })
     }
 }
 

@@ -5,15 +5,20 @@
 
 mod error;
 mod local;
+mod routed;
 mod stream;
+mod telegram;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use crate::telegram::Purpose;
 pub use error::{Fault, StoreError};
 pub use local::{LocalStore, Settings as LocalSettings};
-pub use stream::{ByteStream, VerifiedChunks, read_verified};
+pub use routed::RoutedStore;
+pub use stream::{ByteStream, Reading, VerifiedChunks, read_verified};
+pub use telegram::TelegramStore;
 
-use crate::media::extent::{ChannelId, Hash, Locator};
+use crate::media::extent::{ChannelId, Hash, Locator, UnheardCopy};
 use crate::media::id::BlobId;
 use crate::media::range::ByteRange;
 use async_trait::async_trait;
@@ -31,7 +36,7 @@ pub struct PutTicket {
     pub copy: u32,
     /// Names this copy for ever: a retry carries the same one.
     pub nonce: Uuid,
-    /// Words for people and for a rebuild of the catalog; stores without captions leave them out.
+    /// Words for people and for a rebuild of the catalog, with the nonce in them; stores without captions leave them out.
     pub caption: String,
     /// Length of the file in bytes.
     pub len: u64,
@@ -42,19 +47,18 @@ pub struct PutTicket {
 /// Whether a copy is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
-    /// It is there, with so many bytes. Says nothing of what they are.
-    Present {
-        /// Length in bytes.
-        len: u64,
-    },
+    /// It is there. Says nothing of its bytes.
+    Present,
     /// The store answered, and it is not there.
     Absent,
 }
 
 /// A place for blobs. Every implementation passes the suite in `tests.rs`.
 ///
-/// - `put` is idempotent by nonce: a second put with the same ticket finds the earlier copy, also after a crash or a
-///   lost answer. On success the copy is durable. The file must not change any more, and may be removed afterwards.
+/// - On success of a `put` the copy is durable. The file must not change any more, and may be removed afterwards.
+/// - After an error `StoreError::may_be_there` tells whether a copy may lie there all the same. Where names are ours
+///   (the local store) a second put with the same ticket finds it; elsewhere it makes another one, and `find` finds
+///   the first.
 /// - `read` yields exactly the range, or ends in an error; it does not verify (see `read_verified`).
 /// - `remove` of an absent copy succeeds.
 /// - Two copies on a store never share their bytes' fate by sharing one file.
@@ -65,6 +69,9 @@ pub trait BlobStore: Send + Sync {
     /// The channels there are, in a stable order.
     fn channels(&self) -> Vec<ChannelId>;
 
+    /// Whether this store issued such locators.
+    fn issued(&self, copy: &Locator) -> bool;
+
     /// Stores the file as one copy and says where it lies for ever.
     ///
     /// # Errors
@@ -72,22 +79,32 @@ pub trait BlobStore: Send + Sync {
     /// `Unreachable` when a later try can succeed; `TooLarge`.
     async fn put(&self, ticket: &PutTicket, file: &Path) -> Result<Locator, StoreError>;
 
-    /// Where a put of this nonce on this channel lies if it happened, for a copy whose locator was
-    /// never heard. `None` when only the store's own answer could tell.
-    fn foreseen(&self, channel: &ChannelId, nonce: Uuid) -> Option<Locator>;
+    /// Makes a copy out of another one without its bytes passing through here: the way out when they cannot be read
+    /// where they are.
+    ///
+    /// # Errors
+    /// As `put`; `Refused` by a store that cannot.
+    async fn put_again(&self, ticket: &PutTicket, from: &Locator) -> Result<Locator, StoreError>;
+
+    /// Looks for a copy whose put was never answered; `named` are the channel's copies that are known.
+    ///
+    /// # Errors
+    /// `Throttled`, `Unreachable`, `Refused`: nothing is known then.
+    async fn find(&self, copy: &UnheardCopy, named: &[Locator]) -> Result<Option<Locator>, StoreError>;
 
     /// Reads bytes of a copy.
     ///
     /// # Errors
     /// `Missing`, `Corrupt` when the copy is shorter than the range, `Throttled`, `Unreachable`, `Refused`; at once or
     /// as the stream's last item.
-    async fn read(&self, copy: &Locator, range: ByteRange) -> Result<ByteStream, StoreError>;
+    async fn read(&self, copy: &Locator, range: ByteRange, purpose: Purpose) -> Result<Reading, StoreError>;
 
-    /// Removes copies; after an error some may be gone, and the call can be repeated.
+    /// Removes copies, and answers those that will never be removed; after an error some may be gone, and the call can
+    /// be repeated.
     ///
     /// # Errors
     /// `Throttled`, `Unreachable`, `Refused`.
-    async fn remove(&self, copies: &[Locator]) -> Result<(), StoreError>;
+    async fn remove(&self, copies: &[Locator]) -> Result<Vec<Locator>, StoreError>;
 
     /// Asks whether a copy is there, without reading it.
     ///

@@ -1,7 +1,7 @@
 //! Bytes on their way out of a store, and the gate that lets only verified ones through.
 
-use super::BlobStore;
 use super::error::{Fault, StoreError};
+use super::{BlobStore, Purpose};
 use crate::media::extent::{CHUNK_SIZE, Hash, Locator, StoredBlob};
 use crate::media::range::ByteRange;
 use bytes::{Bytes, BytesMut};
@@ -13,6 +13,21 @@ use std::sync::Arc;
 /// Exactly the bytes asked for, in slices of any size, or it ends in an error.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, StoreError>> + Send>>;
 
+/// Bytes of a copy on their way.
+pub struct Reading {
+    /// The bytes of the range; of the whole copy where `is_whole`.
+    pub bytes: ByteStream,
+    /// Whether the store gives all bytes of the copy whatever was asked for: what was not asked for is worth keeping.
+    pub is_whole: bool,
+}
+
+impl Reading {
+    /// Exactly the range that was asked for.
+    pub fn of_range(bytes: ByteStream) -> Self {
+        Self { bytes, is_whole: false }
+    }
+}
+
 /// Reads one copy chunk by chunk; a chunk comes out only when its hash fits. The way in for every
 /// byte that is served, and the read-back that makes a copy *verified*.
 pub struct VerifiedChunks {
@@ -23,7 +38,7 @@ pub struct VerifiedChunks {
     run: Range<u64>,
 }
 
-/// Begins to read chunks `run` of `blob` from `copy`.
+/// Begins to read chunks `run` of `blob` from `copy`; from a store that only gives whole copies, all of them.
 ///
 /// # Errors
 /// As `BlobStore::read`; `Corrupt` when the blob's own record does not have these chunks.
@@ -32,16 +47,23 @@ pub async fn read_verified(
     copy: &Locator,
     blob: &StoredBlob,
     run: Range<u64>,
+    purpose: Purpose,
 ) -> Result<VerifiedChunks, StoreError> {
     let end = run.end.saturating_mul(CHUNK_SIZE).min(blob.len);
     let range = ByteRange::within(blob.len, run.start.saturating_mul(CHUNK_SIZE), end)
         .filter(|_| blob.chunks.len() as u64 == blob.len.div_ceil(CHUNK_SIZE))
         .ok_or_else(|| StoreError::new(Fault::Corrupt, "looking up the chunks of a blob"))?;
-    let stream = store.read(copy, range).await?;
-    Ok(VerifiedChunks { stream, arrived: BytesMut::new(), hashes: Arc::clone(&blob.chunks), len: blob.len, run })
+    let Reading { bytes, is_whole } = store.read(copy, range, purpose).await?;
+    let run = if is_whole { 0..blob.chunks.len() as u64 } else { run };
+    Ok(VerifiedChunks { stream: bytes, arrived: BytesMut::new(), hashes: Arc::clone(&blob.chunks), len: blob.len, run })
 }
 
 impl VerifiedChunks {
+    /// The number of the next chunk in the blob.
+    pub fn position(&self) -> u64 {
+        self.run.start
+    }
+
     /// The next chunk: `CHUNK_SIZE` bytes, the blob's last one possibly less. `None` after the last one of the run.
     ///
     /// # Errors

@@ -5,7 +5,7 @@
 //! forgotten only when its bytes are gone, so a stop at any point leaves nothing that nobody names.
 
 use crate::catalog::{Catalog, CatalogError, DoomedBlob, JobLease, Source};
-use crate::media::extent::Locator;
+use crate::clock::Clock;
 use crate::spool::{Spool, SpoolError};
 use crate::store::{BlobStore, StoreError};
 use std::sync::Arc;
@@ -20,6 +20,8 @@ pub struct Parts {
     pub store: Arc<dyn BlobStore>,
     /// Where those lie that were never stored, and its upload.
     pub spool: Spool,
+    /// The time of day.
+    pub clock: Clock,
 }
 
 /// Why a video was not forgotten, or not yet altogether.
@@ -63,10 +65,14 @@ pub async fn forget(parts: &Parts, lease: JobLease, cancel: &CancellationToken) 
 }
 
 async fn remove(parts: &Parts, doomed: &DoomedBlob) -> Result<(), ForgetError> {
-    let foreseen = doomed.intents.iter().filter_map(|(channel, nonce)| parts.store.foreseen(channel, *nonce));
-    let copies: Vec<Locator> = doomed.locators.iter().cloned().chain(foreseen).collect();
+    let mut copies = doomed.locators.clone();
+    for unheard in &doomed.unheard {
+        let named = parts.catalog.copies_on(unheard.channel.clone()).await?;
+        copies.extend(parts.store.find(unheard, &named).await?);
+    }
     if !copies.is_empty() {
-        parts.store.remove(&copies).await?;
+        let litter = parts.store.remove(&copies).await?;
+        parts.catalog.add_litter(litter, parts.clock.now()).await?;
     }
     parts.spool.remove_pack(doomed.blob).await?;
     Ok(())

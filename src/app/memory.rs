@@ -1,0 +1,49 @@
+//! What must outlive a restart but belongs below the catalog: the rests of bots.
+
+use crate::catalog::{Catalog, SavedRest};
+use crate::clock::Clock;
+use crate::config::Telegram;
+use crate::events::Events;
+use crate::media::time::Timestamp;
+use crate::shutdown::Shutdown;
+use crate::telegram::{ApiSettings, BotId, Fleet, FleetSettings, RestReason, RestRecord};
+
+/// The configured bots, of which those go on resting that rested when the server ended; and a task that
+/// remembers their rests from now on.
+///
+/// # Errors
+/// When the catalog fails, or no connection can ever be made.
+pub(super) async fn fleet(
+    settings: &Telegram,
+    catalog: &Catalog,
+    events: &Events,
+    clock: &Clock,
+    shutdown: &Shutdown,
+) -> anyhow::Result<Fleet> {
+    let rests = catalog.saved_rests().await?.into_iter().filter_map(|rest| {
+        let reason = serde_json::from_value::<RestReason>(rest.reason.into()).ok()?;
+        Some(RestRecord { bot: BotId(rest.bot), until: rest.until, reason })
+    });
+    let rests: Vec<RestRecord> = rests.collect();
+    let settings = FleetSettings {
+        bots: settings.bots.clone(),
+        api: ApiSettings { url: settings.api_url.clone(), ..ApiSettings::default() },
+        ..FleetSettings::default()
+    };
+    let fleet = Fleet::new(settings, &rests, clock.clone(), events.clone())?;
+    let (mut changes, catalog, end) = (fleet.subscribe(), catalog.clone(), shutdown.token());
+    shutdown.spawn("memory of bots", async move {
+        while let Some(Ok(())) = end.run_until_cancelled(changes.changed()).await {
+            let rests = changes.borrow_and_update().clone();
+            if let Err(error) = catalog.save_rests(rests.iter().filter_map(saved).collect()).await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the rests of bots were not remembered");
+            }
+        }
+    });
+    Ok(fleet)
+}
+
+fn saved(rest: &RestRecord) -> Option<SavedRest> {
+    let reason = serde_json::to_value(rest.reason).ok()?.as_str()?.to_owned();
+    Some(SavedRest { bot: rest.bot.0, until: Timestamp(rest.until.0), reason })
+}

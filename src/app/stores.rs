@@ -1,0 +1,18 @@
+//! Which store takes new blobs, and which ones hold earlier ones.
+
+use crate::store::{BlobStore, LocalSettings, LocalStore, RoutedStore, StoreError, TelegramStore};
+use crate::telegram::Fleet;
+use std::path::Path;
+use std::sync::Arc;
+
+/// With bots, Telegram takes what is new and the folder of this machine keeps what it has.
+///
+/// # Errors
+/// When the folder cannot be used.
+pub(super) async fn open(data_dir: &Path, fleet: &Fleet) -> Result<Arc<dyn BlobStore>, StoreError> {
+    let local = Arc::new(LocalStore::open(LocalSettings { root: data_dir.to_path_buf() }).await?);
+    if fleet.bots().is_empty() {
+        return Ok(local);
+    }
+    Ok(Arc::new(RoutedStore::new(Arc::new(TelegramStore::new(fleet.clone())), vec![local])))
+}

@@ -1,0 +1,118 @@
+//! What may lie in a store and is named by nobody: sends whose answer was lost, and copies that the
+//! store will not remove.
+
+use super::{Catalog, CatalogError};
+use crate::media::extent::{ChannelId, Locator, UnheardCopy};
+use crate::media::id::BlobId;
+use crate::media::time::Timestamp;
+use rusqlite::{OptionalExtension, Row, Transaction, params};
+
+/// A send that may have left a copy which nobody names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Doubt {
+    /// Names the doubt.
+    pub id: i64,
+    /// What was sent, and where to.
+    pub copy: UnheardCopy,
+}
+
+impl Catalog {
+    /// Doubts about copies that somebody has heard of since, or that nobody will ask for again: what
+    /// is left of those sends can be looked for.
+    pub async fn doubts(&self) -> Result<Vec<Doubt>, CatalogError> {
+        self.sqlite
+            .read(|tx| {
+                let mut statement = tx.prepare(
+                    "SELECT channel, nonce, after, id FROM doubts
+                      WHERE NOT EXISTS (SELECT 1 FROM copies WHERE copies.nonce = doubts.nonce AND copies.channel = doubts.channel
+                                           AND copies.state = 'intended')
+                      ORDER BY id",
+                )?;
+                let rows = statement.query_map([], |row| Ok(Doubt { id: row.get(3)?, copy: unheard(row)? }))?;
+                Ok(rows.collect::<Result<_, _>>()?)
+            })
+            .await
+    }
+
+    /// Ends a doubt.
+    pub async fn settle_doubt(&self, doubt: Doubt) -> Result<(), CatalogError> {
+        self.sqlite
+            .write(move |tx| {
+                tx.execute("DELETE FROM doubts WHERE id = ?1", [doubt.id])?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Every copy that is named on a channel.
+    pub async fn copies_on(&self, channel: ChannelId) -> Result<Vec<Locator>, CatalogError> {
+        self.sqlite
+            .read(move |tx| {
+                let mut statement =
+                    tx.prepare_cached("SELECT locator FROM copies WHERE channel = ?1 AND locator IS NOT NULL")?;
+                let rows = statement.query_map([channel.0], |row| row.get(0).map(Locator))?;
+                Ok(rows.collect::<Result<_, _>>()?)
+            })
+            .await
+    }
+
+    /// Records copies that the store will not remove: they stay known, and nobody reads them.
+    pub async fn add_litter(&self, copies: Vec<Locator>, now: Timestamp) -> Result<(), CatalogError> {
+        self.sqlite
+            .write(move |tx| {
+                let mut statement = tx.prepare_cached("INSERT OR IGNORE INTO litter (locator, at) VALUES (?1, ?2)")?;
+                for copy in copies {
+                    statement.execute(params![copy.0, now.0])?;
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    /// How many copies lie in the store that nobody names and that cannot be removed.
+    pub async fn litter_count(&self) -> Result<u64, CatalogError> {
+        self.sqlite.read(|tx| Ok(tx.query_row("SELECT count(*) FROM litter", [], |row| row.get(0))?)).await
+    }
+}
+
+/// Notes that a copy which is about to be sent may have been sent before.
+pub(super) fn doubt(tx: &Transaction<'_>, copy: &UnheardCopy, now: Timestamp) -> Result<(), CatalogError> {
+    tx.prepare_cached("INSERT INTO doubts (channel, nonce, after, at) VALUES (?1, ?2, ?3, ?4)")?.execute(params![
+        copy.channel.0,
+        copy.nonce,
+        copy.after.as_ref().map(|locator| &locator.0),
+        now.0
+    ])?;
+    Ok(())
+}
+
+/// The newest copy on a channel that was known at a time.
+pub(super) fn newest_on(tx: &Transaction<'_>, channel: &str, at: i64) -> Result<Option<Locator>, CatalogError> {
+    Ok(tx
+        .prepare_cached(
+            "SELECT locator FROM copies WHERE channel = ?1 AND at < ?2 AND locator IS NOT NULL ORDER BY at DESC LIMIT 1",
+        )?
+        .query_row(params![channel, at], |row| row.get(0).map(Locator))
+        .optional()?)
+}
+
+/// The copies of a blob that were intended and of which nobody heard.
+pub(super) fn unheard_of(tx: &Transaction<'_>, blob: BlobId) -> Result<Vec<UnheardCopy>, CatalogError> {
+    let mut statement =
+        tx.prepare_cached("SELECT channel, nonce, at FROM copies WHERE blob = ?1 AND locator IS NULL")?;
+    let rows = statement.query_map([blob.0], |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?)))?;
+    rows.map(|row| {
+        let (channel, nonce, at) = row?;
+        let after = newest_on(tx, &channel, at)?;
+        Ok(UnheardCopy { channel: ChannelId(channel), nonce, after })
+    })
+    .collect()
+}
+
+fn unheard(row: &Row<'_>) -> rusqlite::Result<UnheardCopy> {
+    Ok(UnheardCopy {
+        channel: ChannelId(row.get(0)?),
+        nonce: row.get(1)?,
+        after: row.get::<_, Option<String>>(2)?.map(Locator),
+    })
+}

@@ -1,0 +1,147 @@
+//! The bots: which tokens, which channels, and which of them cannot be meant.
+
+use super::parse::Wrong;
+use super::{Fault, Origin, Reader};
+use crate::telegram::{ApiUrl, BotSettings, BotToken, ChatId};
+
+/// The bots that are the disk.
+#[derive(Clone, Debug)]
+pub struct Telegram {
+    /// Where the Bot API is.
+    pub api_url: ApiUrl,
+    /// The bots, by slot; none means the local store.
+    pub bots: Vec<BotSettings>,
+    /// Blobs of one film that are sent at the same time.
+    pub upload_parallelism: u8,
+}
+
+/// The variables of one slot.
+const SLOTS: [(&str, &str); 8] = [
+    ("TELEGRAM_BOT_TOKEN_1", "TELEGRAM_CHANNEL_ID_1"),
+    ("TELEGRAM_BOT_TOKEN_2", "TELEGRAM_CHANNEL_ID_2"),
+    ("TELEGRAM_BOT_TOKEN_3", "TELEGRAM_CHANNEL_ID_3"),
+    ("TELEGRAM_BOT_TOKEN_4", "TELEGRAM_CHANNEL_ID_4"),
+    ("TELEGRAM_BOT_TOKEN_5", "TELEGRAM_CHANNEL_ID_5"),
+    ("TELEGRAM_BOT_TOKEN_6", "TELEGRAM_CHANNEL_ID_6"),
+    ("TELEGRAM_BOT_TOKEN_7", "TELEGRAM_CHANNEL_ID_7"),
+    ("TELEGRAM_BOT_TOKEN_8", "TELEGRAM_CHANNEL_ID_8"),
+];
+
+/// What examples have where a token or an id belongs.
+const PLACEHOLDERS: [&str; 9] = ["your", "token", "xxx", "<", "change", "example", "placeholder", "...", "todo"];
+
+/// Largest file that bots read back from Telegram's own servers.
+const LARGEST_READ: u64 = 20 * 1024 * 1024;
+
+pub(super) fn read(reader: &mut Reader<'_>) -> Telegram {
+    let mut bots: Vec<BotSettings> = Vec::new();
+    for (slot, (token_name, channel_name)) in (1..).zip(SLOTS) {
+        let token = reader.secret(token_name, token);
+        let channel = reader.value(channel_name, channel);
+        match (token, channel) {
+            (Some(token), Some(channel)) => {
+                let same_bot = bots.iter().find(|bot| bot.token.bot() == token.bot()).map(|bot| bot.slot);
+                let same_channel = bots.iter().find(|bot| bot.channel == channel).map(|bot| bot.slot);
+                if let Some(other) = same_bot {
+                    let wrong = format!("it is the bot of TELEGRAM_BOT_TOKEN_{other} again");
+                    reader.fault(token_name, wrong, "make another bot with @BotFather, or leave this slot empty");
+                }
+                if let Some(other) = same_channel {
+                    let wrong = format!("it is the channel of TELEGRAM_CHANNEL_ID_{other} again");
+                    reader.fault(channel_name, wrong, "make a channel of its own for each bot");
+                }
+                bots.push(BotSettings { slot, token, channel });
+            }
+            (Some(_), None) if !reader.is_faulty(channel_name) => {
+                reader.fault(
+                    channel_name,
+                    format!("{token_name} is set and its channel is not"),
+                    "write the channel's id",
+                );
+            }
+            (None, Some(_)) if !reader.is_faulty(token_name) => {
+                reader.fault(token_name, format!("{channel_name} is set and its bot is not"), "write the bot's token");
+            }
+            _ => {}
+        }
+    }
+    Telegram {
+        api_url: reader.value("TELEGRAM_API_URL", api_url),
+        bots,
+        upload_parallelism: reader.value("UPLOAD_PARALLELISM", super::parse::parallelism),
+    }
+}
+
+impl Telegram {
+    /// What is right by itself and wrong beside the storage's settings.
+    pub(super) fn contradictions(
+        &self,
+        replicas: u8,
+        pack_max_bytes: u64,
+        origin_of: impl Fn(&str) -> Origin,
+    ) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        if self.bots.is_empty() {
+            return faults;
+        }
+        if usize::from(replicas) > self.bots.len() {
+            faults.push(Fault {
+                name: "REPLICAS",
+                origin: origin_of("REPLICAS"),
+                wrong: format!(
+                    "{replicas} copies need {replicas} channels, and {} {} configured",
+                    self.bots.len(),
+                    if self.bots.len() == 1 { "is" } else { "are" }
+                ),
+                write: "add bots with channels, or write a smaller number".to_owned(),
+            });
+        }
+        if self.api_url == ApiUrl::default() && pack_max_bytes > LARGEST_READ {
+            faults.push(Fault {
+                name: "TELEGRAM_MAX_FILE_SIZE",
+                origin: origin_of("TELEGRAM_MAX_FILE_SIZE"),
+                wrong: format!("bots cannot read back {pack_max_bytes} bytes from {}", self.api_url),
+                write: "write 20MiB at most, or set TELEGRAM_API_URL to a Bot API server of your own".to_owned(),
+            });
+        }
+        faults
+    }
+}
+
+fn is_placeholder(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    PLACEHOLDERS.iter().any(|word| lower.contains(word))
+}
+
+/// Never repeats the text: it is a secret, or was meant to be one.
+fn token(text: &str) -> Result<Option<BotToken>, Wrong> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| Wrong {
+        wrong: if is_placeholder(text) { "it is a placeholder" } else { "it is not a bot token" }.to_owned(),
+        write: "write the token that @BotFather shows for the bot, digits, a colon and about 35 letters, or nothing"
+            .to_owned(),
+    })
+}
+
+fn channel(text: &str) -> Result<Option<ChatId>, Wrong> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| Wrong {
+        wrong: if is_placeholder(text) {
+            format!("\"{text}\" is a placeholder")
+        } else {
+            format!("\"{text}\" is not the id of a channel")
+        },
+        write: "write the channel's number, which looks like -1001234567890, or nothing".to_owned(),
+    })
+}
+
+fn api_url(text: &str) -> Result<ApiUrl, Wrong> {
+    text.parse().map_err(|_| Wrong {
+        wrong: "it is not the address of a Bot API server".to_owned(),
+        write: "write an address like https://api.telegram.org, without a password, ? or #".to_owned(),
+    })
+}

@@ -1,0 +1,93 @@
+//! What is looked after without being asked: blobs that lack copies are mended, and sends whose answer
+//! was lost are cleared up.
+
+use crate::catalog::{Catalog, CatalogError, Doubt};
+use crate::clock::Clock;
+use crate::events::{Event, Events, JobState};
+use crate::jobs::Jobs;
+use crate::store::{BlobStore, StoreError};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// How often everything is looked over when nothing happens.
+const ROUND: Duration = Duration::from_secs(600);
+
+/// The keeper of one library.
+#[derive(Clone)]
+pub struct Keeper {
+    /// What there should be.
+    pub catalog: Catalog,
+    /// Where it should be.
+    pub store: Arc<dyn BlobStore>,
+    /// Who does the mending.
+    pub jobs: Jobs,
+    /// What happens meanwhile.
+    pub events: Events,
+    /// The time of day.
+    pub clock: Clock,
+    /// Verified copies wanted of each blob.
+    pub replicas: u32,
+    /// Called when a copy was found lost.
+    pub alarm: Arc<Notify>,
+}
+
+/// Why a round was not finished; the next one does the rest.
+#[derive(Debug, thiserror::Error)]
+enum RoundError {
+    #[error("reading or writing the catalog")]
+    Catalog(#[from] CatalogError),
+    #[error("looking into the store")]
+    Store(#[from] StoreError),
+}
+
+impl Keeper {
+    /// Makes its rounds until the end: at once, whenever a job is done or a copy was found lost, and every
+    /// ten minutes.
+    pub async fn keep(self, end: CancellationToken) {
+        let mut heard = self.events.subscribe();
+        loop {
+            if let Some(Err(error)) = end.run_until_cancelled(self.round()).await {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "the store was not looked over to the end");
+            }
+            let job_done = async {
+                while let Some(event) = heard.next().await {
+                    if matches!(event, Event::Job { state: JobState::Done, .. } | Event::Missed { .. }) {
+                        return;
+                    }
+                }
+            };
+            tokio::select! {
+                () = job_done => {}
+                () = self.alarm.notified() => {}
+                () = tokio::time::sleep(ROUND) => {}
+                () = end.cancelled() => return,
+            }
+        }
+    }
+
+    async fn round(&self) -> Result<(), RoundError> {
+        let queued = self.catalog.queue_mends(&self.store.channels(), self.replicas, self.clock.now()).await?;
+        if queued > 0 {
+            tracing::info!(videos = queued, "videos lack copies and will be mended");
+            self.jobs.wake();
+        }
+        for doubt in self.catalog.doubts().await? {
+            self.clear_up(doubt).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes what a send left that was not heard of, if it did.
+    async fn clear_up(&self, doubt: Doubt) -> Result<(), RoundError> {
+        let named = self.catalog.copies_on(doubt.copy.channel.clone()).await?;
+        if let Some(stray) = self.store.find(&doubt.copy, &named).await?.filter(|found| !named.contains(found)) {
+            let litter = self.store.remove(std::slice::from_ref(&stray)).await?;
+            tracing::info!(copy = %stray, removed = litter.is_empty(), "a copy that nobody names was found");
+            self.catalog.add_litter(litter, self.clock.now()).await?;
+        }
+        Ok(self.catalog.settle_doubt(doubt).await?)
+    }
+}

@@ -5,8 +5,10 @@
 
 mod client;
 
+mod control;
 mod faulty;
 mod messages;
+mod program;
 mod reading;
 mod rights;
 mod sending;

@@ -220,6 +220,7 @@ impl Catalog {
             .write(move |tx| {
                 hold(tx, lease)?;
                 set_state(tx, blob, nonce, CopyState::Verified, now)?;
+                doubt_others(tx, blob, nonce, now)?;
                 tx.prepare_cached("UPDATE blobs SET state = 'stored' WHERE id = ?1 AND state = 'sealed'")?
                     .execute([blob.0])?;
                 Ok(())
@@ -242,6 +243,23 @@ impl Catalog {
             })
             .await
     }
+}
+
+/// Other channels that were asked for this copy may have taken it without a word.
+fn doubt_others(tx: &Transaction<'_>, blob: BlobId, nonce: Uuid, now: Timestamp) -> Result<(), CatalogError> {
+    let others: Vec<(String, Uuid, i64)> = tx
+        .prepare_cached(
+            "DELETE FROM copies WHERE blob = ?1 AND nonce <> ?2 AND state = 'intended'
+                AND copy = (SELECT copy FROM copies WHERE blob = ?1 AND nonce = ?2)
+             RETURNING channel, nonce, at",
+        )?
+        .query_map(params![blob.0, nonce], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<Result<_, _>>()?;
+    for (channel, nonce, at) in others {
+        let after = newest_on(tx, &channel, at)?;
+        doubt(tx, &UnheardCopy { channel: ChannelId(channel), nonce, after }, now)?;
+    }
+    Ok(())
 }
 
 /// Forgets a copy whose bytes may still lie in the store.

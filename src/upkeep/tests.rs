@@ -7,7 +7,12 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 fn parts(sample: &Sample) -> Parts {
-    Parts { catalog: sample.catalog.clone(), store: sample.store.clone(), spool: sample.spool.clone() }
+    Parts {
+        catalog: sample.catalog.clone(),
+        store: sample.store.clone(),
+        spool: sample.spool.clone(),
+        clock: sample.clock.clone(),
+    }
 }
 
 #[tokio::test]
@@ -76,7 +81,8 @@ async fn a_copy_that_a_reader_misses_is_not_read_again() {
     let Place::Store(blob) = &pieces[0].place else { panic!("it is not stored") };
     sample.store.remove(&blob.copies[..1]).await.unwrap();
     let (reports, end) = (sample.damage.take().unwrap(), CancellationToken::new());
-    let recording = record_damage(sample.catalog.clone(), sample.clock.clone(), reports, end.clone());
+    let recording =
+        record_damage(sample.catalog.clone(), sample.clock.clone(), reports, std::sync::Arc::default(), end.clone());
     let reading = async {
         assert!(sample.cache.open(pieces.clone(), ByteRange::at(0, 1).unwrap()).await.is_ok(), "the other one is read");
         loop {

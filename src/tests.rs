@@ -49,7 +49,7 @@ pub(crate) struct Sample {
 pub(crate) struct Growing {
     pub(crate) video: VideoId,
     pub(crate) lease: JobLease,
-    sealed: mpsc::UnboundedReceiver<BlobId>,
+    pub(crate) sealed: mpsc::UnboundedReceiver<BlobId>,
 }
 
 /// The bytes of segment `number` of a track.

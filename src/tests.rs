@@ -49,7 +49,7 @@ pub(crate) struct Sample {
 pub(crate) struct Growing {
     pub(crate) video: VideoId,
     pub(crate) lease: JobLease,
-    sealed: mpsc::UnboundedReceiver<BlobId>,
+    pub(crate) sealed: mpsc::UnboundedReceiver<BlobId>,
 }
 
 /// The bytes of segment `number` of a track.
@@ -74,7 +74,12 @@ impl Sample {
         let (shutdown, events, clock) = (Shutdown::new(), Events::new(), Clock::from_fn(|| Timestamp(1_000_000)));
         let memory = cache::Settings { memory_bytes: 16 * 1024 * 1024 };
         let (cache, damage) = SegmentCache::new(memory, store.clone(), spool.clone(), shutdown.clone());
-        let packs = deposit::Settings { max_blob_bytes: 2 * 1024 * 1024, replicas, parallel: 2 };
+        let packs = deposit::Settings {
+            max_blob_bytes: 2 * 1024 * 1024,
+            replicas,
+            parallel: 2,
+            installation: uuid::Uuid::nil(),
+        };
         let deposit = Deposit::new(packs, catalog.clone(), store.clone(), spool.clone(), clock.clone());
         let (lease, beat, grace) = (Duration::from_secs(60), Duration::from_secs(20), Duration::from_secs(5));
         let work = jobs::Settings { workers: vec![(JobKind::Ingest, 1), (JobKind::Forget, 1)], lease, beat, grace };
@@ -150,7 +155,10 @@ impl Sample {
     pub(crate) async fn finish(&self, growing: Growing) -> VideoId {
         let Growing { video, lease, sealed } = growing;
         let now = self.clock.now();
-        self.deposit.store_all(lease, sealed, &CancellationToken::new()).await.unwrap();
+        let (stored, to_protect) = tokio::sync::mpsc::unbounded_channel();
+        let cancel = CancellationToken::new();
+        self.deposit.store_all(lease, sealed, stored, &cancel).await.unwrap();
+        self.deposit.protect_all(lease, to_protect, &cancel).await.unwrap();
         for rendition in self.catalog.renditions_of(lease).await.unwrap() {
             let measured = Measured { peak: 2_500_000, average: 2_400_000 };
             self.catalog.finish_rendition(lease, rendition.id, measured).await.unwrap();

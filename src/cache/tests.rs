@@ -1,8 +1,8 @@
 use super::*;
-use crate::media::extent::{CHUNK_SIZE, ChannelId, Piece, Place};
+use crate::media::extent::{CHUNK_SIZE, ChannelId, Piece, Place, UnheardCopy};
 use crate::spool::Settings as SpoolSettings;
 use crate::store::tests::{pattern, stored, ticket_for};
-use crate::store::{ByteStream, LocalSettings, LocalStore, Presence, PutTicket, StoreError};
+use crate::store::{LocalSettings, LocalStore, Presence, Purpose, PutTicket, Reading, StoreError};
 use async_trait::async_trait;
 use futures::{FutureExt, TryStreamExt};
 use std::collections::HashSet;
@@ -10,7 +10,6 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
-use uuid::Uuid;
 
 const CHUNK: usize = CHUNK_SIZE as usize;
 const EVERYTHING: u64 = 64 * 1024 * 1024;
@@ -34,11 +33,19 @@ impl BlobStore for Watched {
         self.local.put(ticket, file).await
     }
 
-    fn foreseen(&self, channel: &ChannelId, nonce: Uuid) -> Option<Locator> {
-        self.local.foreseen(channel, nonce)
+    fn issued(&self, copy: &Locator) -> bool {
+        self.local.issued(copy)
     }
 
-    async fn read(&self, copy: &Locator, range: ByteRange) -> Result<ByteStream, StoreError> {
+    async fn put_again(&self, ticket: &PutTicket, from: &Locator) -> Result<Locator, StoreError> {
+        self.local.put_again(ticket, from).await
+    }
+
+    async fn find(&self, copy: &UnheardCopy, named: &[Locator]) -> Result<Option<Locator>, StoreError> {
+        self.local.find(copy, named).await
+    }
+
+    async fn read(&self, copy: &Locator, range: ByteRange, purpose: Purpose) -> Result<Reading, StoreError> {
         self.reads.fetch_add(1, Ordering::SeqCst);
         if self.silent.lock().unwrap().contains(copy) {
             std::future::pending::<()>().await;
@@ -47,10 +54,10 @@ impl BlobStore for Watched {
             return Err(StoreError::throttled("reading", Duration::from_secs(7)));
         }
         let _passed = self.gate.acquire().await.unwrap();
-        self.local.read(copy, range).await
+        self.local.read(copy, range, purpose).await
     }
 
-    async fn remove(&self, copies: &[Locator]) -> Result<(), StoreError> {
+    async fn remove(&self, copies: &[Locator]) -> Result<Vec<Locator>, StoreError> {
         self.local.remove(copies).await
     }
 

@@ -58,12 +58,12 @@ pub struct BlobToStore {
 }
 
 /// The committed intent to make a copy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intent {
     /// Names the copy for ever.
     pub nonce: Uuid,
-    /// Whether it was committed before, and nobody heard what became of it.
-    pub is_repeated: bool,
+    /// Where it lies, if it was sent and only has to be read back.
+    pub sent: Option<Locator>,
 }
 
 impl CopyState {
@@ -123,18 +123,22 @@ impl Catalog {
         self.sqlite
             .write(move |tx| {
                 hold(tx, lease)?;
-                let found: Option<(Uuid, String, i64)> = tx
-                    .prepare_cached("SELECT nonce, state, at FROM copies WHERE blob = ?1 AND copy = ?2 AND channel = ?3")?
-                    .query_row(params![blob.0, copy, channel.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+                let found: Option<(Uuid, String, i64, Option<String>)> = tx
+                    .prepare_cached(
+                        "SELECT nonce, state, at, locator FROM copies WHERE blob = ?1 AND copy = ?2 AND channel = ?3",
+                    )?
+                    .query_row(params![blob.0, copy, channel.0], |row| {
+                        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+                    })
                     .optional()?;
-                if let Some((nonce, state, at)) = found {
+                if let Some((nonce, state, at, locator)) = found {
                     if state == CopyState::Intended.text() {
                         let after = newest_on(tx, &channel.0, at)?;
                         doubt(tx, &UnheardCopy { channel, nonce, after }, now)?;
-                        return Ok(Intent { nonce, is_repeated: true });
+                        return Ok(Intent { nonce, sent: None });
                     }
                     if state != CopyState::Lost.text() {
-                        return Ok(Intent { nonce, is_repeated: false });
+                        return Ok(Intent { nonce, sent: locator.map(Locator) });
                     }
                     discard(tx, blob, nonce, now)?;
                 }
@@ -143,7 +147,7 @@ impl Catalog {
                     "INSERT INTO copies (blob, copy, channel, nonce, state, at) VALUES (?1, ?2, ?3, ?4, 'intended', ?5)",
                 )?
                 .execute(params![blob.0, copy, channel.0, nonce, now.0])?;
-                Ok(Intent { nonce, is_repeated: false })
+                Ok(Intent { nonce, sent: None })
             })
             .await
     }
@@ -220,6 +224,7 @@ impl Catalog {
             .write(move |tx| {
                 hold(tx, lease)?;
                 set_state(tx, blob, nonce, CopyState::Verified, now)?;
+                doubt_others(tx, blob, nonce, now)?;
                 tx.prepare_cached("UPDATE blobs SET state = 'stored' WHERE id = ?1 AND state = 'sealed'")?
                     .execute([blob.0])?;
                 Ok(())
@@ -242,6 +247,23 @@ impl Catalog {
             })
             .await
     }
+}
+
+/// Other channels that were asked for this copy may have taken it without a word.
+fn doubt_others(tx: &Transaction<'_>, blob: BlobId, nonce: Uuid, now: Timestamp) -> Result<(), CatalogError> {
+    let others: Vec<(String, Uuid, i64)> = tx
+        .prepare_cached(
+            "DELETE FROM copies WHERE blob = ?1 AND nonce <> ?2 AND state = 'intended'
+                AND copy = (SELECT copy FROM copies WHERE blob = ?1 AND nonce = ?2)
+             RETURNING channel, nonce, at",
+        )?
+        .query_map(params![blob.0, nonce], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<Result<_, _>>()?;
+    for (channel, nonce, at) in others {
+        let after = newest_on(tx, &channel, at)?;
+        doubt(tx, &UnheardCopy { channel: ChannelId(channel), nonce, after }, now)?;
+    }
+    Ok(())
 }
 
 /// Forgets a copy whose bytes may still lie in the store.

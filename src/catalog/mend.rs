@@ -24,7 +24,8 @@ pub struct Moving {
 /// Blobs of ready videos outside the trash; `?1` are the channels at home as JSON, `?2` the copies wanted.
 const LACKING: &str = "blobs.state = 'stored'
     AND EXISTS (SELECT 1 FROM copies WHERE copies.blob = blobs.id AND copies.channel IN (SELECT value FROM json_each(?1)))
-    AND (SELECT count(*) FROM copies WHERE copies.blob = blobs.id AND copies.state = 'verified') < ?2";
+    AND (SELECT count(*) FROM copies WHERE copies.blob = blobs.id AND copies.state = 'verified'
+            AND copies.channel IN (SELECT value FROM json_each(?1))) < ?2";
 
 /// Blobs with a copy elsewhere.
 const ELSEWHERE: &str = "blobs.state = 'stored' AND ?2 > 0

@@ -108,9 +108,9 @@ impl Shelf {
     async fn store(&self, lease: JobLease, blob: BlobId, copy: u32) -> Locator {
         let locator = Locator(format!("local:{}/{}", copy + 1, blob));
         let channel = ChannelId((copy + 1).to_string());
-        let nonce = self.catalog.intend_copy(lease, blob, copy, channel, NOW).await.unwrap();
+        let nonce = self.catalog.intend_copy(lease, blob, copy, channel, NOW).await.unwrap().nonce;
         self.catalog.copy_sent(lease, blob, nonce, locator.clone(), NOW).await.unwrap();
-        self.catalog.copy_verified(lease, blob, nonce, 1, NOW).await.unwrap();
+        self.catalog.copy_verified(lease, blob, nonce, NOW).await.unwrap();
         locator
     }
 

@@ -160,3 +160,72 @@ fn the_example_file_names_every_variable_with_its_default() {
         assert_eq!(ours.value, theirs.value, "{}", ours.name);
     }
 }
+
+const TOKEN: &str = "7654321098:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw1";
+
+/// Settings of bots; `{n}` in a token is its slot.
+fn bots(slots: &[(u8, &str, &str)]) -> Source {
+    slots.iter().fold(Source::default(), |source, (slot, token, channel)| {
+        source.with(&format!("TELEGRAM_BOT_TOKEN_{slot}"), token).with(&format!("TELEGRAM_CHANNEL_ID_{slot}"), channel)
+    })
+}
+
+#[test]
+fn bots_may_leave_gaps_and_want_two_copies() {
+    let other = TOKEN.replace("7654321098", "7654321099");
+    let config = Config::load(&bots(&[(2, TOKEN, "-1001234567890"), (7, &other, "-1001234567891")])).unwrap();
+    let slots: Vec<_> = config.telegram.bots.iter().map(|bot| (bot.slot, bot.channel.0)).collect();
+    assert_eq!(slots, [(2, -1_001_234_567_890), (7, -1_001_234_567_891)]);
+    assert_eq!(config.storage.replicas, 2);
+    let one = Config::load(&bots(&[(8, TOKEN, "-1001234567890")])).unwrap();
+    assert_eq!(one.storage.replicas, 1, "two copies need two channels");
+}
+
+#[test]
+fn a_token_is_shown_nowhere() {
+    let config = Config::load(&bots(&[(1, TOKEN, "-1001234567890")])).unwrap();
+    let line = config.report().iter().find(|line| line.name == "TELEGRAM_BOT_TOKEN_1").unwrap();
+    assert_eq!(line.value, "********");
+    assert!(!format!("{config:?}").contains("AAHdqTcv"));
+    let broken = TOKEN.replace("AAH", "AA H");
+    let faults = faults_of(&bots(&[(1, &broken, "-1001234567890")]));
+    assert!(!format!("{faults:?}").contains("dqTcv"), "{faults:?}");
+}
+
+#[test]
+fn placeholders_halves_and_doubles_are_refused_by_name() {
+    let other = TOKEN.replace("7654321098", "7654321099");
+    let cases: [(Source, &str, &str); 7] = [
+        (bots(&[(1, "your-bot-token", "-1001234567890")]), "TELEGRAM_BOT_TOKEN_1", "placeholder"),
+        (bots(&[(3, TOKEN, "your_channel_id")]), "TELEGRAM_CHANNEL_ID_3", "placeholder"),
+        (bots(&[(1, TOKEN, "@films")]), "TELEGRAM_CHANNEL_ID_1", "not the id of a channel"),
+        (bots(&[(1, TOKEN, "")]), "TELEGRAM_CHANNEL_ID_1", "its channel is not"),
+        (bots(&[(4, "", "-1001234567890")]), "TELEGRAM_BOT_TOKEN_4", "its bot is not"),
+        (
+            bots(&[(1, TOKEN, "-1001234567890"), (2, TOKEN, "-1001234567891")]),
+            "TELEGRAM_BOT_TOKEN_2",
+            "TELEGRAM_BOT_TOKEN_1 again",
+        ),
+        (
+            bots(&[(1, TOKEN, "-1001234567890"), (5, &other, "-1001234567890")]),
+            "TELEGRAM_CHANNEL_ID_5",
+            "TELEGRAM_CHANNEL_ID_1 again",
+        ),
+    ];
+    for (source, name, words) in cases {
+        let faults = faults_of(&source);
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert!(faults[0].name == name && faults[0].wrong.contains(words), "{faults:?}");
+    }
+}
+
+#[test]
+fn more_copies_than_channels_and_packs_that_bots_cannot_read_are_refused() {
+    let one = bots(&[(1, TOKEN, "-1001234567890")]);
+    let faults = faults_of(&one.clone().with("REPLICAS", "2"));
+    assert!(faults[0].name == "REPLICAS" && faults[0].wrong.contains("2 copies need 2 channels"), "{faults:?}");
+    let large = one.with("TELEGRAM_MAX_FILE_SIZE", "50MiB");
+    assert_eq!(faults_of(&large)[0].name, "TELEGRAM_MAX_FILE_SIZE");
+    assert!(Config::load(&large.with("TELEGRAM_API_URL", "http://127.0.0.1:8081")).is_ok());
+    assert_eq!(fault_of("TELEGRAM_API_URL", "https://user:pass@example.org").name, "TELEGRAM_API_URL");
+}

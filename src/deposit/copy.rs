@@ -19,6 +19,12 @@ const TRIES: u32 = 2;
 /// Wait between two tries.
 const WAIT: Duration = Duration::from_millis(500);
 
+/// The longest pause that is waited out on the spot; after a longer one the job comes again.
+const SHORT_PAUSE: Duration = Duration::from_secs(20);
+
+/// How long such pauses may last together for one copy.
+const LONGEST_PAUSES: Duration = Duration::from_secs(300);
+
 /// A store that takes longer for one blob is taken for hanging.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -152,8 +158,34 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Tries the channels that were begun with, then the others, until one takes the copy.
+    /// Makes the copy on any channel. Short pauses that all of them ask for are waited out here: a film
+    /// comes in faster than messages may be sent.
     async fn make_copy(&self) -> Result<(), DepositError> {
+        let mut waited = Duration::ZERO;
+        loop {
+            match self.try_channels().await {
+                Err(DepositError::Store(error)) if error.fault == Fault::Throttled && waited < LONGEST_PAUSES => {
+                    let Some(wait) = error.retry_after.filter(|wait| *wait <= SHORT_PAUSE) else {
+                        return Err(error.into());
+                    };
+                    let wait = wait.max(WAIT);
+                    waited += wait;
+                    self.rest(wait).await?;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn rest(&self, wait: Duration) -> Result<(), DepositError> {
+        tokio::select! {
+            () = tokio::time::sleep(wait) => Ok(()),
+            () = self.cancel.cancelled() => Err(DepositError::Cancelled),
+        }
+    }
+
+    /// Tries the channels that were begun with, then the others, until one takes the copy.
+    async fn try_channels(&self) -> Result<(), DepositError> {
         let mut failures: Vec<StoreError> = Vec::new();
         for channel in self.channels() {
             match self.try_channel(&channel).await {
@@ -195,10 +227,7 @@ impl Attempt<'_> {
             };
             match tried.unwrap_or_else(|_| Err(StoreError::new(Fault::Unreachable, "storing a blob").into())) {
                 Err(DepositError::Store(error)) if error.fault == Fault::Unreachable && attempt < TRIES => {
-                    tokio::select! {
-                        () = tokio::time::sleep(WAIT) => {}
-                        () = self.cancel.cancelled() => return Err(DepositError::Cancelled),
-                    }
+                    self.rest(WAIT).await?;
                 }
                 done => return done,
             }
@@ -209,14 +238,15 @@ impl Attempt<'_> {
     async fn put_and_read_back(&self, channel: &ChannelId) -> Result<(), DepositError> {
         let Deposit { catalog, store, clock, .. } = self.deposit;
         let blob = self.blob.stored.id;
-        let (nonce, locator) = match self.sent_to(channel) {
-            // An earlier run heard where it lies and nothing more.
-            Some(sent) => sent,
+        let intent = catalog.intend_copy(self.lease, blob, self.number, channel.clone(), clock.now()).await?;
+        let nonce = intent.nonce;
+        let locator = match intent.sent {
+            // It is known where it lies, and nothing more.
+            Some(locator) => locator,
             None => {
-                let intent = catalog.intend_copy(self.lease, blob, self.number, channel.clone(), clock.now()).await?;
-                let locator = self.put(channel, intent.nonce).await?;
-                catalog.copy_sent(self.lease, blob, intent.nonce, locator.clone(), clock.now()).await?;
-                (intent.nonce, locator)
+                let locator = self.put(channel, nonce).await?;
+                catalog.copy_sent(self.lease, blob, nonce, locator.clone(), clock.now()).await?;
+                locator
             }
         };
         if let Err(error) = self.read_back(&locator).await {
@@ -228,12 +258,6 @@ impl Attempt<'_> {
             return Err(error.into());
         }
         Ok(catalog.copy_verified(self.lease, blob, nonce, clock.now()).await?)
-    }
-
-    fn sent_to(&self, channel: &ChannelId) -> Option<(Uuid, Locator)> {
-        let is_it = |copy: &&CopyRecord| copy.channel == *channel && copy.copy == self.number;
-        let sent = self.blob.record.copies.iter().filter(is_it).find(|copy| copy.state == CopyState::Sent)?;
-        Some((sent.nonce, sent.locator.clone()?))
     }
 
     async fn put(&self, channel: &ChannelId, nonce: Uuid) -> Result<Locator, DepositError> {

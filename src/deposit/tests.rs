@@ -5,9 +5,11 @@ use crate::catalog::{CatalogError, CopyState};
 use crate::media::extent::{Hash, StoredBlob};
 use crate::media::pack::read_pack;
 use crate::media::placement;
-use crate::store::{BlobStore, Fault};
+use crate::store::{BlobStore, Fault, PutTicket};
 use bytes::Bytes;
 use desk::{Desk, MAX_BLOB, NOW, bytes_of, fresh};
+use std::collections::HashSet;
+use tokio_util::sync::CancellationToken;
 
 #[tokio::test]
 async fn the_first_packs_are_short_and_the_others_end_at_the_largest_blob() {
@@ -186,13 +188,81 @@ async fn a_lost_answer_leaves_one_living_copy() {
     let mut desk = Desk::new(1).await;
     desk.fill("v0", &[900]).await;
     let blobs = desk.sealed();
+    *desk.store.lost_answers.lock().unwrap() = 1;
+
+    desk.store_blobs(&blobs).await.unwrap();
+
+    assert_eq!(desk.store.tried.lock().unwrap().len(), 2);
+    assert_eq!(desk.copies_on_disk(), 1);
+    assert_eq!(desk.read("v0", 0).await, (bytes_of(0, 900), true));
+    let doubts = desk.catalog.doubts().await.unwrap();
+    assert_eq!(doubts.len(), 1, "whether the first send left something has to be looked at");
+}
+
+#[tokio::test]
+async fn what_a_silent_channel_may_have_kept_is_in_doubt_and_can_be_found() {
+    let mut desk = Desk::new(1).await;
+    desk.fill("v0", &[900]).await;
+    let blobs = desk.sealed();
     *desk.store.lost_answers.lock().unwrap() = 3;
 
     desk.store_blobs(&blobs).await.unwrap();
 
-    assert_eq!(desk.store.tried.lock().unwrap().len(), 4);
-    assert_eq!(desk.copies_on_disk(), 1);
+    let tried = desk.store.tried.lock().unwrap().clone();
+    assert_eq!((&tried[0], tried.len()), (&tried[1], 4), "the silent channel twice, then the next one");
+    assert_eq!(desk.copies_on_disk(), 2, "the silent channel kept what it was sent");
+    let record = desk.catalog.blob_to_store(desk.lease, blobs[0]).await.unwrap().unwrap();
+    let [copy] = &record.copies[..] else { panic!("{:?}", record.copies) };
+    assert_eq!((copy.channel.clone(), copy.state), (tried[3].clone(), CopyState::Verified));
+
+    let doubts = desk.catalog.doubts().await.unwrap();
+    let mut found = HashSet::new();
+    for doubt in &doubts {
+        found.extend(desk.store.find(&doubt.copy, &[]).await.unwrap());
+    }
+    found.remove(copy.locator.as_ref().unwrap());
+    assert_eq!(found.len(), 1, "one copy is named by nobody: {doubts:?}");
+}
+
+#[tokio::test]
+async fn a_copy_that_was_sent_is_read_back_and_not_sent_again() {
+    let mut desk = Desk::new(1).await;
+    desk.fill("v0", &[900]).await;
+    let blob = desk.sealed()[0];
+    let channel = desk.store.channels()[4].clone();
+    let intent = desk.catalog.intend_copy(desk.lease, blob, 0, channel.clone(), NOW).await.unwrap();
+    let record = desk.catalog.blob_to_store(desk.lease, blob).await.unwrap().unwrap();
+    let (nonce, caption) = (intent.nonce, String::new());
+    let ticket = PutTicket { blob, channel, copy: 0, nonce, caption, len: record.len, hash: record.hash };
+    let locator = desk.store.put(&ticket, &desk.spool.pack_path(blob)).await.unwrap();
+    desk.catalog.copy_sent(desk.lease, blob, nonce, locator, NOW).await.unwrap();
+    desk.store.tried.lock().unwrap().clear();
+
+    desk.store_blobs(&[blob]).await.unwrap();
+
+    assert_eq!(desk.store.tried.lock().unwrap().len(), 0);
     assert_eq!(desk.read("v0", 0).await, (bytes_of(0, 900), true));
+}
+
+#[tokio::test]
+async fn a_film_is_stored_with_one_copy_when_no_channel_takes_the_second_and_mended_later() {
+    let mut desk = Desk::new(2).await;
+    desk.fill("v0", &[900]).await;
+    let blob = desk.sealed()[0];
+    let record = desk.catalog.blob_to_store(desk.lease, blob).await.unwrap().unwrap();
+    let order = placement::preference(&record.hash, &desk.store.channels());
+    desk.store.refusing.lock().unwrap().extend(order[1..].iter().cloned());
+    desk.store_blobs(&[blob]).await.unwrap();
+    assert_eq!(desk.read("v0", 0).await, (bytes_of(0, 900), true));
+    assert_eq!((desk.copies_on_disk(), desk.spool.usage().packs_bytes), (1, 0));
+    let home = desk.store.channels();
+    assert_eq!(desk.catalog.blobs_to_mend(desk.lease, &home, 2).await.unwrap(), [blob]);
+
+    desk.store.refusing.lock().unwrap().clear();
+    desk.deposit.mend(desk.lease, blob, &CancellationToken::new()).await.unwrap();
+
+    assert_eq!((desk.copies_on_disk(), desk.spool.usage().packs_bytes), (2, 0));
+    assert!(desk.catalog.blobs_to_mend(desk.lease, &home, 2).await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -61,7 +61,7 @@ impl IngestError {
             Self::Refused(reason) => Outcome::Refused(reason),
             Self::Stopped => Outcome::Stopped,
             Self::Deposit(error) if error.is_worth_retrying() => {
-                Outcome::Later { reason: error.for_people(), after: None }
+                Outcome::Later { reason: error.for_people(), after: error.retry_after() }
             }
             Self::Deposit(error) => Outcome::Failed(error.for_people()),
             Self::Ffmpeg(FfmpegError::NotInstalled { program }) => Outcome::Failed(format!(

@@ -3,6 +3,9 @@
 //! A copy is one message: `tg:<channel>/<message>/<bot>/<file>`, with the bot that sent it and what that
 //! bot calls the file, both of which reading needs and nothing else can tell.
 
+#[cfg(test)]
+mod tests;
+
 use super::error::{Fault, StoreError};
 use super::stream::Reading;
 use super::{BlobStore, Presence, Purpose, PutTicket};

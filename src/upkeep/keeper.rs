@@ -35,7 +35,7 @@ pub struct Keeper {
 
 /// Why a round was not finished; the next one does the rest.
 #[derive(Debug, thiserror::Error)]
-enum RoundError {
+pub(super) enum RoundError {
     #[error("reading or writing the catalog")]
     Catalog(#[from] CatalogError),
     #[error("looking into the store")]
@@ -68,7 +68,8 @@ impl Keeper {
         }
     }
 
-    async fn round(&self) -> Result<(), RoundError> {
+    /// Queues what is to be mended, and removes what lost answers left.
+    pub(super) async fn round(&self) -> Result<(), RoundError> {
         let queued = self.catalog.queue_mends(&self.store.channels(), self.replicas, self.clock.now()).await?;
         if queued > 0 {
             tracing::info!(videos = queued, "videos lack copies and will be mended");

@@ -1,13 +1,86 @@
 use super::*;
-use crate::catalog::CatalogError;
-use crate::media::extent::Place;
+use crate::catalog::{CatalogError, JobKind, Settlement};
+use crate::media::extent::{ChannelId, Place};
 use crate::media::range::ByteRange;
+use crate::store::{Presence, PutTicket};
 use crate::tests::Sample;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 fn parts(sample: &Sample) -> Parts {
-    Parts { catalog: sample.catalog.clone(), store: sample.store.clone(), spool: sample.spool.clone() }
+    Parts {
+        catalog: sample.catalog.clone(),
+        store: sample.store.clone(),
+        spool: sample.spool.clone(),
+        clock: sample.clock.clone(),
+    }
+}
+
+fn keeper(sample: &Sample, replicas: u32) -> Keeper {
+    Keeper {
+        catalog: sample.catalog.clone(),
+        store: sample.store.clone(),
+        jobs: sample.jobs.clone(),
+        events: sample.events.clone(),
+        clock: sample.clock.clone(),
+        replicas,
+        alarm: std::sync::Arc::default(),
+    }
+}
+
+#[tokio::test]
+async fn a_lost_copy_is_made_again() {
+    let sample = Sample::with_copies(2).await;
+    let video = sample.film("Film").await;
+    let files = sample.files();
+    keeper(&sample, 2).round().await.unwrap();
+    let (now, later) = (sample.clock.now(), sample.clock.now().after(Duration::from_secs(60)));
+    assert!(sample.catalog.claim_job(JobKind::Mend, Vec::new(), now, later).await.unwrap().is_none(), "all is well");
+
+    let pieces = sample.catalog.segment_pieces(video, "v0".into(), 0).await.unwrap().unwrap();
+    let Place::Store(blob) = &pieces[0].place else { panic!("it is not stored") };
+    sample.store.remove(&blob.copies[..1]).await.unwrap();
+    sample.catalog.copy_lost(blob.id, blob.copies[0].clone(), now).await.unwrap();
+    keeper(&sample, 2).round().await.unwrap();
+    keeper(&sample, 2).round().await.unwrap();
+
+    let (job, lease) = sample.catalog.claim_job(JobKind::Mend, Vec::new(), now, later).await.unwrap().unwrap();
+    assert_eq!(job.video, video);
+    let lacking = sample.catalog.blobs_to_mend(lease, &sample.store.channels(), 2).await.unwrap();
+    assert_eq!(lacking, [blob.id]);
+    sample.deposit.mend(lease, blob.id, &CancellationToken::new()).await.unwrap();
+    sample.catalog.settle_job(lease, Settlement::Done, now).await.unwrap();
+    assert!(sample.catalog.claim_job(JobKind::Mend, Vec::new(), now, later).await.unwrap().is_none(), "one job only");
+    assert_eq!(sample.files(), files);
+    assert!(sample.catalog.video(video, 2).await.unwrap().unwrap().protected);
+}
+
+#[tokio::test]
+async fn what_a_lost_answer_left_is_removed() {
+    let sample = Sample::new().await;
+    let mut growing = sample.growing("Film").await;
+    let (blob, lease, now) = (growing.sealed.recv().await.unwrap(), growing.lease, sample.clock.now());
+    let record = sample.catalog.blob_to_store(lease, blob).await.unwrap().unwrap();
+    let put = async |channel: &ChannelId| {
+        let nonce = sample.catalog.intend_copy(lease, blob, 0, channel.clone(), now).await.unwrap().nonce;
+        let (channel, caption) = (channel.clone(), String::new());
+        let ticket = PutTicket { blob, channel, copy: 0, nonce, caption, len: record.len, hash: record.hash };
+        (nonce, sample.store.put(&ticket, &sample.spool.pack_path(blob)).await.unwrap())
+    };
+    let channels = sample.store.channels();
+    let (_, stray) = put(&channels[0]).await;
+    let (nonce, named) = put(&channels[1]).await;
+    keeper(&sample, 1).round().await.unwrap();
+    assert_eq!(sample.store.probe(&stray).await.unwrap(), Presence::Present, "the send may still be under way");
+
+    sample.catalog.copy_sent(lease, blob, nonce, named.clone(), now).await.unwrap();
+    sample.catalog.copy_verified(lease, blob, nonce, now).await.unwrap();
+    keeper(&sample, 1).round().await.unwrap();
+
+    assert_eq!(sample.store.probe(&stray).await.unwrap(), Presence::Absent);
+    assert_eq!(sample.store.probe(&named).await.unwrap(), Presence::Present);
+    assert!(sample.catalog.doubts().await.unwrap().is_empty());
+    assert_eq!(sample.catalog.litter_count().await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -76,7 +149,8 @@ async fn a_copy_that_a_reader_misses_is_not_read_again() {
     let Place::Store(blob) = &pieces[0].place else { panic!("it is not stored") };
     sample.store.remove(&blob.copies[..1]).await.unwrap();
     let (reports, end) = (sample.damage.take().unwrap(), CancellationToken::new());
-    let recording = record_damage(sample.catalog.clone(), sample.clock.clone(), reports, end.clone());
+    let recording =
+        record_damage(sample.catalog.clone(), sample.clock.clone(), reports, std::sync::Arc::default(), end.clone());
     let reading = async {
         assert!(sample.cache.open(pieces.clone(), ByteRange::at(0, 1).unwrap()).await.is_ok(), "the other one is read");
         loop {

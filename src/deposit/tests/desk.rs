@@ -3,14 +3,14 @@
 use super::super::{Deposit, DepositError, FreshSegment, Packer, PackerSettings, Settings};
 use crate::catalog::{self, Accepted, Arrival, Catalog, JobKind, JobLease, NewRendition, Source};
 use crate::clock::Clock;
-use crate::media::extent::{ChannelId, Locator, Place, StoredBlob};
+use crate::media::extent::{ChannelId, Locator, Place, StoredBlob, UnheardCopy};
 use crate::media::id::{BlobId, RenditionId, VideoId};
 use crate::media::range::ByteRange;
 use crate::media::rendition::{Method, RenditionKind};
 use crate::media::time::Timestamp;
 use crate::spool::{self, Spool};
 use crate::store::{
-    BlobStore, ByteStream, Fault, LocalSettings, LocalStore, Presence, PutTicket, StoreError, read_verified,
+    BlobStore, Fault, LocalSettings, LocalStore, Presence, Purpose, PutTicket, Reading, StoreError, read_verified,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -18,7 +18,6 @@ use futures::TryStreamExt;
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -53,20 +52,28 @@ impl BlobStore for Moody {
         let mut lost = self.lost_answers.lock().unwrap();
         if *lost > 0 {
             *lost -= 1;
-            return Err(StoreError::throttled("waiting for the answer", Duration::ZERO));
+            return Err(StoreError::new(Fault::Unreachable, "waiting for the answer"));
         }
         Ok(locator)
     }
 
-    fn foreseen(&self, channel: &ChannelId, nonce: Uuid) -> Option<Locator> {
-        self.local.foreseen(channel, nonce)
+    fn issued(&self, copy: &Locator) -> bool {
+        self.local.issued(copy)
     }
 
-    async fn read(&self, copy: &Locator, range: ByteRange) -> Result<ByteStream, StoreError> {
-        self.local.read(copy, range).await
+    async fn put_again(&self, ticket: &PutTicket, from: &Locator) -> Result<Locator, StoreError> {
+        self.local.put_again(ticket, from).await
     }
 
-    async fn remove(&self, copies: &[Locator]) -> Result<(), StoreError> {
+    async fn find(&self, copy: &UnheardCopy, named: &[Locator]) -> Result<Option<Locator>, StoreError> {
+        self.local.find(copy, named).await
+    }
+
+    async fn read(&self, copy: &Locator, range: ByteRange, purpose: Purpose) -> Result<Reading, StoreError> {
+        self.local.read(copy, range, purpose).await
+    }
+
+    async fn remove(&self, copies: &[Locator]) -> Result<Vec<Locator>, StoreError> {
         self.local.remove(copies).await
     }
 
@@ -102,7 +109,7 @@ impl Desk {
             lost_answers: Mutex::default(),
             tried: Mutex::default(),
         });
-        let settings = Settings { max_blob_bytes: MAX_BLOB, replicas, parallel: 2 };
+        let settings = Settings { max_blob_bytes: MAX_BLOB, replicas, parallel: 2, installation: Uuid::nil() };
         let clock = Clock::from_fn(|| NOW);
         let deposit = Deposit::new(settings, catalog.clone(), store.clone(), spool.clone(), clock);
         let source = Source::File("/film.mp4".into());
@@ -149,7 +156,10 @@ impl Desk {
         let (sender, sealed) = mpsc::unbounded_channel();
         blobs.iter().for_each(|blob| sender.send(*blob).unwrap());
         drop(sender);
-        self.deposit.store_all(self.lease, sealed, &CancellationToken::new()).await
+        let (stored, to_protect) = mpsc::unbounded_channel();
+        let cancel = CancellationToken::new();
+        self.deposit.store_all(self.lease, sealed, stored, &cancel).await?;
+        self.deposit.protect_all(self.lease, to_protect, &cancel).await.map(drop)
     }
 
     /// The bytes of a segment, from wherever they lie now, and whether all came from the store.
@@ -175,7 +185,8 @@ impl Desk {
     }
 
     pub(super) async fn whole(&self, blob: &StoredBlob, copy: &Locator) -> Vec<u8> {
-        let mut chunks = read_verified(&*self.store, copy, blob, 0..blob.chunks.len() as u64).await.unwrap();
+        let mut chunks =
+            read_verified(&*self.store, copy, blob, 0..blob.chunks.len() as u64, Purpose::Deposit).await.unwrap();
         let mut bytes = Vec::new();
         while let Some(chunk) = chunks.next().await.unwrap() {
             bytes.extend(chunk);

@@ -4,6 +4,7 @@
 //! Nothing sleeps for a guessed time: `wait::until` looks again and again for what should happen and
 //! gives up after a deadline that even a crowded machine keeps.
 
+pub mod bots;
 pub mod browser;
 pub mod clip;
 pub mod events;

@@ -7,6 +7,7 @@
 
 mod harness;
 
+mod bots;
 mod copied;
 mod damaged;
 mod delivery;

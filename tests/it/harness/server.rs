@@ -55,6 +55,11 @@ impl World {
         }
     }
 
+    /// Sets more variables, from the next start on.
+    pub fn set(&mut self, settings: impl IntoIterator<Item = (String, String)>) {
+        self.settings.extend(settings);
+    }
+
     /// Starts the server on the folder as it is and waits until it answers.
     pub async fn resume(&mut self) {
         assert!(self.server.is_none(), "the server of this test runs already");

@@ -29,6 +29,13 @@ export function make(tag, properties = {}, ...children) {
 /** The first element of a <template>. */
 export const stamp = (id) => document.getElementById(id).content.firstElementChild.cloneNode(true);
 
+/** One stamped child per item, reused from one round to the next. */
+export function fillEach(parent, template, items, fill) {
+  while (parent.children.length > items.length) parent.lastElementChild.remove();
+  while (parent.children.length < items.length) parent.append(stamp(template));
+  items.forEach((item, index) => fill(parent.children[index], item));
+}
+
 /** Shows how far something is: `fraction` 0–1, or null when nobody knows. */
 export function progress(line, fraction, words) {
   const known = fraction !== null && fraction !== undefined;

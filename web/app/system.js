@@ -1,8 +1,9 @@
 // The system page: one sentence first, then figures. It asks every two seconds while somebody looks.
 
 import * as api from './api.js';
+import { drawBots, offerTest, worry } from './bots.js';
 import { gather, listen } from './events.js';
-import { attempt, icon, make, progress, say, stamp, toast } from './parts.js';
+import { attempt, fillEach, icon, make, progress, say, stamp, toast } from './parts.js';
 import * as words from './words.js';
 
 const EVERY = 2000;
@@ -12,11 +13,12 @@ const by = (id) => document.getElementById(id);
 
 async function refresh() {
   try {
-    const [status, cache] = await Promise.all([api.systemStatus(), api.cacheStats()]);
+    const [status, cache, bots] = await Promise.all([api.systemStatus(), api.cacheStats(), api.botsStatus()]);
     page.hidden = false;
-    sentence(status);
+    sentence(status, bots);
     figures(status, cache);
     drawJobs(status.jobs);
+    drawBots(bots);
     drawCache(cache);
     drawDisk(status);
     drawEncoders(status.encoders);
@@ -26,8 +28,8 @@ async function refresh() {
   }
 }
 
-function sentence({ counts, disk, jobs: all, encoders }) {
-  const worries = [];
+function sentence({ counts, disk, jobs: all, encoders }, bots) {
+  const worries = [worry(bots)].filter(Boolean);
   if (!encoders.some((encoder) => encoder.works)) worries.push('No encoder works.');
   if (disk.total_bytes && disk.free_bytes < disk.total_bytes * 0.05) worries.push('The disk is almost full.');
   if (counts.failed) worries.push(`${words.count(counts.failed, 'film needs', 'films need')} you.`);
@@ -62,13 +64,6 @@ function figure(box, number, unit) {
   if (box.dataset.shows === `${number} ${unit}`) return;
   box.dataset.shows = `${number} ${unit}`;
   box.replaceChildren(String(number), make('span', {}, ` ${unit}`));
-}
-
-/** One stamped child per item, reused from one round to the next. */
-function fillEach(parent, template, items, fill) {
-  while (parent.children.length > items.length) parent.lastElementChild.remove();
-  while (parent.children.length < items.length) parent.append(stamp(template));
-  items.forEach((item, index) => fill(parent.children[index], item));
 }
 
 const ENDED = ['done', 'failed', 'cancelled'];
@@ -185,6 +180,8 @@ by('clear-cache').addEventListener('click', () => attempt(async () => {
   toast('The cache is empty. The next pieces come from the store.');
   refresh();
 }));
+
+offerTest(refresh);
 
 const soon = gather(300, refresh);
 for (const name of ['job', 'system', 'resync']) listen(name, () => soon(name === 'resync' ? 'all' : 'some'));

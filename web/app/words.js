@@ -57,6 +57,12 @@ export function day(text, now = new Date()) {
   return when.toLocaleDateString('en-GB', { day: 'numeric', month: 'long', year });
 }
 
+/** The time of day alone: "14:32". */
+export function time(text) {
+  const when = new Date(text);
+  return `${two(when.getHours())}:${two(when.getMinutes())}`;
+}
+
 /** A name in two parts; the first may be cut, the second (with the extension) stays. */
 export function halves(name) {
   const tail = name.length > 24 ? 12 : 0;
@@ -66,7 +72,7 @@ export function halves(name) {
 const STAGES = {
   received: 'In line', queued: 'In line', waiting: 'Waiting', inspect: 'Looking at the file', plan: 'Looking at the file',
   copy: 'Copying', encode: 'Encoding', transcode: 'Preparing', package: 'Preparing', deposit: 'Storing', store: 'Storing',
-  publish: 'Finishing', paused: 'Paused', cancelled: 'Cancelled',
+  publish: 'Finishing', mend: 'Mending', move: 'Moving', forget: 'Deleting', paused: 'Paused', cancelled: 'Cancelled',
 };
 
 /** The server's name of a stage, as people say it. */

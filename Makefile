@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run check test bench soak ffmpeg tools deny
+.PHONY: help run demo check test bench soak ffmpeg tools deny
 
 # Each program with the Debian package that brings it. apt is asked only for what is missing.
 RUN_PROGRAMS  := ffmpeg:ffmpeg
@@ -27,6 +27,9 @@ help: ## list the commands
 
 run: ffmpeg ## build and start the server on http://127.0.0.1:5050
 	cargo run --release -- serve
+
+demo: ffmpeg ## try it with eight simulated bots: no account needed, on http://127.0.0.1:5050
+	@tests/demo.sh
 
 check: deny ## format, lints, docs, licences: all that needs no test run
 	cargo fmt --all --check

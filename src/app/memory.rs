@@ -35,7 +35,9 @@ pub(super) async fn fleet(
             }
         }
     });
-    shutdown.spawn("watch over bots", fleet.clone().keep_watch(shutdown.token()));
+    if !fleet.bots().is_empty() {
+        shutdown.spawn("watch over bots", fleet.clone().keep_watch(shutdown.token()));
+    }
     Ok(fleet)
 }
 

@@ -252,7 +252,7 @@ impl Catalog {
                 let sql = format!(
                     "SELECT {COLUMNS} FROM jobs JOIN videos ON videos.id = jobs.video
                       WHERE jobs.state IN ('queued', 'running', 'waiting', 'paused')
-                        AND (jobs.kind = 'ingest' OR jobs.run_after <= ?1)
+                        AND (jobs.kind <> 'forget' OR jobs.run_after <= ?1)
                       ORDER BY jobs.id LIMIT ?2"
                 );
                 let mut statement = tx.prepare_cached(&sql)?;

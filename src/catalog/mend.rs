@@ -44,6 +44,16 @@ impl Catalog {
         self.queue_for(JobKind::Move, ELSEWHERE, home, wanted, now).await
     }
 
+    /// Lets moves that wait for something be tried now: a person asks for them. Answers how many.
+    pub async fn hurry_moves(&self, now: Timestamp) -> Result<usize, CatalogError> {
+        self.sqlite
+            .write(move |tx| {
+                let sql = "UPDATE jobs SET state = 'queued', run_after = ?1 WHERE kind = 'move' AND state = 'waiting'";
+                Ok(tx.prepare_cached(sql)?.execute([now.0])?)
+            })
+            .await
+    }
+
     async fn queue_for(
         &self,
         kind: JobKind,

@@ -15,9 +15,12 @@ use std::collections::BTreeSet;
 use std::io::{IsTerminal, stderr};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Time between two questions.
 const POLL: Duration = Duration::from_millis(500);
+/// Puts moves in line, and says what is left.
+const MIGRATION: &str = "/api/system/migrate";
 
 /// Move the films that lie on this machine to the channels of the bots
 #[derive(Debug, Args)]
@@ -46,6 +49,12 @@ struct Left {
     videos: u64,
     blobs: u64,
     bytes: u64,
+}
+
+/// How many films were put in line.
+#[derive(Debug, Deserialize)]
+struct Queued {
+    videos: u64,
 }
 
 /// How the server is, as far as it matters here.
@@ -98,12 +107,16 @@ impl Migrate {
 
     /// Puts the moves in line and watches until nothing is left or nothing moves any more.
     async fn follow(&self, api: &Api) -> Result<End, ServerError> {
+        let mut interrupts =
+            signal(SignalKind::interrupt()).map_err(|error| ServerError::Client(error.to_string()))?;
+        queue(api).await?;
         let begun = left(api).await?;
         let bar = Bar::new(begun.bytes);
         let mut best = begun;
         let mut moved_at = Instant::now();
         loop {
-            api.ask_to("/api/system/migrate").await?;
+            // Asked before what is left, so that a move that ends in between is seen as progress.
+            let moves = moves(api).await?;
             let now = left(api).await?;
             bar.show(now);
             if now.blobs == 0 {
@@ -112,24 +125,26 @@ impl Migrate {
             if now.bytes < best.bytes || now.blobs < best.blobs {
                 (best, moved_at) = (now, Instant::now());
             }
-            let moves = moves(api).await?;
-            let is_stuck = moves.iter().all(|job| job.state == "waiting" || job.state == "paused");
+            // A film became ready, or something else worked on it before.
+            let is_fed = moves.is_empty() && queue(api).await?.videos > 0;
+            let is_stuck = !is_fed && moves.iter().all(|job| job.state == "waiting" || job.state == "paused");
             if is_stuck && moved_at.elapsed() >= Duration::from_secs(self.patience) {
                 return Ok(End::Stuck(now, reasons(moves)));
             }
             tokio::select! {
                 () = tokio::time::sleep(POLL) => {}
-                pressed = tokio::signal::ctrl_c() => {
-                    pressed.map_err(|error| ServerError::Client(error.to_string()))?;
-                    return Ok(End::Interrupted(now));
-                }
+                _ = interrupts.recv() => return Ok(End::Interrupted(now)),
             }
         }
     }
 }
 
+async fn queue(api: &Api) -> Result<Queued, ServerError> {
+    api.order(MIGRATION).await
+}
+
 async fn left(api: &Api) -> Result<Left, ServerError> {
-    api.ask_patiently("/api/system/migrate").await
+    api.ask_patiently(MIGRATION).await
 }
 
 /// The moves that are not over.

@@ -164,10 +164,10 @@ impl Api {
     }
 
     /// Asks for something to be done that the server does by itself.
-    pub(super) async fn ask_to(&self, path: &str) -> Result<(), ServerError> {
+    pub(super) async fn order<T: DeserializeOwned>(&self, path: &str) -> Result<T, ServerError> {
         let answer = self.post(path).timeout(ANSWER_WAIT).send().await.map_err(ServerError::away)?;
         match answer.status() {
-            status if status.is_success() => Ok(()),
+            status if status.is_success() => read(answer).await,
             status => Err(ServerError::Unexpected { status: status.as_u16(), detail: words_of(answer).await }),
         }
     }

@@ -166,7 +166,8 @@ impl System {
         testing.await.map_err(|_| BotsError::Catalog(CatalogError::Closed))
     }
 
-    /// Queues the move of every ready film that lies elsewhere, wholly or in part, to the bots' channels.
+    /// Queues the move of every ready film that lies elsewhere, wholly or in part, to the bots' channels. Moves
+    /// that wait are tried now.
     ///
     /// # Errors
     /// `NoBots`; when the catalog fails.
@@ -175,9 +176,13 @@ impl System {
         if parts.fleet.bots().is_empty() {
             return Err(BotsError::NoBots);
         }
-        let videos = parts.catalog.queue_moves(&parts.home, parts.replicas, parts.clock.now()).await?;
+        let now = parts.clock.now();
+        let videos = parts.catalog.queue_moves(&parts.home, parts.replicas, now).await?;
+        let hurried = parts.catalog.hurry_moves(now).await?;
         if videos > 0 {
             tracing::info!(videos, "films will be moved to the channels of the bots");
+        }
+        if videos + hurried > 0 {
             parts.jobs.wake();
         }
         Ok(MovesQueued { videos })

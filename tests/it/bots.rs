@@ -213,7 +213,10 @@ async fn films_of_this_machine_move_to_the_bots_and_play_on() {
     telegram.world().fault_all(&Fault::standing(Operation::Send, Trouble::Flood { seconds: 600 }));
     let (code, told, errors) = said(&world.run(&["migrate", "--patience", "0"]));
     assert_eq!(code, Some(1), "{told}{errors}");
-    assert!(told.contains("could not be moved now") && told.contains("go on with them"), "{told}{errors}");
+    assert!(
+        told.contains("could not be moved now") && told.contains("The store cannot take more now"),
+        "{told}{errors}"
+    );
     assert!(!world.files("channels").is_empty());
     telegram.bots().iter().for_each(|bot| telegram.world().clear_faults(bot.id));
 

@@ -105,7 +105,7 @@ function drawJob(job) {
   say(row.querySelector('.job-speed'), running && job.speed ? `${job.speed.toFixed(1)} × play` : '–');
   say(row.querySelector('.job-left'), job.eta_seconds ? words.length(job.eta_seconds) : '–');
   const cancel = row.querySelector('button');
-  cancel.hidden = !job.video_id;
+  cancel.hidden = !job.video_id || job.kind !== 'ingest';
   cancel.setAttribute('aria-label', `Stop preparing ${job.title}`);
   cancel.onclick = () => attempt(async () => {
     await api.cancel(job.video_id);

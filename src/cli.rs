@@ -2,11 +2,16 @@
 
 pub mod config;
 pub mod import;
+mod migrate;
+mod server;
+mod terminal;
+mod test_bots;
 
 use crate::app;
 use crate::config::Config;
 use crate::telemetry::redact::Redactor;
 use clap::{Args, Parser, Subcommand};
+use server::Workplace;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -29,6 +34,8 @@ explains each, and `telecine config` shows what is in effect. Nothing has to be 
 
   telecine serve                          the server, on http://127.0.0.1:5050
   telecine import ~/Films                 a whole collection, read where it lies
+  telecine test-bots                      whether the bots are fit to hold films
+  telecine migrate                        films of this machine to the bots' channels
   telecine config                         what is in effect, and where it came from
   LOCAL_PORT=8080 telecine config --json  the same for programs, with another port";
 
@@ -41,6 +48,10 @@ pub enum Command {
     Config(config::ShowConfig),
     /// Take in films and whole folders that lie on this machine
     Import(import::Import),
+    /// Let every configured bot send, read back and delete something, and say what to do where it fails
+    TestBots(test_bots::TestBots),
+    /// Move the films that lie on this machine to the channels of the bots
+    Migrate(migrate::Migrate),
     /// Limit this process and become another program
     #[command(hide = true)]
     Cage(Cage),
@@ -72,10 +83,15 @@ impl Command {
     /// # Errors
     /// What a person can act on; the program then ends with code 1.
     pub async fn run(self, config: &Config, unknown: &[&str], redactor: &Redactor) -> anyhow::Result<ExitCode> {
+        for bot in &config.telegram.bots {
+            redactor.keep_secret(bot.token.reveal());
+        }
         match self {
             Self::Serve(Serve {}) => serve(config, redactor).await,
             Self::Config(command) => command.run(config, unknown).await,
             Self::Import(command) => import_films(&command, config, redactor).await,
+            Self::TestBots(command) => command.run(config).await,
+            Self::Migrate(command) => command.run(config, redactor).await,
             Self::Cage(cage) => Ok(crate::ffmpeg::cage::enter(cage.words.into_iter())),
         }
     }
@@ -91,13 +107,9 @@ async fn serve(config: &Config, redactor: &Redactor) -> anyhow::Result<ExitCode>
 
 /// Through the server that runs on this data folder, or through one of our own for as long as it takes.
 async fn import_films(command: &import::Import, config: &Config, redactor: &Redactor) -> anyhow::Result<ExitCode> {
-    if let Some(server) = import::RunningServer::find(&config.storage.data_dir).await? {
-        return command.run(&server).await;
-    }
-    let running = app::start(config, Some(0), redactor).await?;
-    let server = import::RunningServer { address: running.address, token: running.token.clone() };
-    let verdict = command.run(&server).await;
-    running.stop().await?;
+    let workplace = Workplace::enter(config, redactor).await?;
+    let verdict = command.run(&workplace.server()).await;
+    workplace.leave().await?;
     verdict
 }
 

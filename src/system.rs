@@ -2,14 +2,21 @@
 //!
 //! Reading all of it costs the same in a library of any size, as a page asks every two seconds.
 
+mod bots;
 mod process;
+
+pub use bots::{BotReason, BotState, BotTests, BotView, Bots, BotsError, MovesQueued, StoreKind};
 
 use crate::cache::{SegmentCache, Stats};
 use crate::catalog::{Catalog, CatalogError, Counts, JobKind, JobRecord, JobState};
 use crate::clock::Clock;
 use crate::events::{Event, Events};
 use crate::ffmpeg::EncoderReport;
+use crate::jobs::Jobs;
+use crate::media::extent::ChannelId;
+use crate::shutdown::Shutdown;
 use crate::spool::Spool;
+use crate::telegram::Fleet;
 use crate::telemetry::metrics::Metrics;
 use process::Meter;
 use serde::Serialize;
@@ -34,6 +41,8 @@ struct Inner {
     began: Instant,
     meter: Mutex<Meter>,
     exported: Mutex<Stats>,
+    /// Held while the bots are tested.
+    testing: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// What the system looks at.
@@ -50,6 +59,16 @@ pub struct Parts {
     pub events: Events,
     /// Its clock.
     pub clock: Clock,
+    /// Who does what is queued.
+    pub jobs: Jobs,
+    /// The bots; none with the local store.
+    pub fleet: Fleet,
+    /// The channels of the store in use.
+    pub home: Vec<ChannelId>,
+    /// Verified copies wanted of everything.
+    pub replicas: u32,
+    /// The end of the program.
+    pub shutdown: Shutdown,
     /// What the trial of the encoders found, best first; empty until it is over.
     pub encoders: watch::Receiver<Vec<EncoderReport>>,
 }
@@ -164,6 +183,7 @@ impl System {
             began: Instant::now(),
             meter: Mutex::new(Meter::start()),
             exported: Mutex::new(Stats::default()),
+            testing: Arc::default(),
         };
         Self { inner: Arc::new(inner) }
     }

@@ -8,8 +8,8 @@ use crate::media::time::Timestamp;
 use crate::shutdown::Shutdown;
 use crate::telegram::{ApiSettings, BotId, Fleet, FleetSettings, RestReason, RestRecord};
 
-/// The configured bots, of which those go on resting that rested when the server ended; and a task that
-/// remembers their rests from now on.
+/// The configured bots, of which those go on resting that rested when the server ended; and tasks that
+/// remember their rests from now on and look at each bot: at once, and later while it is out.
 ///
 /// # Errors
 /// When the catalog fails, or no connection can ever be made.
@@ -25,12 +25,7 @@ pub(super) async fn fleet(
         Some(RestRecord { bot: BotId(rest.bot), until: rest.until, reason })
     });
     let rests: Vec<RestRecord> = rests.collect();
-    let settings = FleetSettings {
-        bots: settings.bots.clone(),
-        api: ApiSettings { url: settings.api_url.clone(), ..ApiSettings::default() },
-        ..FleetSettings::default()
-    };
-    let fleet = Fleet::new(settings, &rests, clock.clone(), events.clone())?;
+    let fleet = Fleet::new(self::settings(settings), &rests, clock.clone(), events.clone())?;
     let (mut changes, catalog, end) = (fleet.subscribe(), catalog.clone(), shutdown.token());
     shutdown.spawn("memory of bots", async move {
         while let Some(Ok(())) = end.run_until_cancelled(changes.changed()).await {
@@ -40,7 +35,17 @@ pub(super) async fn fleet(
             }
         }
     });
+    shutdown.spawn("watch over bots", fleet.clone().keep_watch(shutdown.token()));
     Ok(fleet)
+}
+
+/// What a fleet is made from, as configured.
+pub(super) fn settings(telegram: &Telegram) -> FleetSettings {
+    FleetSettings {
+        bots: telegram.bots.clone(),
+        api: ApiSettings { url: telegram.api_url.clone(), ..ApiSettings::default() },
+        ..FleetSettings::default()
+    }
 }
 
 fn saved(rest: &RestRecord) -> Option<SavedRest> {

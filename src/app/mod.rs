@@ -150,6 +150,14 @@ impl Running {
     }
 }
 
+/// The configured bots, for a command beside the server.
+///
+/// # Errors
+/// When no connection can ever be made.
+pub fn bots(config: &Config) -> anyhow::Result<Fleet> {
+    Ok(Fleet::new(memory::settings(&config.telegram), &[], Clock::system(), Events::new())?)
+}
+
 async fn open(config: &Config, data_dir: &Path) -> anyhow::Result<Base> {
     let settings = catalog::Settings { file: data_dir.join("catalog.sqlite"), readers: 4 };
     refuse_orphans(&settings.file, data_dir)?;
@@ -297,7 +305,7 @@ fn faces(
     data_dir: &Path,
     token: &str,
 ) -> anyhow::Result<http::Parts> {
-    let Base { catalog, spool, store, events, clock, shutdown, .. } = base;
+    let Base { catalog, spool, store, fleet, events, clock, shutdown, .. } = base;
     let settings = cache::Settings { memory_bytes: config.cache.memory_bytes };
     let (cache, damage) = SegmentCache::new(settings, store.clone(), spool.clone(), shutdown.clone());
     let alarm = Arc::new(Notify::new());
@@ -315,7 +323,7 @@ fn faces(
     shutdown.spawn("keeper", keeper.keep(shutdown.token()));
     let settings =
         library::Settings { trash_keep: config.storage.trash_keep, replicas: u32::from(config.storage.replicas) };
-    let library = Library::new(catalog.clone(), jobs, events.clone(), clock.clone(), settings);
+    let library = Library::new(catalog.clone(), jobs.clone(), events.clone(), clock.clone(), settings);
     let system = System::new(system::Parts {
         data_dir: data_dir.to_path_buf(),
         catalog: catalog.clone(),
@@ -323,6 +331,11 @@ fn faces(
         spool: spool.clone(),
         events: events.clone(),
         clock: clock.clone(),
+        jobs,
+        fleet: fleet.clone(),
+        home: store.channels(),
+        replicas: u32::from(config.storage.replicas),
+        shutdown: shutdown.clone(),
         encoders,
     });
     Ok(http::Parts {

@@ -5,8 +5,11 @@ use super::CatalogError;
 use rusqlite::Connection;
 use std::path::Path;
 
-const MIGRATIONS: &[&str] =
-    &[include_str!("../../migrations/0001_library.sql"), include_str!("../../migrations/0002_telegram.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/0001_library.sql"),
+    include_str!("../../migrations/0002_telegram.sql"),
+    include_str!("../../migrations/0003_shares.sql"),
+];
 
 /// A catalog up to this many bytes is checked page by page at every start; a larger one would delay
 /// the first answer, so there only the header and the schema are read.

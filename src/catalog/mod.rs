@@ -17,6 +17,7 @@ mod publish;
 mod renditions;
 mod rests;
 mod segments;
+mod shares;
 mod sqlite;
 mod status;
 #[cfg(test)]
@@ -35,6 +36,7 @@ pub use playback::{SegmentRow, TrackPlaylist, Tracks};
 pub use renditions::{Measured, NewRendition, Rendition};
 pub use rests::SavedRest;
 pub use segments::{Growth, NewPiece, NewSegment, Resume};
+pub use shares::Shares;
 pub use status::Counts;
 pub use trash::DoomedBlob;
 pub use uploads::{Accepted, Arrival, UploadRecord};

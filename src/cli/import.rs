@@ -3,24 +3,23 @@
 //!
 //! A few files are on their way at a time; the server decides how many it really works on.
 
-mod server;
+mod api;
 mod table;
 #[cfg(test)]
 mod tests;
 mod view;
 mod walk;
 
+use super::server::{Api, RunningServer};
+use api::{Answer, Status};
 use clap::Args;
 use futures::StreamExt;
-use server::{Answer, Api, Status};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use table::{Outcome, Row};
 use view::View;
 use walk::Found;
-
-pub use server::RunningServer;
 
 /// Files handed to the server and not finished, at most. More would only wait in its queue.
 const UNDER_WAY: usize = 4;

@@ -10,6 +10,7 @@ mod address;
 pub mod assets;
 pub mod auth;
 pub mod body;
+mod bots;
 pub mod conditional;
 pub mod cors;
 pub mod error;

@@ -1,7 +1,7 @@
 //! Every address the server answers.
 
 use super::body::get_or_head;
-use super::{assets, events, health, imports, openapi, pages, playback, system, upload, videos};
+use super::{assets, bots, events, health, imports, openapi, pages, playback, system, upload, videos};
 use actix_web::web::{ServiceConfig, delete, get, patch, post, resource, to};
 
 /// The whole table. What is not in it is a page that says so, or a problem under `/api`.
@@ -34,6 +34,9 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(resource("/api/system/status").route(get().to(system::system_status)))
         .service(resource("/api/system/cache/stats").route(get().to(system::cache_stats)))
         .service(resource("/api/system/cache/clear").route(post().to(system::clear_cache)))
+        .service(resource("/api/system/bots/status").route(get().to(bots::bots_status)))
+        .service(resource("/api/system/bots/test").route(post().to(bots::test_bots)))
+        .service(resource("/api/system/migrate").route(get().to(bots::migration)).route(post().to(bots::migrate)))
         .service(resource("/api/events").route(get().to(events::listen)))
         .service(resource("/api/openapi.json").route(get_or_head().to(openapi::describe_api)))
         .service(resource("/healthz").route(get_or_head().to(health::alive)))

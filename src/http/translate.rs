@@ -9,6 +9,7 @@ use crate::ingest::upload::UploadError;
 use crate::library::LibraryError;
 use crate::spool::SpoolError;
 use crate::store::Fault;
+use crate::system::BotsError;
 use std::error::Error;
 
 /// Seconds after which something that passes by itself is worth another try.
@@ -23,6 +24,15 @@ impl From<CatalogError> for ApiError {
             CatalogError::DiskFull => Self::InsufficientStorage(DISK_FULL.into()),
             CatalogError::Closed => Self::Busy { retry_after_s: SOON_S },
             CatalogError::LeaseLost | CatalogError::Unusable { .. } | CatalogError::Engine(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<BotsError> for ApiError {
+    fn from(error: BotsError) -> Self {
+        match error {
+            BotsError::NoBots | BotsError::TestUnderWay => Self::Conflict(error.to_string().into()),
+            BotsError::Catalog(error) => error.into(),
         }
     }
 }

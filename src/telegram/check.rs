@@ -10,21 +10,24 @@ use futures::TryStreamExt;
 use serde::Serialize;
 use std::error::Error;
 use std::time::{Duration, Instant};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// Bytes of the round trip.
 const PROBE_LEN: usize = 64 * 1024;
 
 /// What the test of one bot found.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct BotTest {
     /// The number people know it by.
     pub slot: u8,
     /// Its id.
+    #[schema(value_type = i64)]
     pub bot: BotId,
     /// Its name without the `@`.
     pub username: Option<String>,
     /// Its channel.
+    #[schema(value_type = i64)]
     pub channel: ChatId,
     /// The channel's name.
     pub title: Option<String>,
@@ -43,7 +46,7 @@ pub struct BotTest {
 }
 
 /// One direction of the round trip.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Transfer {
     /// Bytes that went.
     pub bytes: u64,
@@ -54,7 +57,7 @@ pub struct Transfer {
 }
 
 /// A part of the test.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
     /// Is the token accepted?
@@ -72,7 +75,7 @@ pub enum Step {
 }
 
 /// A part that failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct StepFailure {
     /// Which one.
     pub step: Step,

@@ -6,6 +6,7 @@ use serde::Serialize;
 use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::time::Instant;
+use utoipa::ToSchema;
 
 /// Latencies that the percentiles are taken from.
 const SAMPLES: usize = 256;
@@ -26,7 +27,7 @@ pub struct Meter {
 }
 
 /// What a meter shows. Counted since the program was started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Reading {
     /// Requests under way, a download until its last byte.
     pub in_flight: u32,

@@ -1,5 +1,6 @@
 //! What became of every file, as a table for people.
 
+use crate::cli::terminal::printable;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -62,11 +63,6 @@ pub(super) fn render(rows: &[Row]) -> String {
 /// A path for a terminal.
 pub(super) fn shown(file: &Path) -> String {
     printable(&file.to_string_lossy())
-}
-
-/// Text without anything that a terminal would obey.
-fn printable(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The way of each file on standard error: a bar at a terminal, else a line now and then.
 
-use super::server::Status;
+use super::api::Status;
 use super::table::shown;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::{IsTerminal, stderr};

@@ -14,6 +14,7 @@ use crate::http::{Limits, Parts};
 use crate::ingest::upload::{Parts as UploadParts, Uploads};
 use crate::library::{Library, Settings};
 use crate::system::{Parts as SystemParts, System};
+use crate::telegram::{Fleet, FleetSettings};
 use crate::telemetry::metrics::Metrics;
 use crate::tests::Sample;
 use actix_web::http::Method;
@@ -106,6 +107,11 @@ pub(in crate::http) fn parts(sample: &Sample) -> Parts {
         spool: spool.clone(),
         events: events.clone(),
         clock: clock.clone(),
+        jobs: jobs.clone(),
+        fleet: Fleet::new(FleetSettings::default(), &[], clock.clone(), events.clone()).unwrap(),
+        home: sample.store.channels(),
+        replicas: 1,
+        shutdown: shutdown.clone(),
         encoders: watch::channel(Vec::new()).1,
     };
     Parts {

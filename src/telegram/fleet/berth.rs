@@ -35,6 +35,10 @@ pub(super) struct Duty {
     pub(super) meter: Meter,
     /// The bot's name without the `@`, once it was asked.
     pub(super) username: Option<String>,
+    /// The channel's name, once the bot was looked at.
+    pub(super) title: Option<String>,
+    /// Whether the bot may delete in its channel, once it was looked at.
+    pub(super) can_delete: Option<bool>,
 }
 
 impl Berth {
@@ -45,7 +49,8 @@ impl Berth {
             Some(rest) => Circuit::resting(fleet.circuit, rest.until, rest.reason),
             None => Circuit::new(fleet.circuit),
         };
-        let duty = Duty { circuit, pace: Pace::new(fleet.pace, now), meter: Meter::new(now), username: None };
+        let (pace, meter) = (Pace::new(fleet.pace, now), Meter::new(now));
+        let duty = Duty { circuit, pace, meter, username: None, title: None, can_delete: None };
         Self {
             bot: Bot { slot: bot.slot, id, channel: bot.channel },
             api: BotApi::new(client, bot.token.clone()),

@@ -52,6 +52,20 @@ impl Fleet {
         duty.circuit.look_is_due(now) || (unseen.contains(&number) && !rests)
     }
 
+    /// Keeps what a page shows of a bot, and says so when it would leave litter.
+    fn remember(&self, number: usize, look: &Look) {
+        let mut duty = self.inner.berths[number].duty();
+        if let Some(Ok(chat)) = &look.chat {
+            duty.title.clone_from(&chat.title);
+        }
+        let Some(Ok(rights)) = &look.rights else { return };
+        let before = duty.can_delete.replace(rights.can_delete);
+        if rights.can_post && !rights.can_delete && before != Some(false) {
+            let (slot, bot) = (look.bot.slot, look.bot.id.0);
+            tracing::warn!(bot, slot, "a bot may not delete in its channel; `telecine test-bots` says what to do");
+        }
+    }
+
     /// Asks a bot about itself and takes note of what that means.
     async fn look(&self, number: usize) -> Look {
         let berth = &self.inner.berths[number];
@@ -64,6 +78,7 @@ impl Fleet {
             look.latency = rights.is_ok().then(|| begun.elapsed());
             (look.chat, look.rights) = (Some(chat), Some(rights));
         }
+        self.remember(number, &look);
         if let Some(outcome) = look.outcome() {
             self.inner.note(number, outcome);
         }

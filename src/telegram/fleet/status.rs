@@ -20,6 +20,10 @@ pub struct BotStatus {
     pub username: Option<String>,
     /// Its channel.
     pub channel: ChatId,
+    /// The channel's name, once the bot was looked at.
+    pub title: Option<String>,
+    /// Whether it may delete in its channel, once it was looked at.
+    pub can_delete: Option<bool>,
     /// What it is fit for, and why and how long it is not.
     #[serde(flatten)]
     pub state: CircuitState,
@@ -53,6 +57,8 @@ impl Fleet {
                 bot: id,
                 username: duty.username.clone(),
                 channel,
+                title: duty.title.clone(),
+                can_delete: duty.can_delete,
                 state: duty.circuit.state(now),
                 pace: duty.pace.share(),
                 reading: duty.meter.read(instant),

@@ -1,5 +1,9 @@
-//! The server beside us: where it is, and the few questions of its API that an import asks.
+//! The server beside us, through which commands work: found by the file it leaves in its data folder,
+//! or started by the command itself when there is none.
 
+use crate::app::{self, Running};
+use crate::config::Config;
+use crate::telemetry::redact::Redactor;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
@@ -14,8 +18,6 @@ use std::time::{Duration, Instant};
 const FILE: &str = "server.json";
 const CONNECT_WAIT: Duration = Duration::from_secs(2);
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
-/// Before the server accepts a file it reads the whole of it to recognise it.
-const IMPORT_WAIT: Duration = Duration::from_secs(3600);
 /// How long a server may be away, as when it is restarted, while its work is watched.
 const ABSENCE: Duration = Duration::from_secs(60);
 const KNOCK_AGAIN: Duration = Duration::from_secs(1);
@@ -33,6 +35,14 @@ impl fmt::Debug for RunningServer {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("RunningServer").field("address", &self.address).field("token", &"***").finish()
     }
+}
+
+/// The server a command works through.
+pub(super) enum Workplace {
+    /// It ran before and goes on afterwards.
+    Found(RunningServer),
+    /// It is ours, and ends with the command.
+    Own(Box<Running>),
 }
 
 /// Something went wrong between us and the server.
@@ -79,59 +89,29 @@ impl RunningServer {
     }
 }
 
-/// What the server said to a file.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Answer {
-    /// It will be this video.
-    Accepted(String),
-    /// It is in the library already.
-    Known(String),
-    /// It is nothing that can be played.
-    Refused(String),
-}
+impl Workplace {
+    /// The server that runs on the configured data folder, or one of our own.
+    pub(super) async fn enter(config: &Config, redactor: &Redactor) -> anyhow::Result<Self> {
+        Ok(match RunningServer::find(&config.storage.data_dir).await? {
+            Some(server) => Self::Found(server),
+            None => Self::Own(Box::new(app::start(config, Some(0), redactor).await?)),
+        })
+    }
 
-/// Where a video is on its way.
-#[derive(Debug, Deserialize)]
-pub(super) struct Status {
-    pub(super) state: String,
-    pub(super) stage: Option<String>,
-    pub(super) fraction: Option<f64>,
-    pub(super) eta_seconds: Option<f64>,
-    pub(super) error: Option<String>,
-}
-
-/// What was made of one track.
-#[derive(Debug, Deserialize)]
-pub(super) struct Track {
-    kind: Option<String>,
-    method: Option<String>,
-    why: Option<String>,
-    codecs: Option<String>,
-}
-
-impl fmt::Display for Track {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.kind.as_deref().unwrap_or("track");
-        write!(out, "{name} {}", self.method.as_deref().unwrap_or("made"))?;
-        if let Some(codecs) = &self.codecs {
-            write!(out, " [{codecs}]")?;
-        }
-        match self.why.as_deref() {
-            Some(why) if !why.is_empty() => write!(out, " ({why})"),
-            _ => Ok(()),
+    pub(super) fn server(&self) -> RunningServer {
+        match self {
+            Self::Found(server) => server.clone(),
+            Self::Own(running) => RunningServer { address: running.address, token: running.token.clone() },
         }
     }
-}
 
-#[derive(Deserialize)]
-struct Accepted {
-    video_id: String,
-}
-
-#[derive(Deserialize)]
-struct Video {
-    #[serde(default)]
-    tracks: Vec<Track>,
+    /// Ends what was started.
+    pub(super) async fn leave(self) -> anyhow::Result<()> {
+        match self {
+            Self::Found(_) => Ok(()),
+            Self::Own(running) => running.stop().await,
+        }
+    }
 }
 
 /// RFC 9457.
@@ -163,42 +143,31 @@ impl Api {
         Ok(Self { client, address: server.address })
     }
 
-    /// Hands a file over.
-    pub(super) async fn import(&self, file: &Path, again: bool) -> Result<Answer, ServerError> {
-        let path = file.to_str().ok_or(ServerError::Path)?;
-        let order = serde_json::json!({ "path": path, "again": again });
-        let url = format!("http://{}/api/imports", self.address);
-        let answer = self.client.post(url).json(&order).timeout(IMPORT_WAIT).send().await.map_err(away)?;
-        Ok(match answer.status() {
-            StatusCode::ACCEPTED => Answer::Accepted(read::<Accepted>(answer).await?.video_id),
-            StatusCode::CONFLICT => Answer::Known(words_of(answer).await),
-            StatusCode::UNPROCESSABLE_ENTITY => Answer::Refused(words_of(answer).await),
-            status => {
-                return Err(ServerError::Unexpected { status: status.as_u16(), detail: words_of(answer).await });
-            }
-        })
+    /// What stands at a path, which must be there.
+    pub(super) async fn ask<T: DeserializeOwned>(&self, path: &str) -> Result<T, ServerError> {
+        let answer = self.get(path).timeout(ANSWER_WAIT).send().await.map_err(ServerError::away)?;
+        match answer.status() {
+            StatusCode::OK => read(answer).await,
+            status => Err(ServerError::Unexpected { status: status.as_u16(), detail: words_of(answer).await }),
+        }
     }
 
-    /// Where a video is; patient with a server that is being restarted.
-    pub(super) async fn status(&self, video: &str) -> Result<Status, ServerError> {
+    /// The same; patient with a server that is being restarted.
+    pub(super) async fn ask_patiently<T: DeserializeOwned>(&self, path: &str) -> Result<T, ServerError> {
         let begun = Instant::now();
         loop {
-            match self.ask(&format!("/api/videos/{video}/status")).await {
+            match self.ask(path).await {
                 Err(ServerError::Away(_)) if begun.elapsed() < ABSENCE => tokio::time::sleep(KNOCK_AGAIN).await,
                 answer => return answer,
             }
         }
     }
 
-    /// What was made of a video's tracks.
-    pub(super) async fn tracks(&self, video: &str) -> Result<Vec<Track>, ServerError> {
-        Ok(self.ask::<Video>(&format!("/api/videos/{video}")).await?.tracks)
-    }
-
-    async fn ask<T: DeserializeOwned>(&self, path: &str) -> Result<T, ServerError> {
-        let answer = self.get(path).timeout(ANSWER_WAIT).send().await.map_err(away)?;
+    /// Asks for something to be done that the server does by itself.
+    pub(super) async fn ask_to(&self, path: &str) -> Result<(), ServerError> {
+        let answer = self.post(path).timeout(ANSWER_WAIT).send().await.map_err(ServerError::away)?;
         match answer.status() {
-            StatusCode::OK => read(answer).await,
+            status if status.is_success() => Ok(()),
             status => Err(ServerError::Unexpected { status: status.as_u16(), detail: words_of(answer).await }),
         }
     }
@@ -206,25 +175,31 @@ impl Api {
     fn get(&self, path: &str) -> RequestBuilder {
         self.client.get(format!("http://{}{path}", self.address))
     }
+
+    pub(super) fn post(&self, path: &str) -> RequestBuilder {
+        self.client.post(format!("http://{}{path}", self.address))
+    }
 }
 
-async fn read<T: DeserializeOwned>(answer: Response) -> Result<T, ServerError> {
+impl ServerError {
+    pub(super) fn away(error: reqwest::Error) -> Self {
+        Self::Away(match () {
+            () if error.is_timeout() => "it took too long",
+            () if error.is_connect() => "it does not listen",
+            () => "the connection broke",
+        })
+    }
+}
+
+pub(super) async fn read<T: DeserializeOwned>(answer: Response) -> Result<T, ServerError> {
     let status = answer.status().as_u16();
-    let body = answer.bytes().await.map_err(away)?;
+    let body = answer.bytes().await.map_err(ServerError::away)?;
     serde_json::from_slice(&body).map_err(|error| ServerError::Unexpected { status, detail: error.to_string() })
 }
 
 /// What a problem document says to people.
-async fn words_of(answer: Response) -> String {
+pub(super) async fn words_of(answer: Response) -> String {
     let problem = answer.json::<Problem>().await.ok();
     let words = problem.and_then(|problem| problem.detail.or(problem.title));
     words.unwrap_or_else(|| "it gave no reason".to_owned())
-}
-
-fn away(error: reqwest::Error) -> ServerError {
-    ServerError::Away(match () {
-        () if error.is_timeout() => "it took too long",
-        () if error.is_connect() => "it does not listen",
-        () => "the connection broke",
-    })
 }

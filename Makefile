@@ -29,13 +29,13 @@ run: ffmpeg ## build and start the server on http://127.0.0.1:5050
 	cargo run --release -- serve
 
 check: deny ## format, lints, docs, licences: all that needs no test run
-	cargo fmt --check
-	cargo clippy --all-targets --locked -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 	cargo deny --log-level warn check bans licenses sources
 
 test: tools check ## check, and every test; installs what the tests need
-	cargo nextest run --locked
+	cargo nextest run --workspace --locked
 
 bench: ffmpeg ## measure what the README claims
 	cargo bench --locked

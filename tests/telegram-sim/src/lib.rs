@@ -6,13 +6,17 @@
 //!
 //! - [`World`]: bots, channels, messages, documents, faults; knows no wire
 //! - `bot_api`: the face of the HTTP Bot API
+//! - `control`: the face for people and scripts, under `/sim/`
 //! - [`Simulator`]: a world with its faces on a port, on threads of its own
 
 mod bot_api;
+mod control;
+mod environment;
 mod settings;
 mod simulator;
 mod world;
 
+pub use environment::environment;
 pub use settings::{Limits, Membership, Ranges, Settings, Throttle};
 pub use simulator::Simulator;
 pub use world::fault::{Fault, Operation, Trouble};

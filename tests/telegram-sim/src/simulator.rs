@@ -1,6 +1,7 @@
 //! A world with its faces on a port, on threads and a runtime of its own.
 
 use crate::bot_api::{self, Connection};
+use crate::control;
 use crate::settings::Settings;
 use crate::world::{StartError, World};
 use actix_web::dev::{Server, ServerHandle};
@@ -82,7 +83,9 @@ impl Drop for Simulator {
 
 fn server(world: World) -> io::Result<(Server, SocketAddr)> {
     let port = world.settings().port;
-    let app = move || App::new().app_data(web::Data::new(world.clone())).configure(bot_api::routes);
+    let app = move || {
+        App::new().app_data(web::Data::new(world.clone())).configure(control::routes).configure(bot_api::routes)
+    };
     let server = HttpServer::new(app)
         .workers(WORKERS)
         .disable_signals()

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// What a bot was doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "snake_case")]
 pub enum Operation {
     /// Whatever it is; only ever in a [`Fault`].
     Any,
@@ -36,7 +36,7 @@ pub enum Operation {
 
 /// How a request goes wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Trouble {
     /// 429 from the first request on, until so many seconds are over. That counts as one time.
     Flood {
@@ -80,13 +80,23 @@ pub enum Trouble {
     },
 }
 
+impl Trouble {
+    /// Says what is wrong with one that came from outside.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        match self {
+            Self::Status { code } if !(400..600).contains(code) => Err("\"code\" must be 400 to 599"),
+            Self::Slow { bytes_per_second: 0 } => Err("\"bytes_per_second\" must be at least 1"),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// A trouble, with when and how often it happens.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fault {
     operation: Operation,
     trouble: Trouble,
     /// How many times are left; none: until it is cleared.
-    #[serde(default)]
     times: Option<u32>,
     #[serde(skip)]
     flood_ends_ms: Option<i64>,

@@ -1,9 +1,9 @@
 //! Everything that goes wrong on purpose, as a client sees it.
 
-use crate::client::{Talk, noise, refused, until};
+use crate::client::{Talk, document, noise, refused, until};
 use serde_json::json;
 use std::time::Duration;
-use telegram_sim::{Bot, Fault, Operation, Settings, Trouble};
+use telegram_sim::{Bot, Fault, Operation, Trouble};
 
 async fn link_of(talk: &Talk, bot: &Bot, bytes: Vec<u8>) -> String {
     let message = talk.send(bot, bytes).await.result();
@@ -78,11 +78,14 @@ async fn a_hung_request_is_never_answered_and_ends_when_the_client_leaves() {
     let talk = Talk::bots(1);
     let bot = talk.bot(0);
     talk.world().fault(bot.id, Fault::once(Operation::Send, Trouble::Hang));
-    let sent = talk.try_send(&bot, "x");
-    let hung = tokio::time::timeout(Duration::from_millis(300), sent).await;
+    let form = document("x").text("chat_id", bot.channel.to_string());
+    let mut sent = tokio::spawn(talk.http.post(talk.address(&bot, "sendDocument")).multipart(form).send());
+    until("the send has begun", || talk.world().counters(bot.id).sends == 1).await;
+    let hung = tokio::time::timeout(Duration::from_millis(300), &mut sent).await;
     assert!(hung.is_err(), "{hung:?}");
+    assert_eq!(talk.world().counters(bot.id).sends, 1);
+    sent.abort();
     until("the send has ended", || talk.world().counters(bot.id).sends == 0).await;
-    assert_eq!(talk.world().counters(bot.id).sends_peak, 1);
     assert!(talk.world().messages(bot.channel).is_empty());
 }
 
@@ -143,10 +146,10 @@ async fn slow_and_late_take_at_least_their_time() {
 
 #[tokio::test]
 async fn a_download_is_counted_while_it_runs_and_until_the_client_leaves() {
-    let settings = Settings { bytes_per_second: Some(100_000), ..Settings::bots(1) };
-    let talk = Talk::with(settings);
+    let talk = Talk::bots(1);
     let bot = talk.bot(0);
     let link = link_of(&talk, &bot, noise(50_000)).await;
+    talk.world().fault(bot.id, Fault::standing(Operation::Download, Trouble::Slow { bytes_per_second: 1 }));
     let (one, two) = (talk.http.get(&link).send().await.unwrap(), talk.http.get(&link).send().await.unwrap());
     assert_eq!(talk.world().counters(bot.id).downloads, 2);
     drop((one, two));

@@ -5,8 +5,11 @@
 
 mod client;
 
+mod control;
 mod faulty;
+mod foreign;
 mod messages;
+mod program;
 mod reading;
 mod rights;
 mod sending;

@@ -58,6 +58,20 @@ async fn a_flooded_bot_is_left_alone_to_the_second_and_over_a_restart() {
 }
 
 #[tokio::test]
+async fn a_lease_taken_before_a_flood_does_not_send_into_it() {
+    let scene = Scene::bots(1);
+    let early = scene.fleet.lease(scene.bot(0).id, Purpose::Deposit).await.unwrap();
+    scene.sim.world().fault(scene.twin(0).id, Fault::once(Operation::Send, Trouble::Flood { seconds: 600 }));
+    assert!(scene.send(0, noise(1)).await.is_err());
+    let error = early.send_document(super::document(noise(1))).await.unwrap_err();
+    assert_eq!((error.kind, error.retry_after), (Kind::Flooded, Some(FLOOD)));
+    assert_eq!(scene.requests(0, "sendDocument"), 1);
+    let test = scene.fleet.test(scene.bot(0).id).await.unwrap();
+    assert!(test.failures[0].advice.contains("600 seconds"), "{test:?}");
+    assert_eq!(scene.requests(0, "getMe"), 0, "a test leaves it alone, too");
+}
+
+#[tokio::test]
 async fn a_deposit_sits_out_a_short_flood_and_a_viewer_does_not() {
     let scene = Scene::bots(1);
     // The machine's clock: the rest is really waited for.

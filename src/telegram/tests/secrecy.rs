@@ -88,6 +88,7 @@ async fn no_error_and_no_log_line_shows_a_token() {
     ] {
         scene.sim.world().clear_faults(scene.twin(0).id);
         scene.sim.world().fault(scene.twin(0).id, Fault::standing(Operation::Any, trouble));
+        scene.pass(Duration::from_secs(60));
         // Not the fleet's wire: that would rest after the first of them.
         errors.extend(errors_of(&scene.api(0), &scene, &sent.file).await);
         let lease = scene.fleet.lease(scene.bot(0).id, crate::telegram::fleet::Purpose::Upkeep).await;
@@ -101,6 +102,7 @@ async fn no_error_and_no_log_line_shows_a_token() {
     errors.extend(errors_of(&scene.api(0), &scene, &sent.file).await);
     let api = scene.api(0);
     let token = scene.settings.bots[0].token.clone();
+    scene.pass(Duration::from_secs(60));
     let test = scene.fleet.test(scene.bot(0).id).await.unwrap();
     let test = format!("{test:?} {}", serde_json::to_string(&test).unwrap());
     let shown = format!("{:?} {:?} {:?}", scene.settings, scene.fleet.bots(), scene.fleet.status());

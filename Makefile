@@ -13,6 +13,11 @@ TEST_PROGRAMS := ffmpeg:ffmpeg chromium:chromium chromedriver:chromium-driver ng
 define need
 missing=""; export PATH="$$PATH:/usr/sbin"; \
 for pair in $(1); do command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair##*:}"; done; \
+$(install)
+endef
+
+# Installs the packages that the shell's $$missing names, or says the one line that does.
+define install
 if [ -n "$$missing" ]; then \
   install="apt-get install --yes --no-install-recommends$$missing"; export DEBIAN_FRONTEND=noninteractive; \
   if ! command -v apt-get >/dev/null; then echo "please install:$$missing" >&2; exit 1; \
@@ -49,9 +54,16 @@ soak: tools ## the long tests: an ingest killed at a hundred places
 ffmpeg:
 	@$(call need,$(RUN_PROGRAMS))
 
-tools:
+tools: target/python/made
 	@$(call need,$(TEST_PROGRAMS))
 	@command -v cargo-nextest >/dev/null || cargo install --locked cargo-nextest
 
 deny:
 	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
+
+# A client of another make, for the tests of the Telegram simulator. python3 may be there without venv.
+target/python/made: tests/telegram-sim/requirements.txt
+	@missing=""; python3 -c 'import ensurepip, venv' 2>/dev/null || missing=" python3-venv"; $(install)
+	@python3 -m venv --clear target/python
+	@target/python/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@

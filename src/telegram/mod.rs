@@ -18,6 +18,9 @@ mod meter;
 mod pace;
 mod token;
 
+#[cfg(test)]
+mod tests;
+
 pub use bot_api::{
     ApiClient, ApiSettings, ApiUrl, BotApi, Chat, Content, Document, Download, FileStream, Me, NotAnApiUrl, Rights,
     SentDocument,

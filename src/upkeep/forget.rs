@@ -7,7 +7,7 @@
 use crate::catalog::{Catalog, CatalogError, DoomedBlob, JobLease, Source};
 use crate::clock::Clock;
 use crate::spool::{Spool, SpoolError};
-use crate::store::{BlobStore, StoreError};
+use crate::store::{BlobStore, Fault, StoreError};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -68,7 +68,11 @@ async fn remove(parts: &Parts, doomed: &DoomedBlob) -> Result<(), ForgetError> {
     let mut copies = doomed.locators.clone();
     for unheard in &doomed.unheard {
         let named = parts.catalog.copies_on(unheard.channel.clone()).await?;
-        copies.extend(parts.store.find(unheard, &named).await?);
+        match parts.store.find(unheard, &named).await {
+            // Its channel is not configured any more: nobody can look.
+            Err(error) if error.fault == Fault::Refused => {}
+            found => copies.extend(found?),
+        }
     }
     if !copies.is_empty() {
         let litter = parts.store.remove(&copies).await?;

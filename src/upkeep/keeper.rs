@@ -5,7 +5,7 @@ use crate::catalog::{Catalog, CatalogError, Doubt};
 use crate::clock::Clock;
 use crate::events::{Event, Events, JobState};
 use crate::jobs::Jobs;
-use crate::store::{BlobStore, StoreError};
+use crate::store::{BlobStore, Fault, StoreError};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -75,16 +75,25 @@ impl Keeper {
             tracing::info!(videos = queued, "videos lack copies and will be mended");
             self.jobs.wake();
         }
+        let mut all = Ok(());
         for doubt in self.catalog.doubts().await? {
-            self.clear_up(doubt).await?;
+            // One bot that rests keeps nobody from looking at the others.
+            if let Err(error) = self.clear_up(doubt).await {
+                all = Err(error);
+            }
         }
-        Ok(())
+        all
     }
 
     /// Removes what a send left that was not heard of, if it did.
     async fn clear_up(&self, doubt: Doubt) -> Result<(), RoundError> {
         let named = self.catalog.copies_on(doubt.copy.channel.clone()).await?;
-        if let Some(stray) = self.store.find(&doubt.copy, &named).await?.filter(|found| !named.contains(found)) {
+        let found = match self.store.find(&doubt.copy, &named).await {
+            // Its channel is not configured any more: nobody can look, and nobody can remove.
+            Err(error) if error.fault == Fault::Refused => None,
+            found => found?,
+        };
+        if let Some(stray) = found.filter(|found| !named.contains(found)) {
             let litter = self.store.remove(std::slice::from_ref(&stray)).await?;
             tracing::info!(copy = %stray, removed = litter.is_empty(), "a copy that nobody names was found");
             self.catalog.add_litter(litter, self.clock.now()).await?;

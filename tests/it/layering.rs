@@ -22,7 +22,7 @@ const TABLE: [(&str, &str); 29] = [
     ("cache", "media store spool"),
     ("deposit", "media catalog store spool"),
     ("jobs", "media catalog"),
-    ("ingest", "media catalog ffmpeg cmaf spool deposit jobs"),
+    ("ingest", "media catalog ffmpeg cmaf disk spool deposit jobs"),
     ("live", "media catalog ffmpeg cmaf spool deposit jobs"),
     ("delivery", "media catalog store cache jobs"),
     ("library", "media catalog jobs"),

@@ -113,16 +113,16 @@ async fn fetch(http: &Http, path: &str, range: ByteRange) -> Result<Download, Te
         return read_local(path.into(), range).await;
     }
     let response = http.file(DOING, path, range).await?;
+    let too_short = || TelegramError::new(Kind::Truncated, DOING);
     let coverage = match response.status() {
-        StatusCode::PARTIAL_CONTENT if begins_at(&response, range.start()) => Coverage::Range,
-        StatusCode::PARTIAL_CONTENT => {
-            return Err(TelegramError::new(Kind::Malformed, DOING).saying("another range than the one asked for"));
-        }
-        StatusCode::OK if response.content_length().is_some_and(|len| len < range.end()) => {
-            return Err(TelegramError::new(Kind::Truncated, DOING));
-        }
+        StatusCode::PARTIAL_CONTENT => match told_range(&response) {
+            Some((start, end)) if start == range.start() && end >= range.end() => Coverage::Range,
+            Some((start, _)) if start == range.start() => return Err(too_short()),
+            _ => return Err(TelegramError::new(Kind::Malformed, DOING).saying("other bytes than were asked for")),
+        },
+        StatusCode::OK if response.content_length().is_some_and(|len| len < range.end()) => return Err(too_short()),
         StatusCode::OK => Coverage::Whole,
-        StatusCode::RANGE_NOT_SATISFIABLE => return Err(TelegramError::new(Kind::Truncated, DOING)),
+        StatusCode::RANGE_NOT_SATISFIABLE => return Err(too_short()),
         status => return Err(refused(http, status, response).await),
     };
     let body = slices(response, http.settings().stall);
@@ -139,11 +139,12 @@ async fn refused(http: &Http, status: StatusCode, response: Response) -> Telegra
     }
 }
 
-/// Whether the answer's `Content-Range: bytes <start>-<end>/<length>` begins where it should.
-fn begins_at(response: &Response, start: u64) -> bool {
-    let value = response.headers().get(CONTENT_RANGE).and_then(|value| value.to_str().ok());
-    let told = value.and_then(|value| value.strip_prefix("bytes ")?.split_once('-'));
-    told.is_some_and(|(told, _)| told.parse() == Ok(start))
+/// First byte and end of the answer's `Content-Range: bytes <first>-<last>/<length>`.
+fn told_range(response: &Response) -> Option<(u64, u64)> {
+    let value = response.headers().get(CONTENT_RANGE)?.to_str().ok()?;
+    let (range, _) = value.strip_prefix("bytes ")?.split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    Some((first.parse().ok()?, last.parse::<u64>().ok()?.checked_add(1)?))
 }
 
 fn slices(response: Response, stall: Duration) -> impl Stream<Item = Result<Bytes, TelegramError>> + Send {

@@ -17,6 +17,9 @@ use tokio::time::timeout;
 /// Bytes of an answer that are read: the API's are a few hundred, and nothing endless is kept.
 const ANSWER_MAX: usize = 256 * 1024;
 
+/// How long an unused connection is kept: less than servers do, so that none is found closed.
+const IDLE: Duration = Duration::from_secs(30);
+
 /// One bot's requests.
 pub(super) struct Http {
     client: Client,
@@ -30,6 +33,7 @@ pub(super) fn client(settings: &ApiSettings) -> Result<Client, TelegramError> {
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(settings.connect)
         .tcp_nodelay(true)
+        .pool_idle_timeout(IDLE)
         .user_agent(concat!("telecine/", env!("CARGO_PKG_VERSION")));
     if settings.url.is_loopback() {
         builder = builder.no_proxy();

@@ -1,9 +1,9 @@
 //! The right to ask a bot something, and the one place its answers pass through.
 
-use super::{Bot, Inner};
+use super::{Bot, Inner, OffDuty, Purpose};
 use crate::media::range::ByteRange;
 use crate::telegram::bot_api::{Chat, Document, Download, FileStream, Me, Rights, SentDocument};
-use crate::telegram::circuit::{CircuitState, OutReason, Outcome};
+use crate::telegram::circuit::{OutReason, Outcome};
 use crate::telegram::error::{Kind, TelegramError};
 use crate::telegram::gate::Pass;
 use crate::telegram::id::{ChatId, FileId, MessageId};
@@ -156,23 +156,23 @@ impl BotLease {
         answer
     }
 
-    /// Takes the budget of one message.
+    /// Takes the budget of one message. The bot is looked at again: it may have been flooded or thrown out
+    /// since the lease was taken.
     async fn await_budget(&self, doing: &'static str) -> Result<(), TelegramError> {
         let begun = Instant::now();
         loop {
-            let now = self.inner.clock.now();
-            let taken = {
-                let mut duty = self.inner.berths[self.number].duty();
-                if let CircuitState::Out { reason, .. } = duty.circuit.state(now) {
-                    return Err(super::OffDuty::Out(reason).into_error(doing));
-                }
-                duty.pace.take(Instant::now())
+            let (wait, error) = match self.inner.off_duty(self.number, Purpose::Deposit) {
+                Some(OffDuty::Resting { reason, left }) => (left, OffDuty::Resting { reason, left }.into_error(doing)),
+                Some(out) => return Err(out.into_error(doing)),
+                None => match self.inner.berths[self.number].duty().pace.take(Instant::now()) {
+                    Ok(()) => return Ok(()),
+                    Err(wait) => (wait, TelegramError::flooded(doing, wait).saying("its budget of messages is spent")),
+                },
             };
-            match taken {
-                Ok(()) => return Ok(()),
-                Err(wait) if begun.elapsed() + wait <= self.inner.waits.patience => sleep(wait).await,
-                Err(wait) => return Err(TelegramError::flooded(doing, wait).saying("its budget of messages is spent")),
+            if begun.elapsed() + wait > self.inner.waits.patience {
+                return Err(error);
             }
+            sleep(wait).await;
         }
     }
 }

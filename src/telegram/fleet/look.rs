@@ -1,8 +1,8 @@
 //! Looking at a bot: its token, its channel and its rights, so that one that was repaired comes back by itself.
 
-use super::{Bot, Fleet};
+use super::{Bot, Fleet, OffDuty, Purpose};
 use crate::telegram::bot_api::{Chat, Me, Rights};
-use crate::telegram::circuit::{CircuitState, OutReason, Outcome};
+use crate::telegram::circuit::{CircuitState, OutReason, Outcome, RestReason};
 use crate::telegram::error::{Kind, TelegramError};
 use crate::telegram::id::BotId;
 use futures::future::join_all;
@@ -69,7 +69,14 @@ impl Fleet {
     /// Asks a bot about itself and takes note of what that means.
     async fn look(&self, number: usize) -> Look {
         let berth = &self.inner.berths[number];
-        let mut look = Look { bot: berth.bot, me: berth.api.me().await, chat: None, rights: None, latency: None };
+        let me = match self.inner.off_duty(number, Purpose::Upkeep) {
+            // What Telegram asked for is obeyed, whoever is curious.
+            Some(off @ OffDuty::Resting { reason: RestReason::Flood, .. }) => {
+                Err(off.into_error("asking who the bot is"))
+            }
+            _ => berth.api.me().await,
+        };
+        let mut look = Look { bot: berth.bot, me, chat: None, rights: None, latency: None };
         if let Ok(me) = &look.me {
             berth.duty().username = Some(me.username.clone());
             let chat = berth.api.chat(berth.bot.channel).await;

@@ -51,7 +51,12 @@ impl World {
             settings: settings.collect(),
             server: None,
             address: None,
-            http: Client::builder().no_proxy().build().expect("a client without settings can be built"),
+            // A kept connection may be closed by the server just when it is used again.
+            http: Client::builder()
+                .no_proxy()
+                .pool_max_idle_per_host(0)
+                .build()
+                .expect("a client without settings can be built"),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// Longer than anything a story waits for takes on a machine that is busy with other things.
-pub const PATIENCE: Duration = Duration::from_secs(180);
+pub const PATIENCE: Duration = Duration::from_secs(600);
 
 const BETWEEN_LOOKS: Duration = Duration::from_millis(25);
 

@@ -7,6 +7,7 @@ mod client;
 
 mod control;
 mod faulty;
+mod foreign;
 mod messages;
 mod program;
 mod reading;

@@ -107,8 +107,7 @@ impl Migrate {
 
     /// Puts the moves in line and watches until nothing is left or nothing moves any more.
     async fn follow(&self, api: &Api) -> Result<End, ServerError> {
-        let mut interrupts =
-            signal(SignalKind::interrupt()).map_err(|error| ServerError::Client(error.to_string()))?;
+        let mut interrupts = signal(SignalKind::interrupt()).map_err(|error| ServerError::Client(error.to_string()))?;
         queue(api).await?;
         let begun = left(api).await?;
         let bar = Bar::new(begun.bytes);

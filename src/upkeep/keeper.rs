@@ -14,6 +14,9 @@ use tokio_util::sync::CancellationToken;
 /// How often everything is looked over when nothing happens.
 const ROUND: Duration = Duration::from_secs(600);
 
+/// How soon a round follows one that was not finished.
+const SECOND_ROUND: Duration = Duration::from_secs(30);
+
 /// The keeper of one library.
 #[derive(Clone)]
 pub struct Keeper {
@@ -48,7 +51,9 @@ impl Keeper {
     pub async fn keep(self, end: CancellationToken) {
         let mut heard = self.events.subscribe();
         loop {
+            let mut pause = ROUND;
             if let Some(Err(error)) = end.run_until_cancelled(self.round()).await {
+                pause = SECOND_ROUND;
                 let error = &error as &dyn std::error::Error;
                 tracing::warn!(error, "the store was not looked over to the end");
             }
@@ -62,7 +67,7 @@ impl Keeper {
             tokio::select! {
                 () = job_done => {}
                 () = self.alarm.notified() => {}
-                () = tokio::time::sleep(ROUND) => {}
+                () = tokio::time::sleep(pause) => {}
                 () = end.cancelled() => return,
             }
         }

@@ -26,4 +26,5 @@ mod pages;
 mod source;
 mod system;
 mod tidy;
+mod unreliable;
 mod uploaded;

@@ -2,6 +2,7 @@
 
 use crate::harness::World;
 use crate::harness::bots::Telegram;
+use crate::harness::browser::Browser;
 use crate::harness::clip;
 use crate::harness::player::Reel;
 use crate::harness::wait::{until, until_true};
@@ -230,6 +231,43 @@ async fn films_of_this_machine_move_to_the_bots_and_play_on() {
     world.protected(&video).await;
     assert_same(&from_the_store(&world, &video).await, &before);
     assert!(telegram.copies().values().all(|channels| *channels == 2), "{:?}", telegram.copies());
+}
+
+#[tokio::test]
+async fn the_page_shows_each_bot_and_what_a_test_found() {
+    let telegram = Telegram::with(8);
+    let world = telegram.server().await;
+    let video = world.published(&clip::h264_aac(16)).await;
+    world.protected(&video).await;
+    let bots = telegram.bots();
+    telegram.world().fault(bots[1].id, Fault::once(Operation::Any, Trouble::Flood { seconds: 600 }));
+    telegram.world().revoke(bots[4].id).unwrap();
+    let browser = Browser::open().await;
+    browser.goto(&world.url("/system")).await;
+    browser.until("a row for each bot", "document.querySelectorAll('#bots > .bot').length === 8").await;
+    browser.run("document.querySelector('#test-bots').click()").await;
+    let row = |bot: usize| format!("document.querySelectorAll('#bots > .bot')[{}].textContent", bot - 1);
+    for (bot, word) in [
+        (1, "Fine"),
+        (1, "Sent, read back and deleted"),
+        (2, "Waiting"),
+        (2, "Telegram asked for a pause"),
+        (5, "Needs you"),
+        (5, "TELEGRAM_BOT_TOKEN_5"),
+    ] {
+        browser.until(&format!("{word} at bot {bot}"), &format!("{}.includes('{word}')", row(bot))).await;
+    }
+    let sentence = "document.querySelector('#sentence').textContent.includes('1 bot needs you.')";
+    browser.until("the first sentence says it", sentence).await;
+    for (width, theme) in [(390, "dark"), (1280, "light"), (1280, "dark"), (1920, "light")] {
+        browser.run(&format!("document.documentElement.dataset.theme = '{theme}'")).await;
+        browser.resize(width, 1400).await;
+        browser.run("document.querySelector('#bots-box').scrollIntoView({block: 'center'})").await;
+        let overflow = "document.documentElement.scrollWidth <= document.documentElement.clientWidth";
+        browser.until("nothing is wider than the page", overflow).await;
+        browser.keep_picture(&format!("bots-{theme}-{width}")).await;
+    }
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use crate::harness::World;
 use crate::harness::bots::Telegram;
+use crate::harness::browser::Browser;
 use crate::harness::clip;
 use crate::harness::player::Reel;
 use crate::harness::wait::{until, until_true};
@@ -209,20 +210,16 @@ async fn films_of_this_machine_move_to_the_bots_and_play_on() {
     let telegram = Telegram::with(3);
     world.set(telegram.settings());
 
-    // Nothing can be moved while no bot may send; the film stays where it is.
-    telegram.world().fault_all(&Fault::standing(Operation::Send, Trouble::Flood { seconds: 600 }));
+    // Nothing can be moved while no bot may post; the film stays where it is.
+    let all_are = |standing| {
+        telegram.bots().iter().for_each(|bot| telegram.world().set_standing(bot.channel, bot.id, standing).unwrap());
+    };
+    all_are(Standing::Member);
     let (code, told, errors) = said(&world.run(&["migrate", "--patience", "0"]));
     assert_eq!(code, Some(1), "{told}{errors}");
-    assert!(
-        told.contains("could not be moved now") && told.contains("The store cannot take more now"),
-        "{told}{errors}"
-    );
+    assert!(told.contains("could not be moved now") && told.contains("The store does not answer"), "{told}{errors}");
     assert!(!world.files("channels").is_empty());
-    telegram.bots().iter().for_each(|bot| telegram.world().clear_faults(bot.id));
-
-    // The bots rest, by what Telegram said; another Telegram knows nothing of that.
-    let telegram = Telegram::with(3);
-    world.set(telegram.settings());
+    all_are(Standing::Administrator(Rights::ALL));
     world.resume().await;
     let left = world.json("/api/system/migrate").await;
     assert!(left["blobs"].as_u64() >= Some(3), "{left}");
@@ -234,6 +231,43 @@ async fn films_of_this_machine_move_to_the_bots_and_play_on() {
     world.protected(&video).await;
     assert_same(&from_the_store(&world, &video).await, &before);
     assert!(telegram.copies().values().all(|channels| *channels == 2), "{:?}", telegram.copies());
+}
+
+#[tokio::test]
+async fn the_page_shows_each_bot_and_what_a_test_found() {
+    let telegram = Telegram::with(8);
+    let world = telegram.server().await;
+    let video = world.published(&clip::h264_aac(16)).await;
+    world.protected(&video).await;
+    let bots = telegram.bots();
+    telegram.world().fault(bots[1].id, Fault::once(Operation::Any, Trouble::Flood { seconds: 600 }));
+    telegram.world().revoke(bots[4].id).unwrap();
+    let browser = Browser::open().await;
+    browser.goto(&world.url("/system")).await;
+    browser.until("a row for each bot", "document.querySelectorAll('#bots > .bot').length === 8").await;
+    browser.run("document.querySelector('#test-bots').click()").await;
+    let row = |bot: usize| format!("document.querySelectorAll('#bots > .bot')[{}].textContent", bot - 1);
+    for (bot, word) in [
+        (1, "Fine"),
+        (1, "Sent, read back and deleted"),
+        (2, "Waiting"),
+        (2, "Telegram asked for a pause"),
+        (5, "Needs you"),
+        (5, "TELEGRAM_BOT_TOKEN_5"),
+    ] {
+        browser.until(&format!("{word} at bot {bot}"), &format!("{}.includes('{word}')", row(bot))).await;
+    }
+    let sentence = "document.querySelector('#sentence').textContent.includes('1 bot needs you.')";
+    browser.until("the first sentence says it", sentence).await;
+    for (width, theme) in [(390, "dark"), (1280, "light"), (1280, "dark"), (1920, "light")] {
+        browser.run(&format!("document.documentElement.dataset.theme = '{theme}'")).await;
+        browser.resize(width, 1400).await;
+        browser.run("document.querySelector('#bots-box').scrollIntoView({block: 'center'})").await;
+        let overflow = "document.documentElement.scrollWidth <= document.documentElement.clientWidth";
+        browser.until("nothing is wider than the page", overflow).await;
+        browser.keep_picture(&format!("bots-{theme}-{width}")).await;
+    }
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
 }
 
 #[tokio::test]

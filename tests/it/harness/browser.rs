@@ -52,6 +52,10 @@ impl Browser {
         within("a page loads", self.page.goto(url)).await.expect("the page can be loaded");
     }
 
+    pub async fn resize(&self, width: u32, height: u32) {
+        self.page.set_window_size(width, height).await.expect("the window takes a size");
+    }
+
     /// The value of a script, which is the body of a function.
     pub async fn run(&self, script: &str) -> Value {
         within(script, self.page.execute(script, Vec::new())).await.unwrap_or_else(|error| panic!("{script}: {error}"))

@@ -74,6 +74,20 @@ fn the_program_keeps_the_house_rules() {
     assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
 }
 
+/// What shares types with the program would share its mistakes: the simulator speaks the wire only.
+#[test]
+fn the_simulator_does_not_know_the_program() {
+    let files = source::files("tests/telegram-sim");
+    assert!(files.contains(&"tests/telegram-sim/Cargo.toml".into()), "the simulator has moved");
+    let knows = |file: &Path| match file.extension().and_then(|end| end.to_str()) {
+        Some("rs") => source::split(&source::read(file)).0.contains("telecine::"),
+        Some("toml") => source::read(file).lines().any(|line| line.trim_start().starts_with("telecine")),
+        _ => false,
+    };
+    let faults: Vec<_> = files.iter().filter(|file| knows(file)).collect();
+    assert!(faults.is_empty(), "{faults:?}");
+}
+
 #[test]
 fn every_rule_sees_its_fault() {
     let named = |file: &str, lines: usize| size_and_name(Path::new(file), &"x\n".repeat(lines)).len();

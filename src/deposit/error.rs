@@ -51,7 +51,7 @@ impl DepositError {
                 "The store cannot take more now. It goes on by itself.".into()
             }
             Self::Store(error) if error.fault == Fault::Unreachable => {
-                "The store does not answer. It goes on by itself when it does.".into()
+                "The store does not answer. It goes on by itself when it does; the system page says more.".into()
             }
             Self::Store(_) => "The store refused the film's packs. The server's log says why.".into(),
             Self::Spool(_) | Self::Catalog(_) => "The server could not keep the film's packs. Its log says why.".into(),

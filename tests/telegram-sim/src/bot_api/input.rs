@@ -43,7 +43,7 @@ pub(super) struct Reader<'a> {
 
 impl Reader<'_> {
     /// Reads the whole request. A body that is refused is read to its end all the same, so that the
-    /// client is there to hear why.
+    /// client is there to hear why; the framework alone would read on for a moment only.
     pub(super) async fn read(&mut self, request: &HttpRequest, payload: web::Payload) -> Result<Input, Failure> {
         let mut input = Input::default();
         input.add_urlencoded(request.query_string().as_bytes())?;

@@ -99,12 +99,13 @@ mod tests {
         journal.append(&advance(1)).unwrap();
         drop(journal);
         let path = folder.path().join(NAME);
-        let mut torn = fs::read(&path).unwrap();
-        torn.extend_from_slice(b"{\"advanced\":{\"by_");
+        let whole = fs::read(&path).unwrap();
+        let mut torn = whole.clone();
+        torn.extend_from_slice(b"{\"channel_added\":{\"channel\":-1002000000001,\"title\":\"longer than what fol");
         fs::write(&path, torn).unwrap();
         assert_eq!(steps(&Journal::read(folder.path()).unwrap()), [1]);
         let (mut journal, events) = Journal::open(folder.path()).unwrap();
-        assert_eq!(steps(&events), [1]);
+        assert_eq!((steps(&events), fs::read(&path).unwrap()), (vec![1], whole));
         journal.append(&advance(2)).unwrap();
         drop(journal);
         assert_eq!(steps(&Journal::open(folder.path()).unwrap().1), [1, 2]);

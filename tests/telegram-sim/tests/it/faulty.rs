@@ -159,7 +159,7 @@ async fn a_download_is_counted_while_it_runs_and_until_the_client_leaves() {
 }
 
 #[tokio::test]
-async fn a_simulator_ends_at_once_though_a_client_waits() {
+async fn a_simulator_ends_though_a_client_waits() {
     let talk = Talk::bots(1);
     let bot = talk.bot(0);
     talk.world().fault(bot.id, Fault::once(Operation::Any, Trouble::Hang));

@@ -105,6 +105,8 @@ async fn a_pinned_message_is_found_with_the_channel_alone() {
     talk.call(&bot, "pinChatMessage", place(&bot, &first)).await.result();
     talk.call(&bot, "deleteMessage", place(&bot, &first)).await.result();
     assert_eq!(chat().await.get("pinned_message"), None);
+    let unpinned = talk.call(&bot, "unpinChatMessage", json!({ "chat_id": bot.channel })).await.refusal();
+    assert_eq!(unpinned, refused(400, "Bad Request: message to unpin not found"));
 }
 
 #[tokio::test]

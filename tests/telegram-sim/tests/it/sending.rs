@@ -2,6 +2,8 @@
 
 use crate::client::{Talk, answer, document, noise, refused};
 use serde_json::json;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use telegram_sim::{Limits, Settings};
 
 #[tokio::test]
@@ -84,6 +86,36 @@ async fn what_is_too_big_is_refused_and_leaves_nothing() {
     assert!(talk.world().messages(bot.channel).is_empty());
     assert_eq!(std::fs::read_dir(folder.path().join("incoming")).unwrap().count(), 0);
     assert_eq!(talk.send(&bot, noise(100_000)).await.result()["document"]["file_size"], 100_000);
+}
+
+/// Many clients look for an answer only when all is said; one that is cut off never hears it.
+#[tokio::test]
+async fn a_client_that_speaks_to_the_end_hears_why_it_was_refused() {
+    let limits = Limits { upload_bytes: 1000, ..Limits::default() };
+    let talk = Talk::with(Settings { limits, ..Settings::bots(1) });
+    let bot = talk.bot(0);
+    let address = talk.sim.url().strip_prefix("http://").unwrap().to_owned();
+    let body = [
+        b"--x\r\nContent-Disposition: form-data; name=\"document\"; filename=\"a\"\r\n\r\n".to_vec(),
+        noise(30_000_000),
+    ];
+    let body = [body.concat(), b"\r\n--x--\r\n".to_vec()].concat();
+    let path = format!("/bot{}/sendDocument", bot.token);
+    let heard = tokio::task::spawn_blocking(move || {
+        let mut socket = TcpStream::connect(address).unwrap();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: multipart/form-data; boundary=x\r\n\
+             Content-Length: {}\r\n\r\n",
+            body.len()
+        );
+        socket.write_all(head.as_bytes()).unwrap();
+        socket.write_all(&body).unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        answer
+    });
+    let heard = heard.await.unwrap();
+    assert!(heard.starts_with("HTTP/1.1 413 "), "{heard}");
 }
 
 #[tokio::test]

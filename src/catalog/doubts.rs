@@ -44,6 +44,47 @@ impl Catalog {
             .await
     }
 
+    /// Copies that were sent and never verified, of blobs that are stored without them and whose video
+    /// nothing works on: nobody needs them. At most a hundred.
+    pub async fn needless_copies(&self) -> Result<Vec<Locator>, CatalogError> {
+        self.sqlite
+            .read(|tx| {
+                let mut statement = tx.prepare(
+                    "SELECT locator FROM copies JOIN blobs ON blobs.id = copies.blob
+                      WHERE copies.state = 'sent' AND copies.locator IS NOT NULL AND blobs.state = 'stored'
+                        AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.video = blobs.video
+                                           AND jobs.state IN ('queued', 'running', 'waiting', 'paused'))
+                      LIMIT 100",
+                )?;
+                let rows = statement.query_map([], |row| row.get(0).map(Locator))?;
+                Ok(rows.collect::<Result<_, _>>()?)
+            })
+            .await
+    }
+
+    /// Forgets needless copies that were removed from the store; `litter` of them could not be.
+    pub async fn needless_removed(
+        &self,
+        removed: Vec<Locator>,
+        litter: Vec<Locator>,
+        now: Timestamp,
+    ) -> Result<(), CatalogError> {
+        self.sqlite
+            .write(move |tx| {
+                for locator in &litter {
+                    tx.execute(
+                        "INSERT OR IGNORE INTO litter (locator, at) VALUES (?1, ?2)",
+                        params![locator.0, now.0],
+                    )?;
+                }
+                for locator in &removed {
+                    tx.execute("DELETE FROM copies WHERE locator = ?1 AND state = 'sent'", [&locator.0])?;
+                }
+                Ok(())
+            })
+            .await
+    }
+
     /// Every copy that is named on a channel.
     pub async fn copies_on(&self, channel: ChannelId) -> Result<Vec<Locator>, CatalogError> {
         self.sqlite

@@ -80,7 +80,7 @@ impl Keeper {
             tracing::info!(videos = queued, "videos lack copies and will be mended");
             self.jobs.wake();
         }
-        let mut all = Ok(());
+        let mut all = self.remove_needless().await;
         for doubt in self.catalog.doubts().await? {
             // One bot that rests keeps nobody from looking at the others.
             if let Err(error) = self.clear_up(doubt).await {
@@ -88,6 +88,17 @@ impl Keeper {
             }
         }
         all
+    }
+
+    /// Removes copies that were sent, could not be read back, and were made elsewhere since.
+    async fn remove_needless(&self) -> Result<(), RoundError> {
+        let needless = self.catalog.needless_copies().await?;
+        if needless.is_empty() {
+            return Ok(());
+        }
+        let litter = self.store.remove(&needless).await?;
+        tracing::info!(copies = needless.len(), "copies that nobody needs were removed");
+        Ok(self.catalog.needless_removed(needless, litter, self.clock.now()).await?)
     }
 
     /// Removes what a send left that was not heard of, if it did.

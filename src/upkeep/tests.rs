@@ -84,6 +84,34 @@ async fn what_a_lost_answer_left_is_removed() {
 }
 
 #[tokio::test]
+async fn a_copy_that_was_sent_and_never_verified_is_removed_when_the_film_is_ready() {
+    let sample = Sample::new().await;
+    let mut growing = sample.growing("Film").await;
+    let (blob, lease, now) = (growing.sealed.recv().await.unwrap(), growing.lease, sample.clock.now());
+    let record = sample.catalog.blob_to_store(lease, blob).await.unwrap().unwrap();
+    let channels = sample.store.channels();
+    let mut copies = Vec::new();
+    for (copy, channel) in [(0, &channels[1]), (1, &channels[2])] {
+        let nonce = sample.catalog.intend_copy(lease, blob, copy, channel.clone(), now).await.unwrap().nonce;
+        let (channel, caption) = (channel.clone(), String::new());
+        let ticket = PutTicket { blob, channel, copy, nonce, caption, len: record.len, hash: record.hash };
+        let locator = sample.store.put(&ticket, &sample.spool.pack_path(blob)).await.unwrap();
+        sample.catalog.copy_sent(lease, blob, nonce, locator.clone(), now).await.unwrap();
+        copies.push((nonce, locator));
+    }
+    sample.catalog.copy_verified(lease, blob, copies[0].0, now).await.unwrap();
+    keeper(&sample, 1).round().await.unwrap();
+    assert_eq!(sample.store.probe(&copies[1].1).await.unwrap(), Presence::Present, "a job may still read it back");
+
+    sample.catalog.settle_job(lease, Settlement::Done, now).await.unwrap();
+    keeper(&sample, 1).round().await.unwrap();
+
+    assert_eq!(sample.store.probe(&copies[1].1).await.unwrap(), Presence::Absent);
+    assert_eq!(sample.store.probe(&copies[0].1).await.unwrap(), Presence::Present);
+    assert!(sample.catalog.needless_copies().await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn a_forgotten_film_leaves_no_byte_and_no_record() {
     let sample = Sample::new().await;
     let video = sample.film("Film").await;

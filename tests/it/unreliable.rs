@@ -70,6 +70,15 @@ async fn a_film_survives_a_third_of_all_calls_failing() {
     let healthy = World::with(&[SMALL_PACKS]).await;
     let wanted = healthy.published(&film).await;
     assert_eq!(served(&world, &video).await, served(&healthy, &wanted).await, "not the film that went in");
+}
+
+#[tokio::test]
+async fn what_lost_answers_left_in_the_channels_is_removed() {
+    let telegram = Telegram::with(3);
+    let world = telegram.server().await;
+    telegram.world().fault_all(&Fault::once(Operation::Send, Trouble::LoseAnswer));
+    let video = world.published(&clip::h264_aac(16)).await;
+    world.protected(&video).await;
     until_true("every document lies in two channels, once in each", async || {
         let copies = telegram.copies();
         copies.values().all(|channels| *channels == 2) && telegram.messages().len() == copies.len() * 2

@@ -39,7 +39,7 @@ mod tests {
             *counts.entry(preference(&blob(number), &channels)[0].clone()).or_default() += 1.0;
         }
         for (channel, count) in counts {
-            assert!((count / 12_500.0 - 1.0).abs() < 0.03, "channel {channel} holds {count}");
+            assert!((count / 12_500.0 - 1.0).abs() < 0.02, "channel {channel} holds {count}");
         }
     }
 

@@ -79,7 +79,7 @@ impl TelegramStore {
                 Ok(Some(seen))
             }
             // Gone, or no message that can be forwarded: none of ours.
-            Err(error) if matches!(error.kind, Kind::MessageGone | Kind::BadRequest | Kind::Malformed) => Ok(None),
+            Err(error) if matches!(error.kind, Kind::MessageGone | Kind::BadRequest) => Ok(None),
             Err(error) => Err(failed(doing, error)),
         }
     }

@@ -114,6 +114,21 @@ async fn a_lost_answer_leaves_a_message_that_can_be_found_and_a_refusal_leaves_n
 }
 
 #[tokio::test]
+async fn looking_for_a_copy_leaves_other_peoples_words_alone() {
+    let bench = Bench::new();
+    let bot = bench.bot(0);
+    let words = [("chat_id", bot.channel.to_string()), ("text", "films of the house".to_owned())];
+    let said = reqwest::Client::new()
+        .post(format!("{}/bot{}/sendMessage", bench.sim.url(), bot.token))
+        .json(&words.into_iter().collect::<std::collections::BTreeMap<_, _>>());
+    assert!(said.send().await.unwrap().status().is_success());
+    let channel = bench.store.channels()[0].clone();
+    let unheard = UnheardCopy { channel, nonce: Uuid::new_v4(), after: None };
+    assert_eq!(bench.store.find(&unheard, &[]).await.unwrap(), None);
+    assert_eq!(bench.messages(0), 1, "it stands there once");
+}
+
+#[tokio::test]
 async fn a_flood_is_a_wait_and_a_revoked_token_is_no_answer() {
     let bench = Bench::new();
     let (ticket, file) = bench.ticket(b"bytes", 0);

@@ -136,11 +136,18 @@ pub(super) async fn forward(
     const DOING: &str = "forwarding a message";
     let parameters =
         json!({ "chat_id": to, "from_chat_id": from, "message_id": message, "disable_notification": true });
-    let answer = http.call_once(DOING, "forwardMessage", &parameters, http.settings().call).await;
-    answer.and_then(|message| sent(DOING, message)).map_err(|error| {
+    let answer = http.call_once::<Message>(DOING, "forwardMessage", &parameters, http.settings().call).await;
+    let forwarded = answer.map_err(|error| {
         let fate = fate_of(&error);
         error.with_fate(fate)
-    })
+    })?;
+    if forwarded.document.is_none() {
+        // Somebody's words: they are not to stand in the channel twice.
+        let undone = super::call::delete(http, to, &[forwarded.message_id]).await;
+        undone.map_err(|error| error.with_fate(Fate::Unknown))?;
+        return Err(TelegramError::new(Kind::BadRequest, DOING).saying("there is no document in it"));
+    }
+    sent(DOING, forwarded)
 }
 
 /// What became of a message that was handed over whole.

@@ -2,7 +2,7 @@
 //! intent, and nothing counts before it was read back.
 
 use super::blobs::chunk_hashes;
-use super::doubts::{doubt, newest_on};
+use super::doubts::{doubt, litter, newest_on};
 use super::jobs::{JobLease, hold};
 use super::sqlite::word;
 use super::{Catalog, CatalogError};
@@ -164,25 +164,20 @@ impl Catalog {
             .await
     }
 
-    /// Forgets copies that were removed from the store; `litter` of them could not be.
+    /// Forgets copies that were removed from the store; those `kept` could not be.
     pub async fn copies_removed(
         &self,
         lease: JobLease,
         blob: BlobId,
         removed: Vec<Locator>,
-        litter: Vec<Locator>,
+        kept: Vec<Locator>,
         now: Timestamp,
     ) -> Result<(), CatalogError> {
         self.sqlite
             .write(move |tx| {
                 hold(tx, lease)?;
+                litter(tx, &kept, now)?;
                 for locator in removed {
-                    if litter.contains(&locator) {
-                        tx.execute(
-                            "INSERT OR IGNORE INTO litter (locator, at) VALUES (?1, ?2)",
-                            params![locator.0, now.0],
-                        )?;
-                    }
                     tx.prepare_cached("DELETE FROM copies WHERE blob = ?1 AND locator = ?2")?
                         .execute(params![blob.0, locator.0])?;
                 }

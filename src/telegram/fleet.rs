@@ -14,11 +14,11 @@ pub use lease::BotLease;
 pub(super) use look::Look;
 pub use status::{BotStatus, RestRecord};
 
-use super::bot_api::{ApiClient, ApiSettings, SentDocument};
+use super::bot_api::{ApiClient, ApiSettings};
 use super::circuit::{CircuitSettings, CircuitState, OutReason, Outcome, RestReason};
 use super::error::{Kind, TelegramError};
 use super::gate::GateSettings;
-use super::id::{BotId, ChatId, MessageId};
+use super::id::{BotId, ChatId};
 use super::pace::PaceSettings;
 use super::token::BotToken;
 use crate::clock::Clock;
@@ -148,22 +148,6 @@ impl Fleet {
             None => Ok(BotLease::new(Arc::clone(&self.inner), number, pass)),
             Some(off) => Err(off.into_error(DOING)),
         }
-    }
-
-    /// Gives another bot a file id of a message that its own bot cannot read any more: `via`, a member of
-    /// both channels, forwards it into its own. The new message is a copy like any other, and the caller's
-    /// to record or to delete.
-    ///
-    /// # Errors
-    /// As [`Fleet::lease`] and `BotApi::forward`.
-    pub async fn rescue(
-        &self,
-        channel: ChatId,
-        message: MessageId,
-        via: BotId,
-        purpose: Purpose,
-    ) -> Result<SentDocument, TelegramError> {
-        self.lease(via, purpose).await?.forward(channel, message).await
     }
 
     /// Waits until the bot may be asked, if that is soon enough for `purpose`.

@@ -92,13 +92,15 @@ impl Keeper {
 
     /// Removes copies that were sent, could not be read back, and were made elsewhere since.
     async fn remove_needless(&self) -> Result<(), RoundError> {
-        let needless = self.catalog.needless_copies().await?;
+        // First forgotten, then removed: a job that begins meanwhile must not count on them.
+        let mut needless = self.catalog.discard_needless(self.clock.now()).await?;
         if needless.is_empty() {
             return Ok(());
         }
-        let litter = self.store.remove(&needless).await?;
+        let kept = self.store.remove(&needless).await?;
+        needless.retain(|copy| !kept.contains(copy));
         tracing::info!(copies = needless.len(), "copies that nobody needs were removed");
-        Ok(self.catalog.needless_removed(needless, litter, self.clock.now()).await?)
+        Ok(self.catalog.litter_removed(needless).await?)
     }
 
     /// Removes what a send left that was not heard of, if it did.

@@ -119,15 +119,16 @@ async fn a_message_is_rescued_by_a_bot_that_is_in_its_channel() {
     scene.sim.world().revoke(scene.twin(0).id).unwrap();
     assert_eq!(kind(&scene.read(0, &sent, range(0, 1)).await), Some(Kind::Unauthorized));
 
-    let rescue = scene.fleet.rescue(lost.channel, sent.message, stranger.id, Purpose::Playback).await;
+    let lease = scene.fleet.lease(stranger.id, Purpose::Upkeep).await.unwrap();
+    let rescue = lease.forward(lost.channel, sent.message).await;
     assert_eq!(kind(&rescue), Some(Kind::Forbidden));
     assert_eq!(serde_json::to_value(&scene.fleet.status()[2]).unwrap()["state"], "healthy");
 
-    let copy = scene.fleet.rescue(lost.channel, sent.message, via.id, Purpose::Playback).await.unwrap();
+    let lease = scene.fleet.lease(via.id, Purpose::Upkeep).await.unwrap();
+    let copy = lease.forward(lost.channel, sent.message).await.unwrap();
     assert_eq!(scene.read(1, &copy, range(0, 70_000)).await.unwrap(), bytes);
     let there = scene.sim.world().messages(scene.twin(1).channel);
     assert_eq!(there.iter().map(|message| message.id.0).collect::<Vec<_>>(), [copy.message.0]);
-    let lease = scene.fleet.lease(via.id, Purpose::Upkeep).await.unwrap();
     assert_eq!(lease.delete(via.channel, &[copy.message]).await.unwrap(), []);
 }
 

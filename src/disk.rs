@@ -81,7 +81,11 @@ pub fn read_slices(file: Arc<File>, range: ByteRange) -> impl Stream<Item = io::
     })
 }
 
-fn read_at(file: &File, at: u64, len: usize) -> io::Result<Bytes> {
+/// Exactly `len` bytes from `at`; blocks.
+///
+/// # Errors
+/// As `pread`; `UnexpectedEof` when the file is shorter.
+pub fn read_at(file: &File, at: u64, len: usize) -> io::Result<Bytes> {
     let mut slice = Vec::with_capacity(len);
     while slice.len() < len {
         let before = slice.len();

@@ -7,7 +7,8 @@
 //! list, joins them into segments by the rule of `media::segment`, and reports exact durations and
 //! the byte ranges of key frames. [`SourceTrack`] writes the init segment all of them share.
 //!
-//! [`packets_of`] reads the index of a whole MP4 file, so that a film need not be read to be planned.
+//! An [`Index`] is that of a whole MP4 file: a film need not be read to be planned, nor ffmpeg be run to
+//! copy it.
 //!
 //! Input may be broken or hostile: nothing here panics on it or allocates more than a small
 //! multiple of what was fed.
@@ -31,6 +32,6 @@ pub use chunk::{KeyFrame, Segment};
 pub use demux::{Demuxer, Event, Limits};
 pub use error::CmafError;
 pub use fragment::{Fragment, Sample, TrackRun};
-pub use index::packets_of;
+pub use index::{Index, IndexedSample, IndexedTrack};
 pub use packager::{Packager, PackagerSettings, Resume, Timing};
 pub use source::{SourceInit, SourceTrack, TrackKind};

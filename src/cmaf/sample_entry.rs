@@ -1,9 +1,9 @@
 //! The sample entry: which codec a track is in, and how its decoder is set up.
 //!
-//! The bytes go to our init segment as they are, with two exceptions. `btrt` is left out: it holds
-//! bit rates of one encoder run, so runs that are otherwise equal would seem to need an init segment
-//! each. And `hev1` becomes `hvc1` when all parameter sets are in the box, because Apple players
-//! take no other (Apple authoring rule 1.10).
+//! The boxes that a decoder needs go to our init segment as they are, and no others: `btrt` holds bit
+//! rates of one encoder run, so runs that are otherwise equal would seem to need an init segment each.
+//! `hev1` becomes `hvc1` when all parameter sets are in the box, because Apple players take no other
+//! (Apple authoring rule 1.10).
 
 use super::boxes::{Boxed, child, children, container, leaf};
 use super::codec;
@@ -23,6 +23,11 @@ pub(super) struct SampleEntry {
     pub(super) sample_rate: u32,
     pub(super) channels: u32,
 }
+
+/// Decoder configurations, and what is needed to show their pictures right.
+const KEPT: [&[u8; 4]; 13] = [
+    b"avcC", b"hvcC", b"vpcC", b"av1C", b"esds", b"dac3", b"dec3", b"dOps", b"dfLa", b"pasp", b"colr", b"mdcv", b"clli",
+];
 
 /// Bytes of a `VisualSampleEntry` in front of its boxes.
 const VISUAL: usize = 78;
@@ -65,6 +70,18 @@ impl SampleEntry {
     }
 }
 
+impl SampleEntry {
+    /// Whether browsers decode its samples from fragments as they lie in any MP4: H.264 and HEVC with
+    /// all parameter sets in the entry, and AAC in an entry of the ISO kind (QuickTime has others).
+    pub(super) fn is_plain(&self) -> bool {
+        // `stsd` and entry header, reserved bytes, data reference: then the version, where there is one.
+        const VERSION: usize = 16 + 8 + 8;
+        let version = self.stsd.get(VERSION..VERSION + 2);
+        let kinds = ["avc1.", "hvc1.", "mp4a.40."];
+        kinds.iter().any(|kind| self.codecs.starts_with(kind)) && version == Some(&[0, 0])
+    }
+}
+
 /// A field of the fixed part of an entry, which is long enough.
 fn be16(fixed: &[u8], at: usize) -> u32 {
     u32::from(fixed[at]) << 8 | u32::from(fixed[at + 1])
@@ -89,7 +106,6 @@ fn rewritten(name: [u8; 4], boxes: &[u8]) -> Result<([u8; 4], Vec<u8>), CmafErro
     for found in children(boxes) {
         let found = found?;
         match &found.kind {
-            b"btrt" => {}
             b"hvcC" if name == *b"hev1" => {
                 let mut whole = found.whole.to_vec();
                 let header = whole.len() - found.body.len();
@@ -100,7 +116,8 @@ fn rewritten(name: [u8; 4], boxes: &[u8]) -> Result<([u8; 4], Vec<u8>), CmafErro
                     out.extend_from_slice(found.whole);
                 }
             }
-            _ => out.extend_from_slice(found.whole),
+            kind if KEPT.contains(&kind) => out.extend_from_slice(found.whole),
+            _ => {}
         }
     }
     Ok((name, out))

@@ -64,6 +64,7 @@ impl SourceTrack {
         &self.entry.stsd
     }
 
+    /// Reads a `trak`, all but its edit list.
     fn read(trak: Boxed<'_>, movie_timescale: u32) -> Result<Option<Self>, CmafError> {
         let media = required(trak.body, b"mdia")?;
         let handler: Hdlr = leaf(required(media.body, b"hdlr")?)?;
@@ -80,10 +81,6 @@ impl SourceTrack {
         let information = required(media.body, b"minf")?;
         let table = required(information.body, b"stbl")?;
         let entry = SampleEntry::read(required(table.body, b"stsd")?, kind)?;
-        let shift = match child(trak.body, b"edts")? {
-            Some(edits) => shift(&leaf(required(edits.body, b"elst")?)?, timescale, movie_timescale)?,
-            None => 0,
-        };
         Ok(Some(Self {
             id: header.track_id,
             kind,
@@ -97,10 +94,23 @@ impl SourceTrack {
                 (TrackKind::Audio, rate) => rate,
             },
             channels: entry.channels,
-            shift,
+            shift: 0,
             entry,
             defaults: Defaults::default(),
         }))
+    }
+
+    /// A track whose samples go into segments as they lie in the file; `None` when ffmpeg would have to
+    /// change them, or would show them in another shape.
+    pub(super) fn as_it_lies(trak: Boxed<'_>, movie_timescale: u32) -> Result<Option<Self>, CmafError> {
+        let header: Tkhd = leaf(required(trak.body, b"tkhd")?)?;
+        let shown = (u32::from(header.width.integer()), u32::from(header.height.integer()));
+        let Some(track) = Self::read(trak, movie_timescale)? else { return Ok(None) };
+        let fits = match track.kind {
+            TrackKind::Video => shown == (track.width, track.height),
+            TrackKind::Audio => true,
+        };
+        Ok((fits && track.entry.is_plain()).then_some(track))
     }
 }
 
@@ -112,7 +122,12 @@ impl SourceInit {
         for found in children(moov) {
             let found = found?;
             if found.kind == *b"trak" {
-                tracks.extend(SourceTrack::read(found, movie.timescale)?);
+                let Some(mut track) = SourceTrack::read(found, movie.timescale)? else { continue };
+                if let Some(edits) = child(found.body, b"edts")? {
+                    let edits = leaf(required(edits.body, b"elst")?)?;
+                    track.shift = shift(&edits, track.timescale, movie.timescale)?;
+                }
+                tracks.push(track);
             }
         }
         let extends = child(moov, b"mvex")?.ok_or(CmafError::Unsupported("a file that is not fragmented"))?;

@@ -41,6 +41,9 @@ pub(super) enum IngestError {
         /// Seconds that there are.
         promised_s: f64,
     },
+    /// The film's file could not be read.
+    #[error("reading the film")]
+    Source(#[source] std::io::Error),
     /// ffmpeg's output could not be read.
     #[error("reading ffmpeg's output")]
     Pipe(#[source] std::io::Error),
@@ -80,6 +83,7 @@ impl IngestError {
                 "Only {:.0} % of the film could be read. It may be damaged there, or its disk may be failing.",
                 made_s / promised_s * 100.0
             )),
+            Self::Source(error) => unclear(format!("The film's file could not be read: {error}")),
             Self::Pipe(error) => unclear(format!("The film could not be converted: {error}")),
         }
     }

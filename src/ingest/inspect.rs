@@ -2,7 +2,7 @@
 
 use super::{IngestError, Run};
 use crate::catalog::Shown;
-use crate::cmaf::packets_of;
+use crate::cmaf::{Index, IndexedSample, IndexedTrack, TrackKind};
 use crate::disk;
 use crate::media::plan::{Plan, VideoAction, plan};
 use crate::media::probe::{Packet, Probe, Ratio, VideoStream};
@@ -46,12 +46,16 @@ impl Run<'_> {
 
     /// The packets that an MP4 file lists of its picture; none when it has to be read for that.
     async fn indexed(&self, stream: &VideoStream) -> Result<Vec<Packet>, IngestError> {
-        let (Some(start), Ratio { num: 1, den: timescale }) = (stream.start_ticks, stream.time_base) else {
-            return Ok(Vec::new());
-        };
-        let (path, index) = (self.input().to_path_buf(), stream.index);
-        let read = disk::blocking(move || packets_of(&mut BufReader::new(File::open(path)?), index, timescale, start));
-        Ok(read.await.map_err(IngestError::Pipe)?.unwrap_or_default())
+        let Some(index) = self.index().await? else { return Ok(Vec::new()) };
+        let picture = listed_picture(&index, stream);
+        Ok(picture.map(|track| track.samples.iter().map(IndexedSample::packet).collect()).unwrap_or_default())
+    }
+
+    /// The file's own index, if it is an MP4 that has one.
+    pub(super) async fn index(&self) -> Result<Option<Index>, IngestError> {
+        let path = self.input().to_path_buf();
+        let read = disk::blocking(move || Index::read(&mut BufReader::new(File::open(path)?)));
+        read.await.map_err(IngestError::Source)
     }
 
     async fn packets(&self, stream: u32) -> Result<Vec<Packet>, IngestError> {
@@ -87,6 +91,13 @@ impl Run<'_> {
         self.ingest.catalog.record_plan(self.work.lease, probe, plan, shown, self.ingest.clock.now()).await?;
         Ok(())
     }
+}
+
+/// The picture as an index lists it; `None` when the probe found it to begin elsewhere.
+pub(super) fn listed_picture(index: &Index, stream: &VideoStream) -> Option<IndexedTrack> {
+    let track = index.track(stream.index).filter(|track| track.kind == TrackKind::Video)?;
+    let time_base = Ratio { num: 1, den: track.timescale };
+    (stream.time_base == time_base && stream.start_ticks == track.first_shown()).then_some(track)
 }
 
 /// The film's length. A header that claims somewhat more than there is belongs to a file that was

@@ -8,6 +8,7 @@ mod error;
 mod inspect;
 mod progress;
 mod publish;
+mod remux;
 mod source;
 mod track;
 mod transcode;

@@ -16,6 +16,7 @@ use crate::media::rendition::Method;
 use crate::media::span::{Span, VIDEO_TIMESCALE};
 use bytes::{Bytes, BytesMut};
 use futures::FutureExt;
+use std::path::Path;
 use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
 
@@ -82,7 +83,7 @@ impl Run<'_> {
         }
     }
 
-    /// Copied picture, and sound, in one run of ffmpeg from beginning to end.
+    /// Copied picture, and sound, in one run from beginning to end.
     async fn in_one_piece(
         &self,
         probe: &Probe,
@@ -103,14 +104,11 @@ impl Run<'_> {
         if tracks.iter().all(Track::is_finished) {
             return Ok(());
         }
-        let copied = |plan: &VideoPlan| VideoTask::Copy { index: plan.index, codec: copied_codec(probe) };
-        let task = PackageTask {
-            input: self.input().to_path_buf(),
-            start_s: probe.start_s,
-            video: video.map(copied),
-            audio: audio.map(audio_task),
-        };
-        self.run_ffmpeg(&task, &mut tracks, meter).await?;
+        if let Some(listing) = self.listing(probe, video, audio).await? {
+            self.remux(listing, &mut tracks, meter).await?;
+        } else {
+            self.run_ffmpeg(&copy_task(self.input(), probe, video, audio), &mut tracks, meter).await?;
+        }
         for track in tracks.into_iter().filter(|track| !track.is_finished()) {
             track.finish().await?;
         }
@@ -254,13 +252,24 @@ async fn package(
     Ok(demuxer)
 }
 
-fn track_of<'t, 'a>(tracks: &'t mut [Track<'a>], kind: TrackKind) -> Option<&'t mut Track<'a>> {
+pub(super) fn track_of<'t, 'a>(tracks: &'t mut [Track<'a>], kind: TrackKind) -> Option<&'t mut Track<'a>> {
     tracks.iter_mut().find(|track| track.kind() == kind && !track.is_finished())
 }
 
 /// Whether a span begins at or after what is listed; a hundredth of a second is rounding.
 fn is_left(span: &Span, next_tick: Option<i64>) -> bool {
     next_tick.is_none_or(|next| span.first_tick + i64::from(VIDEO_TIMESCALE) / 100 >= next)
+}
+
+/// The run of ffmpeg that copies the picture, if there is one, and copies or encodes the sound.
+fn copy_task(input: &Path, probe: &Probe, video: Option<&VideoPlan>, audio: Option<&AudioPlan>) -> PackageTask {
+    let copied = |plan: &VideoPlan| VideoTask::Copy { index: plan.index, codec: copied_codec(probe) };
+    PackageTask {
+        input: input.to_path_buf(),
+        start_s: probe.start_s,
+        video: video.map(copied),
+        audio: audio.map(audio_task),
+    }
 }
 
 fn copied_codec(probe: &Probe) -> CopiedCodec {

@@ -4,15 +4,22 @@
 //! Importable by every module that keeps bytes on disk. It knows bytes and paths, nothing of
 //! uploads, packs or blobs.
 
+mod buffers;
+
+pub use buffers::Buffers;
+
 use crate::media::extent::CHUNK_SIZE;
 use crate::media::range::ByteRange;
 use bytes::Bytes;
 use futures::stream::{Stream, try_unfold};
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
+
+/// As many slices as one call takes (`IOV_MAX` on Linux).
+const MOST_SLICES: usize = 1024;
 
 /// Makes a folder and its parents, readable by this user alone; one that is there is left as it is.
 ///
@@ -68,36 +75,42 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + 
 ///
 /// Ends in `UnexpectedEof` when the file is shorter.
 pub fn read_slices(file: Arc<File>, range: ByteRange) -> impl Stream<Item = io::Result<Bytes>> + Send {
+    // As many as are usually on their way at the same time.
+    let buffers = Buffers::new(4);
     try_unfold(range.start(), move |at| {
-        let file = Arc::clone(&file);
+        let (file, buffers) = (Arc::clone(&file), buffers.clone());
         async move {
             let len = CHUNK_SIZE.min(range.end() - at);
             if len == 0 {
                 return Ok(None);
             }
-            let slice = blocking(move || read_at(&file, at, len as usize)).await?;
+            let slice = blocking(move || buffers.read_at(&file, at, len as usize)).await?;
             Ok(Some((slice, at + len)))
         }
     })
 }
 
-/// Exactly `len` bytes from `at`; blocks.
+/// Writes all slices from `at` on, one after another, with few calls.
 ///
 /// # Errors
-/// As `pread`; `UnexpectedEof` when the file is shorter.
-pub fn read_at(file: &File, at: u64, len: usize) -> io::Result<Bytes> {
-    let mut slice = Vec::with_capacity(len);
-    while slice.len() < len {
-        let before = slice.len();
-        match rustix::io::pread(file, rustix::buffer::spare_capacity(&mut slice), at + before as u64) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+/// As `pwritev`; a part may be written then.
+pub fn write_all_at(file: &File, slices: &[Bytes], mut at: u64) -> io::Result<()> {
+    let mut slices: Vec<IoSlice<'_>> = slices.iter().map(|slice| IoSlice::new(slice)).collect();
+    let mut left = &mut slices[..];
+    // Takes away empty ones in front.
+    IoSlice::advance_slices(&mut left, 0);
+    while !left.is_empty() {
+        match rustix::io::pwritev(file, &left[..left.len().min(MOST_SLICES)], at) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                at += written as u64;
+                IoSlice::advance_slices(&mut left, written);
+            }
+            Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    // The allocator may have given more room than was asked for.
-    slice.truncate(len);
-    Ok(slice.into())
+    Ok(())
 }
 
 #[cfg(test)]
@@ -121,6 +134,19 @@ mod tests {
 
         assert_eq!(slices.iter().map(Bytes::len).collect::<Vec<_>>(), [262_144, 262_144, 74_712]);
         assert_eq!(slices.concat(), bytes[5..599_005]);
+    }
+
+    #[test]
+    fn thousands_of_slices_are_written_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, b"0123456789").unwrap();
+        let slices: Vec<Bytes> =
+            (0..3000_usize).map(|number| Bytes::from(vec![(number % 251) as u8; number % 5])).collect();
+
+        write_all_at(&File::options().write(true).open(&path).unwrap(), &slices, 4).unwrap();
+
+        assert_eq!(std::fs::read(&path).unwrap(), [b"0123".as_slice(), &slices.concat()].concat());
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@ use super::{Deposit, DepositError};
 use crate::catalog::{CopyState, JobLease};
 use crate::media::extent::Locator;
 use crate::media::id::BlobId;
+use crate::spool::Unsynced;
 use crate::store::{Fault, Purpose, StoreError, read_verified};
 use tokio_util::sync::CancellationToken;
 
@@ -84,6 +85,6 @@ impl Deposit {
         while let Some(chunk) = chunks.next().await? {
             file.append(vec![chunk]).await?;
         }
-        Ok(file.sync().await?)
+        Ok(Unsynced::sync(vec![file.unsynced()?]).await?)
     }
 }

@@ -6,11 +6,13 @@ use crate::media::id::{BlobId, RenditionId, VideoId};
 use crate::media::pack::{PackEntry, PackHeader, encode_trailer, ramp, trailer_len};
 use crate::media::range::ByteRange;
 use crate::media::time::Timescale;
-use crate::spool::PackWriter;
+use crate::spool::{PackWriter, Unsynced};
 use bytes::Bytes;
 use futures::FutureExt;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 /// What all packs of a rendition have in common.
 #[derive(Clone, Debug)]
@@ -44,7 +46,8 @@ pub struct FreshSegment {
     pub independent: bool,
 }
 
-/// Fills the packs of one rendition. What was added since the last commit is lost with it.
+/// Fills the packs of one rendition. What was added since the last commit is lost with it, and so may
+/// be what a commit was begun with.
 pub struct Packer {
     deposit: Deposit,
     settings: PackerSettings,
@@ -55,6 +58,10 @@ pub struct Packer {
     open: Option<OpenPack>,
     pending: Growth,
     pending_bytes: u64,
+    /// Sealed packs whose bytes are not durable yet.
+    unsynced: Vec<Unsynced>,
+    /// The commit that was begun last, while it runs.
+    committing: JoinSet<Result<(), DepositError>>,
 }
 
 struct OpenPack {
@@ -104,6 +111,8 @@ impl Deposit {
             open,
             pending: Growth::default(),
             pending_bytes: 0,
+            unsynced: Vec::new(),
+            committing: JoinSet::new(),
         })
     }
 }
@@ -158,22 +167,51 @@ impl Packer {
     /// # Errors
     /// When the spool or the catalog fails; nothing of it is listed then.
     pub async fn commit(&mut self) -> Result<(), DepositError> {
+        self.begin_commit().await?;
+        self.end_commit().await
+    }
+
+    /// As `commit`, but more can be added while the disk and the catalog work: only the commit before
+    /// this one is waited for.
+    ///
+    /// # Errors
+    /// As `commit`, for the one before.
+    pub async fn begin_commit(&mut self) -> Result<(), DepositError> {
+        self.end_commit().await?;
+        let mut unsynced = std::mem::take(&mut self.unsynced);
         if let Some(open) = &mut self.open {
-            open.writer.sync().await?;
+            unsynced.push(open.writer.unsynced()?);
             self.pending.grown.push(PackLength { blob: open.blob, len: open.writer.len() });
         }
         let growth = std::mem::take(&mut self.pending);
         self.pending_bytes = 0;
-        if growth.segments.is_empty() && growth.sealed.is_empty() {
-            return Ok(());
-        }
-        let sealed: Vec<BlobId> = growth.sealed.iter().map(|sealed| sealed.blob).collect();
-        self.deposit.catalog.grow(self.settings.lease, self.settings.rendition, growth).await?;
-        for blob in sealed {
-            // Nobody stores any more only when the job is ending; the blob is found again then.
-            let _ = self.sealed.send(blob);
-        }
+        let (catalog, lease, rendition) = (self.deposit.catalog.clone(), self.settings.lease, self.settings.rendition);
+        let sealed = self.sealed.clone();
+        let commit = async move {
+            Unsynced::sync(unsynced).await?;
+            if growth.segments.is_empty() && growth.sealed.is_empty() {
+                return Ok(());
+            }
+            let blobs: Vec<BlobId> = growth.sealed.iter().map(|sealed| sealed.blob).collect();
+            catalog.grow(lease, rendition, growth).await?;
+            for blob in blobs {
+                // Nobody stores any more only when the job is ending; the blob is found again then.
+                let _ = sealed.send(blob);
+            }
+            Ok(())
+        };
+        self.committing.spawn(commit.in_current_span());
         Ok(())
+    }
+
+    async fn end_commit(&mut self) -> Result<(), DepositError> {
+        match self.committing.join_next().await {
+            None => Ok(()),
+            Some(Ok(done)) => done,
+            Some(Err(end)) if end.is_panic() => std::panic::resume_unwind(end.into_panic()),
+            // Its task was ended with the program.
+            Some(Err(_)) => Err(DepositError::Cancelled),
+        }
     }
 
     /// Seals what is open and commits: the rendition gets no further segment.
@@ -263,7 +301,8 @@ impl Packer {
         if open.entries.is_empty() {
             return Ok(());
         }
-        let sealed = open.writer.seal(&encode_trailer(&open.entries, self.settings.timescale)).await?;
+        let (sealed, unsynced) = open.writer.seal(&encode_trailer(&open.entries, self.settings.timescale)).await?;
+        self.unsynced.push(unsynced);
         self.pending.sealed.push(sealed_blob(open.blob, sealed));
         Ok(())
     }

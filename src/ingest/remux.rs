@@ -7,7 +7,8 @@ use super::track::Track;
 use super::transcode::track_of;
 use super::{IngestError, Run};
 use crate::cmaf::{Index, IndexedSample, IndexedTrack, Sample, SourceTrack, TrackKind};
-use crate::disk;
+use crate::disk::{self, Buffers};
+use crate::media::extent::CHUNK_SIZE;
 use crate::media::plan::{AudioAction, AudioPlan, VideoPlan};
 use crate::media::probe::Probe;
 use crate::media::time::{TIMELINE_OFFSET_SECONDS, seconds};
@@ -20,8 +21,8 @@ use tokio::sync::mpsc;
 /// What lies between two samples is read along when it is no more than this.
 const GAP: u64 = 4096;
 
-/// Bytes read at a time, unless one sample is larger. Memory of this size is used again and again.
-const WINDOW: u64 = 512 * 1024;
+/// Idle buffers that wait for the next fragment: a segment, the fragment behind it and the one ahead.
+const BUFFERS: usize = 128;
 
 /// Fragments of sound hold about as many seconds.
 const SOUND_FRAGMENT_S: u64 = 1;
@@ -91,13 +92,15 @@ impl Run<'_> {
         let read = async move {
             let path = self.input().to_path_buf();
             let file = Arc::new(disk::blocking(move || File::open(path)).await.map_err(IngestError::Source)?);
+            let buffers = Buffers::new(BUFFERS);
             for fragment in listing.fragments(&begin) {
                 if self.work.cancel.is_cancelled() {
                     return Err(IngestError::Stopped);
                 }
-                let (file, listed) = (Arc::clone(&file), &listing.tracks[fragment.track]);
+                let (file, buffers) = (Arc::clone(&file), buffers.clone());
+                let listed = &listing.tracks[fragment.track];
                 let (samples, range) = (Arc::clone(&listed.samples), fragment.samples);
-                let read = disk::blocking(move || read_samples(&file, &samples[range])).await;
+                let read = disk::blocking(move || read_samples(&file, &buffers, &samples[range])).await;
                 // Who packages ends first only with an error of its own.
                 let _ = sender.send((listed.source.kind, read.map_err(IngestError::Source)?)).await;
             }
@@ -172,7 +175,7 @@ impl Listing {
 }
 
 /// Reads consecutive samples of a track, many at a time where they lie close together.
-fn read_samples(file: &File, listed: &[IndexedSample]) -> io::Result<Vec<Sample>> {
+fn read_samples(file: &File, buffers: &Buffers, listed: &[IndexedSample]) -> io::Result<Vec<Sample>> {
     let mut samples = Vec::with_capacity(listed.len());
     let mut left = listed;
     while let Some(first) = left.first() {
@@ -180,14 +183,14 @@ fn read_samples(file: &File, listed: &[IndexedSample]) -> io::Result<Vec<Sample>
         let mut count = 1;
         for next in &left[1..] {
             let next_end = next.at + u64::from(next.bytes);
-            let is_near = (end..=end + GAP).contains(&next.at) && next_end - first.at <= WINDOW;
+            let is_near = (end..=end + GAP).contains(&next.at) && next_end - first.at <= CHUNK_SIZE;
             if !is_near {
                 break;
             }
             (end, count) = (next_end, count + 1);
         }
         let (now, rest) = left.split_at(count);
-        let window = disk::read_at(file, first.at, (end - first.at) as usize)?;
+        let window = buffers.read_at(file, first.at, (end - first.at) as usize)?;
         samples.extend(now.iter().map(|sample| {
             let at = (sample.at - first.at) as usize;
             Sample {

@@ -234,7 +234,7 @@ impl<'a> Track<'a> {
         seconds(u64::try_from(tick).unwrap_or(0), timescale) - TIMELINE_OFFSET_SECONDS as f64
     }
 
-    /// Waits until the spool has room. Only right after segments were listed.
+    /// Waits until the spool has room.
     pub(super) async fn room(&mut self, bytes: u64) -> Result<(), IngestError> {
         match &mut self.packer {
             Some(packer) => Ok(packer.room(bytes, &self.run.work.cancel).await?),
@@ -284,7 +284,12 @@ impl<'a> Track<'a> {
     async fn list_if_due(&mut self) -> Result<(), IngestError> {
         let pending = self.packer.as_ref().map_or(0, Packer::pending_bytes);
         if pending > 0 && (pending >= LIST_BYTES || self.listed_at.elapsed() >= LIST_EVERY) {
-            self.list().await?;
+            // The first one is waited for, and told.
+            match (&mut self.packer, self.is_shown) {
+                (Some(packer), true) => packer.begin_commit().await?,
+                _ => self.list().await?,
+            }
+            self.listed_at = Instant::now();
             self.room(ROOM_BYTES).await?;
         }
         Ok(())

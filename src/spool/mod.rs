@@ -16,7 +16,7 @@ mod upload;
 
 pub use error::SpoolError;
 pub use hashing::ChunkHasher;
-pub use pack::{PackWriter, SealedPack};
+pub use pack::{PackWriter, SealedPack, Unsynced};
 pub use upload::{Received, UploadWriter};
 
 use crate::disk;
@@ -181,7 +181,9 @@ impl Spool {
     /// # Errors
     /// `DiskFull`, `Io`.
     pub async fn finish_file(&self, id: BlobId, bytes: Bytes) -> Result<SealedPack, SpoolError> {
-        PackWriter::create(self.clone(), id, bytes).await?.seal(&[]).await
+        let (sealed, unsynced) = PackWriter::create(self.clone(), id, bytes).await?.seal(&[]).await?;
+        Unsynced::sync(vec![unsynced]).await?;
+        Ok(sealed)
     }
 
     /// Where a pack lies until it is stored.

@@ -8,10 +8,15 @@ use crate::disk;
 use crate::media::extent::Hash;
 use crate::media::id::BlobId;
 use bytes::Bytes;
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Fewer bytes are hashed and written one after the other.
+const WORTH_A_THREAD: usize = 1024 * 1024;
 
 /// A pack that will not grow any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +27,14 @@ pub struct SealedPack {
     pub hash: Hash,
     /// BLAKE3 of each `CHUNK_SIZE` bytes, the last being of the rest.
     pub chunks: Vec<Hash>,
+}
+
+/// Bytes of a pack that are written and not durable yet.
+#[derive(Debug)]
+pub struct Unsynced {
+    file: Arc<File>,
+    /// The folder whose entry of the file is not durable either.
+    folder: Option<PathBuf>,
 }
 
 /// Appends to one pack. Dropped, the file stays as it is: what counts is the length the caller
@@ -39,7 +52,7 @@ pub struct PackWriter {
 #[derive(Debug)]
 struct PackFile {
     path: PathBuf,
-    file: File,
+    file: Arc<File>,
     hasher: ChunkHasher,
     is_named: bool,
 }
@@ -71,7 +84,7 @@ impl PackWriter {
         Self { spool, blob, file: Some(file), len }
     }
 
-    /// Bytes written so far; those up to the last `sync` are durable.
+    /// Bytes written so far.
     #[expect(clippy::len_without_is_empty, reason = "a pack begins with its header")]
     pub fn len(&self) -> u64 {
         self.len
@@ -88,28 +101,26 @@ impl PackWriter {
         Ok(offset)
     }
 
-    /// Makes everything appended so far durable.
+    /// What was appended so far, to be made durable while more is appended.
     ///
     /// # Errors
-    /// As `append`.
-    pub async fn sync(&mut self) -> Result<(), SpoolError> {
-        self.step("making a pack durable", PackFile::sync).await
+    /// `Torn`, as `append`.
+    pub fn unsynced(&mut self) -> Result<Unsynced, SpoolError> {
+        self.file.as_mut().map(|file| file.unsynced()).ok_or(SpoolError::Torn)
     }
 
-    /// Ends the pack and makes it durable. After an error it can be reopened at its committed length.
+    /// Ends the pack. It counts as sealed once what is unsynced of it is durable; after an error it can
+    /// be reopened at its committed length.
     ///
     /// # Errors
     /// As `append`.
-    pub async fn seal(mut self, trailer: &[u8]) -> Result<SealedPack, SpoolError> {
+    pub async fn seal(mut self, trailer: &[u8]) -> Result<(SealedPack, Unsynced), SpoolError> {
         let trailer = Bytes::copy_from_slice(trailer);
-        self.step("sealing a pack", move |file| {
-            file.append(&[trailer])?;
-            file.sync()
-        })
-        .await?;
+        self.step("sealing a pack", move |file| file.append(&[trailer])).await?;
+        let unsynced = self.unsynced()?;
         let hasher = self.file.take().ok_or(SpoolError::Torn)?.hasher;
         let (hash, chunks) = hasher.finish();
-        Ok(SealedPack { len: self.len, hash, chunks })
+        Ok((SealedPack { len: self.len, hash, chunks }, unsynced))
     }
 
     async fn step(
@@ -137,7 +148,7 @@ impl PackFile {
     fn create(path: PathBuf, header: &Bytes) -> io::Result<Self> {
         disk::remove_if_there(&path)?;
         let file = disk::create_private_file(&path)?;
-        let mut pack = Self { path, file, hasher: ChunkHasher::default(), is_named: false };
+        let mut pack = Self { path, file: Arc::new(file), hasher: ChunkHasher::default(), is_named: false };
         pack.append(std::slice::from_ref(header))?;
         Ok(pack)
     }
@@ -157,37 +168,64 @@ impl PackFile {
             };
             if len == 0 {
                 // Too short: left as it is for people to look at.
-                return Ok(Self { path, file, hasher, is_named: false });
+                return Ok(Self { path, file: Arc::new(file), hasher, is_named: false });
             }
             hasher.update(&buffer[..len]);
         }
         file.set_len(committed_len)?;
-        Ok(Self { path, file, hasher, is_named: false })
+        Ok(Self { path, file: Arc::new(file), hasher, is_named: false })
     }
 
+    /// Writes and hashes at the same time. A full disk gets back what the half-written part took.
     fn append(&mut self, slices: &[Bytes]) -> io::Result<()> {
         let before = self.hasher.len();
-        let mut at = before;
-        for slice in slices {
-            if let Err(error) = self.file.write_all_at(slice, at) {
-                // A full disk gets back what the half-written part took.
-                self.file.set_len(before)?;
-                return Err(error);
-            }
-            at += slice.len() as u64;
+        let mut hasher = self.hasher.clone();
+        let hash = || slices.iter().for_each(|slice| hasher.update(slice));
+        let write = || disk::write_all_at(&self.file, slices, before);
+        let written = if slices.iter().map(Bytes::len).sum::<usize>() < WORTH_A_THREAD {
+            let mut hash = hash;
+            hash();
+            write()
+        } else {
+            beside(write, hash)
+        };
+        if let Err(error) = written {
+            self.file.set_len(before)?;
+            return Err(error);
         }
-        slices.iter().for_each(|slice| self.hasher.update(slice));
+        self.hasher = hasher;
         Ok(())
     }
 
-    fn sync(&mut self) -> io::Result<()> {
-        self.file.sync_data()?;
-        if !self.is_named {
-            disk::sync_folder(self.path.parent().unwrap_or(Path::new("/")))?;
-            self.is_named = true;
-        }
-        Ok(())
+    fn unsynced(&mut self) -> Unsynced {
+        let is_named = std::mem::replace(&mut self.is_named, true);
+        let folder = (!is_named).then(|| self.path.parent().unwrap_or(Path::new("/")).to_path_buf());
+        Unsynced { file: Arc::clone(&self.file), folder }
     }
+}
+
+impl Unsynced {
+    /// Makes all of them durable.
+    ///
+    /// # Errors
+    /// `DiskFull`, `Io`: the packs must be reopened at their committed lengths then.
+    pub async fn sync(all: Vec<Self>) -> Result<(), SpoolError> {
+        let work = move || {
+            all.iter().try_for_each(|unsynced| unsynced.file.sync_data())?;
+            let folders: BTreeSet<PathBuf> = all.into_iter().filter_map(|unsynced| unsynced.folder).collect();
+            folders.iter().try_for_each(|folder| disk::sync_folder(folder))
+        };
+        disk::blocking(work).await.map_err(SpoolError::io("making packs durable"))
+    }
+}
+
+/// Does both, each on a thread of its own.
+fn beside(write: impl FnOnce() -> io::Result<()> + Send, hash: impl FnOnce()) -> io::Result<()> {
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(write);
+        hash();
+        writing.join().unwrap_or_else(|_| Err(io::Error::other("the thread that writes came to grief")))
+    })
 }
 
 /// The store may share the file by a hard link; what it holds must not be truncated under it.

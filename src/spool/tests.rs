@@ -159,9 +159,9 @@ async fn a_sealed_pack_knows_its_length_and_hashes() {
     let mut writer = spool.open_pack(BlobId(7), b"header").await.unwrap();
     assert_eq!(writer.append(vec![first.clone(), Bytes::from_static(b"x")]).await.unwrap(), 6);
     assert_eq!(writer.append(vec![second.clone()]).await.unwrap(), 7 + CHUNK_SIZE);
-    writer.sync().await.unwrap();
+    Unsynced::sync(vec![writer.unsynced().unwrap()]).await.unwrap();
     assert_eq!(writer.len(), 7 + CHUNK_SIZE + 300_000);
-    let sealed = writer.seal(b"trailer").await.unwrap();
+    let sealed = writer.seal(b"trailer").await.unwrap().0;
 
     let expected = [b"header", &first[..], b"x", &second[..], b"trailer"].concat();
     assert_eq!(fs::read(spool.pack_path(BlobId(7))).unwrap(), expected);
@@ -182,7 +182,7 @@ async fn a_reopened_pack_is_cut_to_its_committed_length_and_ends_in_the_same_byt
 
     let mut writer = spool.reopen_pack(BlobId(1), committed).await.unwrap();
     assert_eq!(writer.append(vec![Bytes::from_static(b"again")]).await.unwrap(), committed);
-    let sealed = writer.seal(b"end").await.unwrap();
+    let sealed = writer.seal(b"end").await.unwrap().0;
 
     let expected = [b"header", &pattern(400_000)[..], b"againend"].concat();
     assert_eq!(fs::read(spool.pack_path(BlobId(1))).unwrap(), expected);

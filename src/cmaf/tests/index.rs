@@ -31,8 +31,10 @@ impl Film {
     /// What ffmpeg makes of one stream of it, on a timeline that begins at 10 s.
     fn copied(&self, stream: u32, kind: TrackKind) -> (SourceTrack, Vec<Sample>) {
         let fragments = if kind == TrackKind::Video { FRAGMENTS } else { SOUND_FRAGMENTS };
-        let (init, fragments) =
-            demuxed(&ffmpeg(self.dir.path(), &format!("-copyts -i film.mp4 -map 0:{stream} -c copy {fragments}")), 4096);
+        let (init, fragments) = demuxed(
+            &ffmpeg(self.dir.path(), &format!("-copyts -i film.mp4 -map 0:{stream} -c copy {fragments}")),
+            4096,
+        );
         let track = track(&init, kind).clone();
         let samples = runs(&fragments, track.id).concat();
         (track, samples)

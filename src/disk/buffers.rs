@@ -1,0 +1,115 @@
+//! Memory that is read into again and again: the first use of fresh memory costs more than the copy
+//! into it.
+
+use crate::media::extent::CHUNK_SIZE;
+use bytes::Bytes;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A shelf of buffers of `CHUNK_SIZE` bytes. Clones share it; bytes find their way back to it when
+/// the last of their slices is dropped.
+#[derive(Clone, Debug)]
+pub struct Buffers {
+    shelf: Arc<Shelf>,
+}
+
+#[derive(Debug)]
+struct Shelf {
+    idle: Mutex<Vec<Vec<u8>>>,
+    most: usize,
+}
+
+/// A buffer that is in use.
+struct Lent {
+    /// `CHUNK_SIZE` bytes.
+    bytes: Vec<u8>,
+    /// How many of them were read.
+    len: usize,
+    shelf: Arc<Shelf>,
+}
+
+impl Buffers {
+    /// An empty shelf for at most so many idle buffers.
+    pub fn new(most: usize) -> Self {
+        Self { shelf: Arc::new(Shelf { idle: Mutex::new(Vec::new()), most }) }
+    }
+
+    /// Exactly `len` bytes of a file from `at`; blocks. What fills less than half of a buffer, or needs
+    /// more than one, gets memory of its own.
+    ///
+    /// # Errors
+    /// As `pread`; `UnexpectedEof` when the file is shorter.
+    pub fn read_at(&self, file: &File, at: u64, len: usize) -> io::Result<Bytes> {
+        const SIZE: usize = CHUNK_SIZE as usize;
+        if !(SIZE / 2..=SIZE).contains(&len) {
+            let mut bytes = vec![0; len];
+            file.read_exact_at(&mut bytes, at)?;
+            return Ok(bytes.into());
+        }
+        let idle = self.shelf.idle().pop();
+        let mut lent = Lent { bytes: idle.unwrap_or_else(|| vec![0; SIZE]), len, shelf: Arc::clone(&self.shelf) };
+        file.read_exact_at(&mut lent.bytes[..len], at)?;
+        Ok(Bytes::from_owner(lent))
+    }
+}
+
+impl Shelf {
+    /// Whoever panicked while holding it left buffers, which are as good as any.
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Vec<u8>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let mut idle = self.shelf.idle();
+        if idle.len() < self.shelf.most {
+            idle.push(std::mem::take(&mut self.bytes));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_is_used_again_once_its_last_slice_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let written: Vec<u8> = (0..600_000_u32).map(|number| (number % 251) as u8).collect();
+        std::fs::write(&path, &written).unwrap();
+        let file = File::open(path).unwrap();
+        let buffers = Buffers::new(1);
+
+        let first = buffers.read_at(&file, 0, 262_144).unwrap();
+        let place = first.as_ptr();
+        let slice = first.slice(1000..2000);
+        drop(first);
+        let second = buffers.read_at(&file, 300_000, 200_000).unwrap();
+        assert_ne!(second.as_ptr(), place, "a slice of it is still in use");
+        assert_eq!((&slice[..], &second[..]), (&written[1000..2000], &written[300_000..500_000]));
+
+        drop(slice);
+        let third = buffers.read_at(&file, 7, 131_072).unwrap();
+        assert_eq!((third.as_ptr(), &third[..]), (place, &written[7..131_079]));
+    }
+
+    #[test]
+    fn the_shelf_does_not_grow_beyond_its_bound() {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(CHUNK_SIZE).unwrap();
+        let buffers = Buffers::new(2);
+        let all: Vec<Bytes> = (0..5).map(|_| buffers.read_at(&file, 0, CHUNK_SIZE as usize).unwrap()).collect();
+        drop(all);
+        assert_eq!(buffers.shelf.idle().len(), 2);
+    }
+}

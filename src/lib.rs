@@ -12,7 +12,7 @@
 //! - [`media`]: plain values and rules of the field; no I/O, no async, no clock
 //! - [`catalog`]: the library's records; the only place with SQL
 //! - [`ffmpeg`]: child processes that probe, copy and encode
-//! - [`cmaf`]: MP4 fragments as values: ffmpeg's in, our segments out
+//! - [`cmaf`]: MP4 as values: ffmpeg's fragments and files' indexes in, our segments out
 //! - [`disk`]: files read and synced without blocking the runtime
 //! - [`telegram`]: the bots: what they may be asked, and what their answers mean
 //! - [`spool`]: bytes on local disk that are not stored yet

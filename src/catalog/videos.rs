@@ -132,12 +132,13 @@ impl Catalog {
             .await
     }
 
-    /// Where the bytes of the job's video lie.
-    pub async fn source_of(&self, lease: JobLease) -> Result<Source, CatalogError> {
+    /// Where the bytes of the job's video lie, and how many they were when it was accepted.
+    pub async fn source_of(&self, lease: JobLease) -> Result<(Source, u64), CatalogError> {
         self.sqlite
             .read(move |tx| {
                 let video = hold(tx, lease)?;
-                Ok(tx.query_row("SELECT source_kind, source FROM videos WHERE id = ?1", [video], source)?)
+                let known = "SELECT source_kind, source, source_bytes FROM videos WHERE id = ?1";
+                Ok(tx.query_row(known, [video], |row| Ok((source(row)?, row.get(2)?)))?)
             })
             .await
     }

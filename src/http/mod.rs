@@ -1,6 +1,6 @@
 //! The web face: turns requests into calls of use cases and their answers into HTTP.
 //!
-//! `routes` is the whole table, `server` what answers it. Around every handler lie, from the outside
+//! `routes` is the whole table (of what `route` makes), `server` what answers it. Around every handler lie, from the outside
 //! in: `trace` (a name and a span), `secure` (headers for browsers), `cors` (what pages of other
 //! origins are told), `problem` (one shape for every error under `/api`), `auth` (who may come in) and
 //! `origin` (which names this server answers to, and which pages may write). Handlers take a
@@ -25,6 +25,7 @@ pub mod pages;
 mod playback;
 pub mod problem;
 pub mod range;
+mod route;
 pub mod routes;
 pub mod secure;
 mod server;

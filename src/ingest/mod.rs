@@ -85,12 +85,12 @@ impl Ingest {
 
     async fn prepare(&self, job: &JobRecord, work: &Work) -> Result<(), IngestError> {
         let lease = work.lease;
-        let source = self.catalog.source_of(lease).await?;
+        let (source, bytes) = self.catalog.source_of(lease).await?;
         if !self.catalog.begin_processing(lease, self.clock.now()).await? {
             source::let_go(&self.spool, &source).await;
             return Ok(());
         }
-        let input = source::open(&self.spool, &source).await?;
+        let input = source::open(&self.spool, &source, bytes).await?;
         let run = Run { ingest: self, work, video: job.video, input };
         let (probe, plan) = run.planned(lease).await?;
         let (stored, to_protect) = mpsc::unbounded_channel();

@@ -205,3 +205,79 @@ fn read_samples(file: &File, buffers: &Buffers, listed: &[IndexedSample]) -> io:
     }
     Ok(samples)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+    use tempfile::TempDir;
+
+    /// A film of five seconds with a key frame each second, and its listing from a start at 0 s.
+    fn film(words: &str) -> (TempDir, File, Listing) {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("film.mp4");
+        let begin = "-v error -nostdin -f lavfi -i testsrc2=s=64x64:r=25:d=5 -f lavfi -i sine=d=5:r=48000 \
+                     -c:v libx264 -bf 2 -g 25 -pix_fmt yuv420p -c:a aac";
+        let words = begin.split_whitespace().chain(words.split_whitespace());
+        assert!(Command::new("ffmpeg").args(words).arg(&path).status().unwrap().success());
+        let mut file = File::open(path).unwrap();
+        let index = Index::read(&mut file).unwrap().unwrap();
+        let listed = |stream| Listed::of(&index, stream, index.track(stream).unwrap(), 0.0).unwrap();
+        let listing = Listing { tracks: vec![listed(0), listed(1)] };
+        (dir, file, listing)
+    }
+
+    #[test]
+    fn fragments_come_in_the_order_of_the_film_and_hold_every_sample_once() {
+        let (_dir, _, listing) = film("");
+        let fragments = listing.fragments(&[i64::MIN, i64::MIN]);
+        assert!(fragments.windows(2).all(|pair| pair[0].begins_s <= pair[1].begins_s));
+        for (number, track) in listing.tracks.iter().enumerate() {
+            let ranges: Vec<_> = fragments.iter().filter(|fragment| fragment.track == number).collect();
+            let numbers: Vec<usize> = ranges.iter().flat_map(|fragment| fragment.samples.clone()).collect();
+            assert_eq!(numbers, Vec::from_iter(0..track.samples.len()));
+            assert!((5..=6).contains(&ranges.len()), "{}", ranges.len());
+            let groups = ranges.iter().all(|fragment| track.samples[fragment.samples.start].sync);
+            assert!(groups, "decoding can start with each");
+        }
+    }
+
+    #[test]
+    fn what_was_packaged_is_not_read_again() {
+        let (_dir, _, listing) = film("");
+        let pictures = &listing.tracks[0].samples;
+        // The second group is the first of which something is left.
+        let left = listing.fragments(&[pictures[30].dts, i64::MAX]);
+        assert_eq!(left[0].samples, 25..50);
+        assert_eq!(left.len(), 4);
+    }
+
+    #[test]
+    fn samples_are_read_where_they_lie_however_they_are_mixed() {
+        for words in ["", "-max_interleave_delta 0 -frag_duration 0", "-movflags +faststart -b:v 4M -qp 1"] {
+            let (dir, file, listing) = film(words);
+            let bytes = std::fs::read(dir.path().join("film.mp4")).unwrap();
+            for track in &listing.tracks {
+                let read = read_samples(&file, &Buffers::new(1), &track.samples).unwrap();
+                assert_eq!(read.len(), track.samples.len());
+                for (sample, listed) in read.iter().zip(track.samples.iter()) {
+                    let at = listed.at as usize;
+                    assert_eq!(sample.data, bytes[at..at + listed.bytes as usize]);
+                    assert_eq!((sample.dts, sample.pts, sample.sync), (listed.dts, listed.pts, listed.sync));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_film_that_was_cut_off_meanwhile_is_an_error() {
+        let (dir, _, listing) = film("-movflags +faststart");
+        let path = dir.path().join("film.mp4");
+        let whole = path.metadata().unwrap().len();
+        File::options().write(true).open(&path).unwrap().set_len(whole - 1000).unwrap();
+        let file = File::open(path).unwrap();
+        let read_all = |track: &Listed| read_samples(&file, &Buffers::new(1), &track.samples).map(drop);
+        let read = listing.tracks.iter().try_for_each(read_all);
+        assert_eq!(read.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+}

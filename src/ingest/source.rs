@@ -5,17 +5,21 @@ use crate::catalog::Source;
 use crate::spool::Spool;
 use std::path::PathBuf;
 
-/// The path to read.
+/// The path to read, of a file that had so many `bytes` when it was accepted.
 ///
 /// # Errors
-/// `Refused` when the file is not there any more.
-pub(super) async fn open(spool: &Spool, source: &Source) -> Result<PathBuf, IngestError> {
+/// `Refused` when the file is not there any more, or is another one now.
+pub(super) async fn open(spool: &Spool, source: &Source, bytes: u64) -> Result<PathBuf, IngestError> {
     let path = match source {
         Source::Upload(upload) => spool.upload_path(*upload),
         Source::File(path) => path.clone(),
     };
     match tokio::fs::metadata(&path).await {
-        Ok(found) if found.is_file() => Ok(path),
+        Ok(found) if found.is_file() && found.len() == bytes => Ok(path),
+        // What is made already belongs to the other one.
+        Ok(found) if found.is_file() => Err(IngestError::refused(
+            "The file was changed after it was added. Delete this entry and add the film again.",
+        )),
         _ => Err(IngestError::refused(match source {
             Source::Upload(_) => {
                 "The uploaded file is not on the server any more. Delete this entry and add the film again."

@@ -182,7 +182,7 @@ async fn a_job_whose_lease_was_lost_stops_by_itself_and_settles_nothing() {
         bench.catalog.claim_job(JobKind::Ingest, Vec::new(), far, Timestamp(far.0 + 1)).await.unwrap().unwrap();
     assert_eq!(other.video, video);
     bench.until(video, JobState::Cancelled).await;
-    assert_eq!(bench.catalog.source_of(lease).await.unwrap(), Source::File("Film".into()), "the other one holds it");
+    assert_eq!(bench.catalog.source_of(lease).await.unwrap().0, Source::File("Film".into()), "the other one holds it");
 }
 
 #[tokio::test]

@@ -56,7 +56,7 @@ pub async fn forget(parts: &Parts, lease: JobLease, cancel: &CancellationToken) 
         parts.catalog.forget_blob(lease, doomed.blob).await?;
     }
     // Before the video, as nobody would know of the file afterwards.
-    if let Source::Upload(upload) = parts.catalog.source_of(lease).await? {
+    if let (Source::Upload(upload), _) = parts.catalog.source_of(lease).await? {
         parts.spool.remove_upload(upload).await?;
     }
     parts.catalog.forget_video(lease).await?;

@@ -133,6 +133,24 @@ async fn assert_nothing_is_left_behind(world: &World) {
 }
 
 #[tokio::test]
+async fn a_killed_copy_goes_on_where_it_was() {
+    let clip = clip::heavy();
+    let mut world = World::start().await;
+    let video = world.accepted(&Sending::of(&clip)).await.video;
+    let before = until("something is listed", async || listed(&world, &video).await).await;
+    world.kill();
+    world.resume().await;
+    world.ready(&video).await;
+    let pictures = world.player(&video).pictures().await;
+    pictures.assert_continues(&before);
+    for (reel, kind) in [(pictures, "v"), (world.player(&video).sound().await, "a")] {
+        let file = reel.save(&world, kind);
+        assert_eq!(measure::packet_hash(&file, kind), measure::packet_hash(&clip.path, kind), "{kind}");
+    }
+    assert_nothing_is_left_behind(&world).await;
+}
+
+#[tokio::test]
 async fn a_kill_right_after_the_answer_loses_no_upload() {
     let mut world = World::start().await;
     let clip = clip::mpeg4_mp3(8);

@@ -25,7 +25,7 @@ async fn an_arrival_is_a_video_with_a_queued_ingest() {
     assert!(!found.playable && !found.protected && !found.has_poster);
     let (job, lease) = shelf.claim(NOW).await.unwrap();
     assert_eq!((job.kind, job.video, job.title.as_str(), job.attempts), (JobKind::Ingest, video, "Film", 1));
-    assert_eq!(shelf.catalog.source_of(lease).await.unwrap(), Source::Upload(upload));
+    assert_eq!(shelf.catalog.source_of(lease).await.unwrap(), (Source::Upload(upload), 5_000));
 }
 
 #[tokio::test]

@@ -124,6 +124,19 @@ pub fn busy(height: u32, seconds: u32) -> Clip {
     )
 }
 
+/// A film of half a gigabyte that can be copied: ten seconds of noise, again and again.
+pub fn heavy() -> Clip {
+    let piece = from_words(
+        "mp4",
+        "-f lavfi -i testsrc2=size=960x540:rate=25:duration=10,noise=alls=60:allf=t \
+         -f lavfi -i sine=frequency=440:sample_rate=48000:duration=10 \
+         -c:v libx264 -preset ultrafast -qp 22 -bf 2 -g 50 -pix_fmt yuv420p -c:a aac",
+    );
+    let turns = (500 * 1024 * 1024 / piece.bytes().len()).to_string();
+    let path = piece.path.to_str().expect("names of ours are text");
+    made("mp4", &["-stream_loop", &turns, "-i", path, "-c", "copy"])
+}
+
 /// Black and silent but for a white flash and a beep that begin together at `second`.
 pub fn flash_and_beep(ending: &str, codecs: &str, second: u32) -> Clip {
     let end = second + 1;

@@ -18,11 +18,12 @@ use utoipa::OpenApi as _;
 fn written() -> BTreeSet<(String, String)> {
     let source = include_str!("../../routes.rs").split("#[cfg(test)]").next().unwrap();
     let mut found = BTreeSet::new();
-    for entry in source.split("resource(").skip(2) {
-        let path = entry.split('"').nth(1).filter(|_| entry.starts_with('"')).unwrap_or("/assets/{set}/{path}");
-        for route in entry.split(".route(").skip(1) {
-            let method = route.split('(').next().unwrap();
-            let method = if method == "get_or_head" { "get" } else { method };
+    for entry in source.split(".service(at(").skip(1) {
+        let (path, answers) = entry.split_once('[').unwrap();
+        let path = path.split('"').nth(1).unwrap_or("/assets/{set}/{path}");
+        for answer in answers.split_once(']').unwrap().0.split(',').filter(|answer| answer.contains('(')) {
+            let method = answer.trim().split('(').next().unwrap();
+            let method = if method == "read" { "get" } else { method };
             found.insert((method.to_owned(), path.to_owned()));
         }
     }
@@ -96,7 +97,11 @@ async fn an_unknown_address_is_a_problem_under_the_api_and_a_page_elsewhere() {
         assert_eq!(bench.get(path).await.code(), code);
     }
     let wrong = bench.send(Method::PUT, "/api/videos").await;
-    assert_eq!((wrong.status, wrong.code().as_str()), (405, "method_not_allowed"));
+    assert_eq!((wrong.status, wrong.code().as_str(), wrong.header("allow")), (405, "method_not_allowed", "GET"));
+    let page = bench.send(Method::POST, "/system").await;
+    assert_eq!((page.status, page.header("allow")), (405, "GET, HEAD"));
+    let several = bench.send(Method::PUT, &format!("/api/videos/{}", VideoId::fresh())).await;
+    assert_eq!((several.status, several.header("allow")), (405, "GET, PATCH, DELETE"));
     let page = bench.get("/nowhere").await;
     assert_eq!((page.status, page.header("content-type")), (404, "text/html; charset=utf-8"));
 }

@@ -1,0 +1,49 @@
+//! What an address answers: methods with their handlers, and for every other method the list of them.
+
+use super::body::get_or_head;
+use actix_web::dev::Handler;
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpResponse, Resource, Responder, Route, web};
+
+/// A handler, and the methods it is for.
+pub(super) struct Answering {
+    methods: &'static str,
+    route: Route,
+}
+
+/// An address and all it answers. Another method is a 405 that names these (RFC 9110, 15.5.6).
+pub(super) fn at<const N: usize>(path: &str, answers: [Answering; N]) -> Resource {
+    let allowed = answers.each_ref().map(|answer| answer.methods).join(", ");
+    let resource = answers.into_iter().fold(web::resource(path), |resource, answer| resource.route(answer.route));
+    resource.default_service(web::to(move || {
+        let refused = HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, allowed.as_str())).finish();
+        std::future::ready(refused)
+    }))
+}
+
+macro_rules! answering {
+    ($($(#[$doc:meta])* $name:ident: $methods:literal by $route:expr;)*) => {
+        $($(#[$doc])*
+        pub(super) fn $name<F, Args>(handler: F) -> Answering
+        where
+            F: Handler<Args>,
+            Args: FromRequest + 'static,
+            F::Output: Responder + 'static,
+        {
+            Answering { methods: $methods, route: $route.to(handler) }
+        })*
+    };
+}
+
+answering! {
+    /// GET and HEAD.
+    read: "GET, HEAD" by get_or_head();
+    /// GET.
+    get: "GET" by web::get();
+    /// POST.
+    post: "POST" by web::post();
+    /// PATCH.
+    patch: "PATCH" by web::patch();
+    /// DELETE.
+    delete: "DELETE" by web::delete();
+}

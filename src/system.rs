@@ -2,9 +2,11 @@
 //!
 //! Reading all of it costs the same in a library of any size, as a page asks every two seconds.
 
+mod affected;
 mod bots;
 mod process;
 
+pub use affected::{Affected, AffectedView};
 pub use bots::{BotReason, BotState, BotTests, BotView, Bots, BotsError, MovesQueued, StoreKind};
 
 use crate::cache::{SegmentCache, Stats};
@@ -65,6 +67,8 @@ pub struct Parts {
     pub fleet: Fleet,
     /// The channels of the store in use.
     pub home: Vec<ChannelId>,
+    /// The channels that are folders of this machine: they can be read whatever happens to a bot.
+    pub on_disk: Vec<ChannelId>,
     /// Verified copies wanted of everything.
     pub replicas: u32,
     /// The end of the program.

@@ -24,7 +24,7 @@ use crate::library::{self, Library};
 use crate::media::plan::Policy;
 use crate::shutdown::Shutdown;
 use crate::spool::{self, Spool};
-use crate::store::BlobStore;
+use crate::store::{BlobStore, LocalStore};
 use crate::system::{self, System};
 use crate::telegram::Fleet;
 use crate::telemetry::metrics::Metrics;
@@ -334,6 +334,7 @@ fn faces(
         jobs,
         fleet: fleet.clone(),
         home: store.channels(),
+        on_disk: LocalStore::folders(),
         replicas: u32::from(config.storage.replicas),
         shutdown: shutdown.clone(),
         encoders,

@@ -2,7 +2,8 @@
 //!
 //! A flight is a task of its own: the asker who started it may leave. It goes from copy to copy at
 //! the chunk it has reached; every chunk may try every copy, so two damaged copies still make one
-//! whole blob as long as the damage does not overlap. The end of the program does not cut it short
+//! whole blob as long as the damage does not overlap. Where there is a choice, no copy is waited for
+//! long at first: somebody watches, and another one is likely to answer. The end of the program does not cut it short
 //! (players are being served to the end); its patience bounds it.
 
 use super::error::CacheError;
@@ -20,11 +21,13 @@ pub(super) struct Flight {
     inner: Arc<Inner>,
     blob: Arc<StoredBlob>,
     run: Range<u64>,
+    /// Whether a copy lost its turn, since the last chunk came, that patience might have made it keep.
+    was_hasty: bool,
 }
 
 impl Flight {
     pub(super) fn new(inner: Arc<Inner>, blob: Arc<StoredBlob>, run: Range<u64>) -> Self {
-        Self { inner, blob, run }
+        Self { inner, blob, run, was_hasty: false }
     }
 
     pub(super) async fn fly(mut self) {
@@ -32,13 +35,15 @@ impl Flight {
         let mut failures: Vec<StoreError> = Vec::new();
         for copy in blob.copies.iter().cycle() {
             let reached = self.run.start;
-            let Err(error) = self.follow(copy).await else { return };
+            let hastens = blob.copies.len() > 1 && failures.len() < blob.copies.len();
+            let Err(error) = self.follow(copy, hastens).await else { return };
             self.report(copy, &error);
             if self.run.start > reached {
                 failures.clear();
             }
             failures.push(error);
-            if failures.len() == blob.copies.len() {
+            let rounds = if self.was_hasty { 2 } else { 1 };
+            if failures.len() == blob.copies.len() * rounds {
                 break;
             }
         }
@@ -46,13 +51,13 @@ impl Flight {
     }
 
     /// Reads from one copy until the end of the run or its first fault.
-    async fn follow(&mut self, copy: &Locator) -> Result<(), StoreError> {
-        let inner = Arc::clone(&self.inner);
-        let begin = read_verified(&*inner.store, copy, &self.blob, self.run.clone(), Purpose::Playback);
-        let mut chunks = self.patiently(begin).await?;
+    async fn follow(&mut self, copy: &Locator, hastens: bool) -> Result<(), StoreError> {
+        let (inner, blob) = (Arc::clone(&self.inner), Arc::clone(&self.blob));
+        let begin = read_verified(&*inner.store, copy, &blob, self.run.clone(), Purpose::Playback);
+        let mut chunks = self.wait(hastens, begin).await?;
         loop {
             let chunk = chunks.position();
-            let bytes = match self.patiently(chunks.next()).await {
+            let bytes = match self.wait(hastens, chunks.next()).await {
                 Ok(Some(bytes)) => bytes,
                 Ok(None) => return Ok(()),
                 // Nobody asked for what is missing now.
@@ -62,6 +67,7 @@ impl Flight {
             if chunk == self.run.start && !self.run.is_empty() {
                 inner.memory().publish(self.key(), &bytes);
                 self.run.start += 1;
+                self.was_hasty = false;
             } else {
                 // A store that only gives whole copies: somebody will ask for the rest.
                 inner.memory().keep(ChunkKey { blob: self.blob.id, chunk }, &bytes);
@@ -69,9 +75,16 @@ impl Flight {
         }
     }
 
-    async fn patiently<T>(&self, step: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-        let late = |_| Err(StoreError::new(Fault::Unreachable, "waiting for a copy's next chunk"));
-        timeout(self.inner.patience, step).await.unwrap_or_else(late)
+    async fn wait<T>(
+        &mut self,
+        hastens: bool,
+        step: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let limit = if hastens { self.inner.haste } else { self.inner.patience };
+        timeout(limit, step).await.unwrap_or_else(|_| {
+            self.was_hasty |= hastens;
+            Err(StoreError::new(Fault::Unreachable, "waiting for a copy's next chunk"))
+        })
     }
 
     fn report(&self, copy: &Locator, error: &StoreError) {

@@ -35,6 +35,9 @@ use tokio::time::timeout;
 /// How long a copy may take to begin, and for each of its chunks, before another one is tried.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The same while another copy is left to be tried: less than players wait before they show it.
+const HASTE: Duration = Duration::from_secs(2);
+
 /// How often an asker looks again after a flight ended without a word about its chunk.
 const LOOKS: u32 = 3;
 
@@ -94,6 +97,7 @@ struct Inner {
     shutdown: Shutdown,
     damage: mpsc::Sender<Damage>,
     patience: Duration,
+    haste: Duration,
 }
 
 impl SegmentCache {
@@ -116,7 +120,8 @@ impl SegmentCache {
     ) -> (Self, mpsc::Receiver<Damage>) {
         let (damage, reports) = mpsc::channel(DAMAGE_BACKLOG);
         let memory = Mutex::new(Memory::new(settings.memory_bytes));
-        (Self { inner: Arc::new(Inner { memory, store, spool, shutdown, damage, patience }) }, reports)
+        let haste = HASTE.min(patience);
+        (Self { inner: Arc::new(Inner { memory, store, spool, shutdown, damage, patience, haste }) }, reports)
     }
 
     /// The bytes `within` the concatenation of the pieces. Nothing is fetched before the first poll, and a chunk only
@@ -175,7 +180,7 @@ impl Inner {
 
     /// The first chunk of `wanted`, from memory or from a flight, which this may start for the rest of the run too.
     async fn chunk(inner: &Arc<Self>, blob: Arc<StoredBlob>, wanted: Range<u64>) -> Result<Bytes, CacheError> {
-        // Longer than a flight may take to try every copy for one chunk.
+        // Longer than a flight may take to try every copy for one chunk, in haste and then with patience.
         let tries = u32::try_from(blob.copies.len()).unwrap_or(u32::MAX).saturating_add(1);
         let deadline = inner.patience.saturating_mul(2).saturating_mul(tries);
         let id = blob.id;

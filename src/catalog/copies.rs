@@ -4,6 +4,7 @@
 use super::blobs::chunk_hashes;
 use super::doubts::{doubt, litter, newest_on};
 use super::jobs::{JobLease, hold};
+use super::missed::found;
 use super::sqlite::word;
 use super::{Catalog, CatalogError};
 use crate::media::extent::{ChannelId, Hash, Locator, UnheardCopy};
@@ -220,6 +221,7 @@ impl Catalog {
                 hold(tx, lease)?;
                 set_state(tx, blob, nonce, CopyState::Verified, now)?;
                 doubt_others(tx, blob, nonce, now)?;
+                found(tx, blob)?;
                 tx.prepare_cached("UPDATE blobs SET state = 'stored' WHERE id = ?1 AND state = 'sealed'")?
                     .execute([blob.0])?;
                 Ok(())
@@ -229,7 +231,7 @@ impl Catalog {
 
     /// Records that a copy is not there or not right, so that nobody reads it any more. The last
     /// verified copy keeps its name all the same: it may be a disk that is away for a moment, and
-    /// without the name nobody would find it again.
+    /// without the name nobody would find it again. Its blob is *missed*.
     pub async fn copy_lost(&self, blob: BlobId, locator: Locator, now: Timestamp) -> Result<(), CatalogError> {
         self.sqlite
             .write(move |tx| {
@@ -237,7 +239,12 @@ impl Catalog {
                     "UPDATE copies SET state = 'lost', at = ?3 WHERE blob = ?1 AND locator = ?2 AND (state <> 'verified'
                          OR (SELECT count(*) FROM copies AS other WHERE other.blob = ?1 AND other.state = 'verified') > 1)",
                 )?
-                    .execute(params![blob.0, locator.0, now.0])?;
+                .execute(params![blob.0, locator.0, now.0])?;
+                tx.prepare_cached(
+                    "INSERT OR IGNORE INTO missed_blobs (blob, checked_at)
+                     SELECT blob, ?3 FROM copies WHERE blob = ?1 AND locator = ?2 AND state = 'verified'",
+                )?
+                .execute(params![blob.0, locator.0, now.0])?;
                 Ok(())
             })
             .await

@@ -5,6 +5,7 @@
 //! argument. Work done for a job passes its `JobLease`: once the lease is lost, every such
 //! operation answers `CatalogError::LeaseLost` and changes nothing.
 
+mod affected;
 mod blobs;
 mod copies;
 mod doubts;
@@ -12,6 +13,7 @@ mod jobs;
 mod list;
 mod mend;
 mod migrate;
+mod missed;
 mod playback;
 mod publish;
 mod renditions;
@@ -26,6 +28,7 @@ mod trash;
 mod uploads;
 mod videos;
 
+pub use affected::{AffectedVideo, Unreadable};
 pub use blobs::{PackInMaking, PackLength, SealedBlob};
 pub use copies::{BlobToStore, CopyRecord, CopyState, Intent};
 pub use doubts::Doubt;

@@ -1,6 +1,7 @@
 //! Facts about the library's records, told through the operations everybody else uses, on a
 //! database in a temporary folder. The films here have no bytes: only what is said of them.
 
+mod affected;
 mod arrivals;
 mod fences;
 mod jobs;

@@ -1,10 +1,10 @@
-//! The bots that are the disk, and the way of films to them: `/api/system/bots` and `/api/system/migrate`.
+//! The bots that are the disk, and the way of films to them: `/api/system/bots`, `/api/system/migrate` and `/api/system/affected`.
 
 use super::auth::Grant;
 use super::error::ApiError;
 use super::openapi::ProblemView;
 use crate::catalog::Moving;
-use crate::system::{BotTests, Bots, MovesQueued, System};
+use crate::system::{Affected, BotTests, Bots, MovesQueued, System};
 use actix_web::{HttpResponse, web};
 
 /// Tell how the bots are
@@ -13,6 +13,16 @@ use actix_web::{HttpResponse, web};
 ))]
 pub(super) async fn bots_status(_: Grant, system: web::Data<System>) -> Result<web::Json<Bots>, ApiError> {
     Ok(web::Json(system.bots().await?))
+}
+
+/// Name the films that cannot be played whole
+///
+/// Those of which no copy of some pack can be read now, with what has to happen.
+#[utoipa::path(get, path = "/api/system/affected", tag = "system", responses(
+    (status = 200, description = "They; none when everything plays", body = Affected),
+))]
+pub(super) async fn affected(_: Grant, system: web::Data<System>) -> Result<web::Json<Affected>, ApiError> {
+    Ok(web::Json(system.affected().await?))
 }
 
 /// Test the bots

@@ -35,6 +35,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/api/system/bots/status", [get(bots::bots_status)]))
         .service(at("/api/system/bots/test", [post(bots::test_bots)]))
         .service(at("/api/system/migrate", [get(bots::migration), post(bots::migrate)]))
+        .service(at("/api/system/affected", [get(bots::affected)]))
         .service(at("/api/events", [get(events::listen)]))
         .service(at("/api/openapi.json", [read(openapi::describe_api)]))
         .service(at("/healthz", [read(health::alive)]))

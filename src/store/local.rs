@@ -51,6 +51,11 @@ struct Spot {
 }
 
 impl LocalStore {
+    /// The channels of every local store.
+    pub fn folders() -> Vec<ChannelId> {
+        (1..=CHANNELS).map(|channel| ChannelId(channel.to_string())).collect()
+    }
+
     /// Opens the store, making its folders (0700) where they are missing and emptying `incoming/`.
     ///
     /// # Errors
@@ -79,7 +84,7 @@ impl LocalStore {
 #[async_trait]
 impl BlobStore for LocalStore {
     fn channels(&self) -> Vec<ChannelId> {
-        (1..=CHANNELS).map(|channel| ChannelId(channel.to_string())).collect()
+        Self::folders()
     }
 
     fn issued(&self, copy: &Locator) -> bool {

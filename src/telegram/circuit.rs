@@ -125,6 +125,11 @@ impl Circuit {
         }
     }
 
+    /// Whether its last rest was for want of answers, and none came since.
+    pub fn is_silent(&self) -> bool {
+        self.rests > 0
+    }
+
     /// Takes note of what happened.
     pub fn note(&mut self, outcome: Outcome, now: Timestamp) {
         let state = self.state(now);

@@ -5,7 +5,9 @@ use crate::catalog::{Catalog, CatalogError, Doubt};
 use crate::clock::Clock;
 use crate::events::{Event, Events, JobState};
 use crate::jobs::Jobs;
-use crate::store::{BlobStore, Fault, StoreError};
+use crate::media::extent::{Locator, StoredBlob};
+use crate::media::time::Timestamp;
+use crate::store::{BlobStore, Fault, Purpose, StoreError, read_verified};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -13,6 +15,10 @@ use tokio_util::sync::CancellationToken;
 
 /// How often everything is looked over when nothing happens.
 const ROUND: Duration = Duration::from_secs(600);
+
+/// How often a missed blob is looked for, and how many in one round.
+const MISSED_EVERY: Duration = Duration::from_secs(600);
+const MISSED_AT_ONCE: u32 = 20;
 
 /// How soon a round follows one that was not finished.
 const SECOND_ROUND: Duration = Duration::from_secs(30);
@@ -80,6 +86,7 @@ impl Keeper {
             tracing::info!(videos = queued, "videos lack copies and will be mended");
             self.jobs.wake();
         }
+        self.look_for_missed().await?;
         let mut all = self.remove_needless().await;
         for doubt in self.catalog.doubts().await? {
             // One bot that rests keeps nobody from looking at the others.
@@ -88,6 +95,33 @@ impl Keeper {
             }
         }
         all
+    }
+
+    /// Reads blobs whose last copy was missing or wrong once more: a disk may be back.
+    async fn look_for_missed(&self) -> Result<(), RoundError> {
+        let now = self.clock.now();
+        let before = Timestamp(now.0 - i64::try_from(MISSED_EVERY.as_millis()).unwrap_or_default());
+        for blob in self.catalog.missed_blobs(before, MISSED_AT_ONCE).await? {
+            let mut is_there = false;
+            for copy in &blob.copies {
+                is_there = is_there || self.reads_whole(&blob, copy).await;
+            }
+            if is_there {
+                tracing::info!(blob.id = blob.id.0, "the last copy of a blob is there again");
+            }
+            self.catalog.missed_checked(blob.id, is_there, now).await?;
+        }
+        Ok(())
+    }
+
+    async fn reads_whole(&self, blob: &StoredBlob, copy: &Locator) -> bool {
+        let all = 0..blob.chunks.len() as u64;
+        let read = async {
+            let mut chunks = read_verified(&*self.store, copy, blob, all, Purpose::Upkeep).await?;
+            while chunks.next().await?.is_some() {}
+            Ok::<(), StoreError>(())
+        };
+        read.await.is_ok()
     }
 
     /// Removes copies that were sent, could not be read back, and were made elsewhere since.

@@ -1,7 +1,8 @@
 use super::*;
-use crate::catalog::{CatalogError, JobKind, Settlement};
+use crate::catalog::{CatalogError, JobKind, Settlement, Unreadable};
 use crate::media::extent::{ChannelId, Place};
 use crate::media::range::ByteRange;
+use crate::media::time::Timestamp;
 use crate::store::{Presence, PutTicket};
 use crate::tests::Sample;
 use std::time::Duration;
@@ -53,6 +54,32 @@ async fn a_lost_copy_is_made_again() {
     assert!(sample.catalog.claim_job(JobKind::Mend, Vec::new(), now, later).await.unwrap().is_none(), "one job only");
     assert_eq!(sample.files(), files);
     assert!(sample.catalog.video(video, 2).await.unwrap().unwrap().protected);
+}
+
+#[tokio::test]
+async fn a_last_copy_that_was_away_for_a_while_counts_as_lost_until_it_is_back() {
+    let sample = Sample::new().await;
+    let video = sample.film("Film").await;
+    let pieces = sample.catalog.segment_pieces(video, "v0".into(), 0).await.unwrap().unwrap();
+    let Place::Store(blob) = &pieces[0].place else { panic!("it is not stored") };
+    let lost = async || {
+        let (total, videos) = sample.catalog.affected(Unreadable::default(), 10).await.unwrap();
+        assert_eq!(total, videos.len() as u64);
+        videos.iter().map(|affected| (affected.id, affected.lost)).collect::<Vec<_>>()
+    };
+    assert_eq!(lost().await, []);
+    let long_ago = Timestamp(sample.clock.now().0 - 3_600_000);
+    sample.catalog.copy_lost(blob.id, blob.copies[0].clone(), long_ago).await.unwrap();
+    assert_eq!(lost().await, [(video, 1)]);
+    keeper(&sample, 1).round().await.unwrap();
+    assert_eq!(lost().await, [], "it was read once more");
+
+    sample.store.remove(&blob.copies).await.unwrap();
+    sample.catalog.copy_lost(blob.id, blob.copies[0].clone(), long_ago).await.unwrap();
+    keeper(&sample, 1).round().await.unwrap();
+    assert_eq!(lost().await, [(video, 1)]);
+    let looked_at = sample.catalog.missed_blobs(long_ago, 10).await.unwrap();
+    assert!(looked_at.is_empty(), "it is not looked for again so soon");
 }
 
 #[tokio::test]

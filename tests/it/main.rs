@@ -22,6 +22,7 @@ mod library;
 mod life;
 mod multipart;
 mod names;
+mod outage;
 mod pages;
 mod source;
 mod system;

@@ -61,6 +61,7 @@ export const systemStatus = () => send('GET', '/api/system/status');
 export const cacheStats = () => send('GET', '/api/system/cache/stats');
 export const clearCache = () => send('POST', '/api/system/cache/clear');
 export const botsStatus = () => send('GET', '/api/system/bots/status');
+export const affected = () => send('GET', '/api/system/affected');
 export const testBots = () => send('POST', '/api/system/bots/test');
 export const openapi = () => send('GET', '/api/openapi.json');
 export const ping = () => send('GET', '/healthz');

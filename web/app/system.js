@@ -1,5 +1,6 @@
 // The system page: one sentence first, then figures. It asks every two seconds while somebody looks.
 
+import { lookAtAffected } from './affected.js';
 import * as api from './api.js';
 import { drawBots, offerTest, worry } from './bots.js';
 import { gather, listen } from './events.js';
@@ -13,9 +14,9 @@ const by = (id) => document.getElementById(id);
 
 async function refresh() {
   try {
-    const [status, cache, bots] = await Promise.all([api.systemStatus(), api.cacheStats(), api.botsStatus()]);
+    const [status, cache, bots, unplayable] = await Promise.all([api.systemStatus(), api.cacheStats(), api.botsStatus(), lookAtAffected()]);
     page.hidden = false;
-    sentence(status, bots);
+    sentence(status, bots, unplayable);
     figures(status, cache);
     drawJobs(status.jobs);
     drawBots(bots);
@@ -28,8 +29,8 @@ async function refresh() {
   }
 }
 
-function sentence({ counts, disk, jobs: all, encoders }, bots) {
-  const worries = [worry(bots)].filter(Boolean);
+function sentence({ counts, disk, jobs: all, encoders }, bots, unplayable) {
+  const worries = [worry(bots), unplayable].filter(Boolean);
   if (!encoders.some((encoder) => encoder.works)) worries.push('No encoder works.');
   if (disk.total_bytes && disk.free_bytes < disk.total_bytes * 0.05) worries.push('The disk is almost full.');
   if (counts.failed) worries.push(`${words.count(counts.failed, 'film needs', 'films need')} you.`);

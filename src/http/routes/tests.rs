@@ -110,6 +110,7 @@ pub(in crate::http) fn parts(sample: &Sample) -> Parts {
         jobs: jobs.clone(),
         fleet: Fleet::new(FleetSettings::default(), &[], clock.clone(), events.clone()).unwrap(),
         home: sample.store.channels(),
+        on_disk: sample.store.channels(),
         replicas: 1,
         shutdown: shutdown.clone(),
         encoders: watch::channel(Vec::new()).1,

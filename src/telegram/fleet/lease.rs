@@ -10,6 +10,7 @@ use crate::telegram::id::{ChatId, FileId, MessageId};
 use bytes::Bytes;
 use futures::stream::{StreamExt, unfold};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// A bot that may be asked now. Dropping it, also in the middle of a request, frees its slot.
@@ -101,13 +102,14 @@ impl BotLease {
     pub async fn download(self, file: &FileId, range: ByteRange) -> Result<Download, TelegramError> {
         let (inner, number) = (Arc::clone(&self.inner), self.number);
         let passage = Passage { flight: Flight::new(&inner, number), lease: self, fared: Fared::NothingYet };
-        let begun = Instant::now();
+        let wait = Wait { inner: &inner, number, begun: Instant::now(), is_over: false };
         let answer = inner.berths[number].api.download(file, range).await;
+        let waited = wait.over();
         if let Err(error) = &answer {
             passage.lease.note_error(Concern::Else, error);
         }
         let download = answer?;
-        inner.berths[number].duty().meter.answered(begun.elapsed());
+        inner.berths[number].duty().meter.answered(waited);
         Ok(download.through(|body| passage.over(body)))
     }
 
@@ -206,6 +208,35 @@ impl Flight {
 impl Drop for Flight {
     fn drop(&mut self) {
         self.inner.berths[self.number].duty().meter.end();
+    }
+}
+
+/// The wait for the beginning of an answer. A reader that goes elsewhere after a while tells of a bot that
+/// does not answer.
+struct Wait<'a> {
+    inner: &'a Inner,
+    number: usize,
+    begun: Instant,
+    is_over: bool,
+}
+
+/// Whoever leaves sooner had reasons of their own.
+const LONG_WAIT: Duration = Duration::from_secs(1);
+
+impl Wait<'_> {
+    /// Ends it with an answer, and says how long it was.
+    fn over(mut self) -> Duration {
+        self.is_over = true;
+        self.begun.elapsed()
+    }
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        if !self.is_over && self.begun.elapsed() >= LONG_WAIT {
+            self.inner.berths[self.number].duty().meter.failed();
+            self.inner.note(self.number, Outcome::Failed);
+        }
     }
 }
 

@@ -27,6 +27,8 @@ pub struct BotStatus {
     /// What it is fit for, and why and how long it is not.
     #[serde(flatten)]
     pub state: CircuitState,
+    /// Whether it has given no answer since it last rested for want of one.
+    pub is_silent: bool,
     /// Share of the full rate at which it sends, above 0 and at most 1; floods lower it.
     pub pace: f64,
     /// What it did.
@@ -60,6 +62,7 @@ impl Fleet {
                 title: duty.title.clone(),
                 can_delete: duty.can_delete,
                 state: duty.circuit.state(now),
+                is_silent: duty.circuit.is_silent(),
                 pace: duty.pace.share(),
                 reading: duty.meter.read(instant),
             }

@@ -123,6 +123,25 @@ async fn a_bot_that_begins_every_answer_and_hangs_comes_to_rest() {
 }
 
 #[tokio::test]
+async fn a_bot_that_readers_leave_for_want_of_an_answer_comes_to_rest() {
+    let scene = Scene::bots(1);
+    let sent = scene.send(0, noise(1000)).await.unwrap();
+    scene.sim.world().fault(scene.twin(0).id, Fault::standing(Operation::Download, Trouble::Hang));
+    let left_after = async |wait| {
+        assert!(tokio::time::timeout(wait, scene.read(0, &sent, range(0, 1000))).await.is_err());
+    };
+    for _ in 0..4 {
+        left_after(Duration::from_millis(50)).await;
+    }
+    assert_eq!(state(&scene, 0), CircuitState::Healthy, "they left too soon to tell");
+    for _ in 0..3 {
+        left_after(Duration::from_millis(1100)).await;
+    }
+    assert!(matches!(state(&scene, 0), CircuitState::Resting { reason: RestReason::Unreachable, .. }));
+    assert!(scene.fleet.status()[0].is_silent);
+}
+
+#[tokio::test]
 async fn a_bot_thrown_out_sends_nothing_more_and_still_reads() {
     let scene = Scene::bots(1);
     let (bot, twin) = (scene.bot(0), scene.twin(0));

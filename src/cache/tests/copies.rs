@@ -1,0 +1,123 @@
+//! Copies that are damaged, gone, at rest or slow, and which one is read.
+
+use super::*;
+
+#[tokio::test]
+async fn a_flipped_byte_switches_to_the_other_copy_in_mid_stream() {
+    let mut bench = Bench::of(EVERYTHING).await;
+    let bytes = pattern(4 * CHUNK + 9);
+    let bad = bench.copy_of(&bytes, &[2 * CHUNK + 1]).await;
+    let good = bench.copy_of(&bytes, &[]).await;
+    let piece = whole(1, &bytes, vec![bad.clone(), good]);
+
+    assert_eq!(bench.read(vec![piece], 0, bytes.len()).await.unwrap(), bytes);
+
+    assert_eq!(bench.reads(), 2);
+    assert_eq!(bench.damage.try_recv(), Ok(Damage { blob: BlobId(1), copy: bad, fault: Fault::Corrupt }));
+    assert!(bench.damage.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn two_copies_damaged_in_different_chunks_still_make_one_whole() {
+    let bench = Bench::of(EVERYTHING).await;
+    let bytes = pattern(4 * CHUNK);
+    let copies = vec![bench.copy_of(&bytes, &[CHUNK]).await, bench.copy_of(&bytes, &[3 * CHUNK]).await];
+    assert_eq!(bench.read(vec![whole(1, &bytes, copies)], 0, bytes.len()).await.unwrap(), bytes);
+    assert_eq!((bench.reads(), bench.cache.stats().flights), (3, 1));
+}
+
+#[tokio::test]
+async fn when_all_copies_are_bad_no_wrong_byte_comes_out() {
+    let mut bench = Bench::of(EVERYTHING).await;
+    let bytes = pattern(3 * CHUNK);
+    let copies = vec![bench.copy_of(&bytes, &[CHUNK + 1]).await, bench.copy_of(&bytes, &[CHUNK + 2]).await];
+    let piece = whole(1, &bytes, copies);
+
+    let items: Vec<_> = bench.cache.get(vec![piece.clone()], range(0, bytes.len())).collect().await;
+
+    let corrupt = CacheError::unreadable(BlobId(1), Fault::Corrupt);
+    assert_eq!(items, [Ok(Bytes::copy_from_slice(&bytes[..CHUNK])), Err(corrupt)]);
+    assert_eq!(bench.cache.open(vec![piece.clone()], range(CHUNK, 1)).await.err(), Some(corrupt));
+    assert_eq!(bench.read(vec![piece], 2 * CHUNK, CHUNK).await.unwrap(), bytes[2 * CHUNK..]);
+    assert!(bench.damage.try_recv().is_ok() && bench.damage.try_recv().is_ok());
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_good_chunk_behind_a_bad_one_gets_it() {
+    let bench = Bench::of(EVERYTHING).await;
+    let bytes = pattern(2 * CHUNK);
+    let piece = whole(1, &bytes, vec![bench.copy_of(&bytes, &[0]).await]);
+    let closed = bench.store.gate.acquire_many(1000).await.unwrap();
+    let mut leader = bench.cache.get(vec![piece.clone()], range(0, bytes.len()));
+    assert!(leader.next().now_or_never().is_none());
+    let mut follower = bench.cache.get(vec![piece], range(CHUNK, CHUNK));
+    assert!(follower.next().now_or_never().is_none());
+    drop(closed);
+
+    assert!(leader.next().await.unwrap().is_err());
+    assert_eq!(follower.next().await.unwrap().unwrap(), bytes[CHUNK..]);
+}
+
+#[tokio::test]
+async fn a_missing_copy_is_reported_and_the_next_one_read() {
+    let mut bench = Bench::of(EVERYTHING).await;
+    let bytes = pattern(100);
+    let lost = bench.copy_of(&bytes, &[]).await;
+    bench.store.remove(std::slice::from_ref(&lost)).await.unwrap();
+    let good = bench.copy_of(&bytes, &[]).await;
+    assert_eq!(bench.read(vec![whole(1, &bytes, vec![lost.clone(), good])], 0, 100).await.unwrap(), bytes);
+    assert_eq!(bench.damage.try_recv(), Ok(Damage { blob: BlobId(1), copy: lost, fault: Fault::Missing }));
+}
+
+#[tokio::test]
+async fn a_throttled_blob_says_when_to_come_back_and_is_not_called_damaged() {
+    let mut bench = Bench::of(EVERYTHING).await;
+    let bytes = pattern(100);
+    let copy = bench.copy_of(&bytes, &[]).await;
+    bench.store.throttled.lock().unwrap().insert(copy.clone());
+    let refused = bench.cache.open(vec![whole(1, &bytes, vec![copy])], range(0, 1)).await.err();
+    let retry_after = Some(Duration::from_secs(7));
+    assert_eq!(refused, Some(CacheError::Unreadable { blob: BlobId(1), fault: Fault::Throttled, retry_after }));
+    assert!(bench.damage.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_copy_that_never_answers_loses_its_turn() {
+    let bench = Bench::patient(EVERYTHING, Duration::from_millis(50)).await;
+    let bytes = pattern(100);
+    let silent = bench.copy_of(&bytes, &[]).await;
+    bench.store.silent.lock().unwrap().insert(silent.clone());
+    let good = bench.copy_of(&bytes, &[]).await;
+    assert_eq!(bench.read(vec![whole(1, &bytes, vec![silent.clone(), good])], 0, 100).await.unwrap(), bytes);
+    let unreachable = CacheError::unreadable(BlobId(2), Fault::Unreachable);
+    assert_eq!(bench.read(vec![whole(2, &bytes, vec![silent])], 0, 100).await, Err(unreachable));
+}
+
+#[tokio::test]
+async fn a_slow_copy_is_left_soon_when_there_is_another_and_waited_for_when_there_is_none() {
+    let bench = Bench::of(EVERYTHING).await;
+    let bytes = pattern(1000);
+    let copies = [bench.copy_of(&bytes, &[]).await, bench.copy_of(&bytes, &[]).await];
+    let piece = whole(1, &bytes, copies.to_vec());
+    bench.store.silent.lock().unwrap().insert(copies[0].clone());
+    let began = std::time::Instant::now();
+    assert_eq!(bench.read(vec![piece.clone()], 0, 1000).await.unwrap(), bytes);
+    assert!(began.elapsed() < PATIENCE / 2, "another copy was there");
+
+    // Both are silent in haste; one of them answers once it is asked again.
+    bench.cache.clear();
+    bench.store.silent.lock().unwrap().insert(copies[1].clone());
+    let speak = async {
+        eventually(|| bench.reads() == 4).await;
+        bench.store.silent.lock().unwrap().clear();
+    };
+    let (read, ()) = tokio::join!(bench.read(vec![piece], 0, 1000), speak);
+    assert_eq!(read.unwrap(), bytes);
+}
+
+#[tokio::test]
+async fn a_blob_without_copies_is_missing() {
+    let bench = Bench::of(EVERYTHING).await;
+    let missing = CacheError::unreadable(BlobId(1), Fault::Missing);
+    assert_eq!(bench.read(vec![whole(1, b"bytes", vec![])], 0, 5).await, Err(missing));
+}

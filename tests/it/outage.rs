@@ -1,0 +1,264 @@
+//! Bots that are flooded, dead or silent while somebody watches: what has a living copy plays as if nothing
+//! had happened, and the rest is named exactly.
+
+use crate::harness::World;
+use crate::harness::bots::Telegram;
+use crate::harness::clip;
+use crate::harness::player::Reel;
+use crate::harness::wait::{until, until_true};
+use reqwest::Method;
+use std::collections::{BTreeMap, BTreeSet};
+use telegram_sim::{Bot, ChannelId, Fault, Operation, Trouble};
+
+/// Packs of so many bytes make a short film many messages.
+const SMALL_PACKS: (&str, &str) = ("TELEGRAM_MAX_FILE_SIZE", "256KiB");
+
+/// What becomes of a bot.
+#[derive(Clone, Debug)]
+enum Blow {
+    /// Every request of this kind meets this.
+    Meets(Operation, Trouble),
+    /// Its token is worthless.
+    Revoked,
+    /// It is thrown out of its channel.
+    Banned,
+    /// Its channel is deleted.
+    ChannelGone,
+}
+
+impl Blow {
+    fn strike(&self, telegram: &Telegram, bot: &Bot) {
+        let world = telegram.world();
+        match self {
+            Self::Meets(operation, trouble) => world.fault(bot.id, Fault::standing(*operation, trouble.clone())),
+            Self::Revoked => world.revoke(bot.id).unwrap(),
+            Self::Banned => world.ban(bot.id, bot.channel).unwrap(),
+            Self::ChannelGone => world.drop_channel(bot.channel).unwrap(),
+        }
+    }
+}
+
+async fn eight_bots() -> (Telegram, World) {
+    let telegram = Telegram::with(8);
+    let mut world = telegram.folder();
+    world.set(vec![(SMALL_PACKS.0.into(), SMALL_PACKS.1.into())]);
+    world.resume().await;
+    (telegram, world)
+}
+
+async fn forget_what_is_cached(world: &World) {
+    assert_eq!(world.send(Method::POST, "/api/system/cache/clear").await.status(), 204);
+}
+
+async fn watched(world: &World, video: &str) -> [Reel; 2] {
+    [world.player(video).pictures().await, world.player(video).sound().await]
+}
+
+fn downloads(telegram: &Telegram, bot: &Bot) -> u64 {
+    telegram.world().counters(bot.id).requests.get("download").copied().unwrap_or(0)
+}
+
+/// The bot that most of a film is read from, with the number it is configured under.
+async fn most_read(telegram: &Telegram, world: &World, video: &str) -> (u64, Bot) {
+    let bots = telegram.bots();
+    let before: Vec<u64> = bots.iter().map(|bot| downloads(telegram, bot)).collect();
+    forget_what_is_cached(world).await;
+    watched(world, video).await;
+    let read = |(bot, before): &(Bot, u64)| downloads(telegram, bot) - before;
+    let (slot, (bot, _)) = (1..).zip(bots.into_iter().zip(before)).max_by_key(|(_, bot)| read(bot)).unwrap();
+    (slot, bot)
+}
+
+/// A film is watched from the store, and again after the bot that most of it is read from had its blow.
+async fn nothing_is_noticed(blow: Blow) {
+    let (telegram, world) = eight_bots().await;
+    let video = world.published(&clip::h264_aac(16)).await;
+    world.protected(&video).await;
+    let wanted = watched(&world, &video).await;
+    let (slot, struck) = most_read(&telegram, &world, &video).await;
+    // A request that is reset is not counted by the simulator, nor a flipped bit by the server's bots.
+    let met = async || downloads(&telegram, &struck) + world.bot(slot).await["errors"].as_u64().unwrap();
+    blow.strike(&telegram, &struck);
+    let before = met().await;
+    forget_what_is_cached(&world).await;
+    // A reader fails on every answer but 200.
+    assert!(watched(&world, &video).await == wanted, "{blow:?}: not the film that went in");
+    assert!(met().await > before, "{blow:?}: the bot was not even asked");
+}
+
+#[tokio::test]
+async fn a_flooded_or_failing_bot_is_not_noticed() {
+    for trouble in [Trouble::Flood { seconds: 3 }, Trouble::Flood { seconds: 600 }, Trouble::Status { code: 500 }] {
+        nothing_is_noticed(Blow::Meets(Operation::Any, trouble)).await;
+    }
+    nothing_is_noticed(Blow::Meets(Operation::Download, Trouble::Status { code: 502 })).await;
+}
+
+#[tokio::test]
+async fn a_dead_bot_is_not_noticed() {
+    for blow in [Blow::Revoked, Blow::Banned, Blow::ChannelGone] {
+        nothing_is_noticed(blow).await;
+    }
+}
+
+#[tokio::test]
+async fn a_bot_that_gives_no_answer_is_not_noticed() {
+    nothing_is_noticed(Blow::Meets(Operation::Any, Trouble::Hang)).await;
+    nothing_is_noticed(Blow::Meets(Operation::Download, Trouble::Hang)).await;
+    nothing_is_noticed(Blow::Meets(Operation::Download, Trouble::Slow { bytes_per_second: 1 })).await;
+}
+
+#[tokio::test]
+async fn damage_on_the_way_is_not_noticed() {
+    for trouble in [Trouble::Reset, Trouble::DropAfter { bytes: 1000 }, Trouble::FlipBit { at: 99 }] {
+        nothing_is_noticed(Blow::Meets(Operation::Download, trouble)).await;
+    }
+}
+
+/// Where each pack of each film lies.
+struct Shelf {
+    films: Vec<(String, Vec<BTreeSet<ChannelId>>)>,
+}
+
+impl Shelf {
+    async fn filled(telegram: &Telegram, world: &World) -> Self {
+        let clips = [clip::h264_aac(16), clip::matroska(4), clip::mpeg4_mp3(4), clip::colours()];
+        let mut films = Vec::new();
+        let mut known = BTreeSet::new();
+        for clip in clips {
+            let video = world.published(&clip).await;
+            world.protected(&video).await;
+            let mut packs: BTreeMap<String, BTreeSet<ChannelId>> = BTreeMap::new();
+            for bot in telegram.bots() {
+                for message in telegram.world().messages(bot.channel) {
+                    let caption = message.caption.unwrap_or_default();
+                    if let [_, _, "pack", hash, _] = caption.split(' ').collect::<Vec<_>>()[..]
+                        && !known.contains(hash)
+                    {
+                        packs.entry(hash.to_owned()).or_default().insert(bot.channel);
+                    }
+                }
+            }
+            known.extend(packs.keys().cloned());
+            films.push((video, packs.into_values().collect()));
+        }
+        Self { films }
+    }
+
+    /// How many packs of which film lie on these channels alone.
+    fn only_on(&self, channels: &BTreeSet<ChannelId>) -> BTreeMap<String, u64> {
+        let lost = |packs: &[BTreeSet<ChannelId>]| packs.iter().filter(|pack| pack.is_subset(channels)).count() as u64;
+        let counted = self.films.iter().map(|(video, packs)| (video.clone(), lost(packs)));
+        counted.filter(|(_, packs)| *packs > 0).collect()
+    }
+
+    /// Two bots that hold all copies of some packs, but not of every film.
+    fn fateful_pair(&self, bots: &[Bot]) -> [Bot; 2] {
+        let pairs = bots.iter().enumerate().flat_map(|(at, one)| bots[at + 1..].iter().map(move |other| [one, other]));
+        let is_fateful = |pair: &[&Bot; 2]| {
+            let hit = self.only_on(&BTreeSet::from(pair.map(|bot| bot.channel))).len();
+            hit > 0 && hit < self.films.len()
+        };
+        let mut fateful = pairs.filter(is_fateful);
+        fateful.next().expect("some packs lie on the same two channels").map(Bot::clone)
+    }
+}
+
+/// What is named as not playing whole: how many packs of which film, in that column.
+async fn named(world: &World, column: &str) -> BTreeMap<String, u64> {
+    let affected = world.json("/api/system/affected").await;
+    let films = affected["videos"].as_array().unwrap();
+    assert_eq!(affected["total"], films.len());
+    let count = |film: &serde_json::Value| film[column].as_u64().unwrap();
+    films.iter().map(|film| (film["video_id"].as_str().unwrap().to_owned(), count(film))).collect()
+}
+
+/// Two of eight bots have a blow. What has a living copy plays, and the rest is named, packs counted.
+async fn two_of_eight(blow: Blow, column: &str) {
+    let (telegram, world) = eight_bots().await;
+    let shelf = Shelf::filled(&telegram, &world).await;
+    let mut before = BTreeMap::new();
+    for (video, _) in &shelf.films {
+        before.insert(video.clone(), watched(&world, video).await);
+    }
+    assert_eq!(named(&world, column).await, BTreeMap::new());
+    let pair = shelf.fateful_pair(&telegram.bots());
+    pair.iter().for_each(|bot| blow.strike(&telegram, bot));
+    forget_what_is_cached(&world).await;
+
+    let hit = shelf.only_on(&BTreeSet::from(pair.map(|bot| bot.channel)));
+    for (video, _) in &shelf.films {
+        if !hit.contains_key(video) {
+            assert!(watched(&world, video).await == before[video], "{blow:?}: a film with living copies changed");
+        }
+    }
+    for video in hit.keys() {
+        let mut missing = 0;
+        for (reel, letter) in before[video].iter().zip(["v", "a"]) {
+            for (name, bytes) in &reel.segments {
+                let answer = world.get(&format!("/hls/{video}/{letter}0/{name}")).await;
+                match answer.status().as_u16() {
+                    200 => assert_eq!(answer.bytes().await.unwrap(), bytes, "{blow:?}: wrong bytes were served"),
+                    503 => missing += 1,
+                    other => panic!("{blow:?}: {other}"),
+                }
+            }
+        }
+        assert!(missing > 0, "{blow:?}: packs without a readable copy were served");
+    }
+    until_true("exactly the films that cannot be played whole are named", async || named(&world, column).await == hit)
+        .await;
+}
+
+#[tokio::test]
+async fn two_dead_bots_cost_only_what_is_named() {
+    two_of_eight(Blow::Revoked, "out_of_reach").await;
+}
+
+#[tokio::test]
+async fn two_flooded_bots_cost_only_what_is_named() {
+    two_of_eight(Blow::Meets(Operation::Any, Trouble::Flood { seconds: 600 }), "resting").await;
+}
+
+#[tokio::test]
+async fn two_silent_bots_cost_only_what_is_named() {
+    two_of_eight(Blow::Meets(Operation::Any, Trouble::Hang), "resting").await;
+}
+
+#[tokio::test]
+async fn messages_deleted_by_hand_are_made_again_and_named_when_no_copy_is_left() {
+    let telegram = Telegram::with(3);
+    let world = telegram.server().await;
+    let videos = [world.published(&clip::h264_aac(16)).await, world.published(&clip::matroska(4)).await];
+    for video in &videos {
+        world.protected(video).await;
+    }
+    let wanted = watched(&world, &videos[0]).await;
+    let emptied = most_read(&telegram, &world, &videos[0]).await.1.channel;
+    for message in telegram.world().messages(emptied) {
+        telegram.world().lose_message(emptied, message.id).unwrap();
+    }
+    forget_what_is_cached(&world).await;
+    assert!(watched(&world, &videos[0]).await == wanted, "the other copies are read");
+    until_true("what a reader missed is made again", async || {
+        forget_what_is_cached(&world).await;
+        let _ = watched(&world, &videos[0]).await;
+        world.status(&videos[0]).await["protected"] == true && !telegram.world().messages(emptied).is_empty()
+    })
+    .await;
+
+    for bot in telegram.bots() {
+        for message in telegram.world().messages(bot.channel) {
+            telegram.world().lose_message(bot.channel, message.id).unwrap();
+        }
+    }
+    forget_what_is_cached(&world).await;
+    let answer = world.get(&format!("/hls/{}/v0/0.m4s", videos[1])).await;
+    assert!(answer.status().is_server_error(), "{}", answer.status());
+    let film = until("the film is named", async || {
+        let affected = world.json("/api/system/affected").await;
+        affected["videos"].as_array()?.iter().find(|film| film["video_id"] == videos[1].as_str()).cloned()
+    })
+    .await;
+    assert!(film["lost"].as_u64() > Some(0) && film["out_of_reach"] == 0 && film["resting"] == 0, "{film}");
+}

@@ -89,7 +89,7 @@ pub trait BlobStore: Send + Sync {
     async fn put_again(&self, ticket: &PutTicket, from: &Locator) -> Result<Locator, StoreError>;
 
     /// Looks for the copies on a channel whose puts were never answered, all of them together; `named` are the
-    /// channel's copies that are known. A nonce may be asked for as often as it was put. None may be being put.
+    /// channel's copies that are known. A nonce is asked for as often as it was put, and none is being put any more.
     ///
     /// # Errors
     /// `Throttled`, `Unreachable`, `Refused`: nothing is known then. What ends a search that has begun is in its answer.

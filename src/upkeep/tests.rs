@@ -5,6 +5,7 @@ use crate::media::id::BlobId;
 use crate::media::range::ByteRange;
 use crate::store::{Presence, PutTicket};
 use crate::tests::Sample;
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -45,6 +46,15 @@ async fn put_and_heard(sample: &Sample, lease: JobLease, blob: BlobId, channel: 
     sample.catalog.copy_sent(lease, blob, nonce, locator.clone(), sample.clock.now()).await.unwrap();
     sample.catalog.copy_verified(lease, blob, nonce, sample.clock.now()).await.unwrap();
     locator
+}
+
+/// Makes a copy on the first channel one of which nobody can say whether it is there.
+fn break_copy(sample: &Sample, nonce: Uuid) -> PathBuf {
+    let name = nonce.hyphenated().to_string();
+    let file = sample.folder.path().join("store/channels/1").join(&name[34..]).join(&name);
+    std::fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink(&file, &file).unwrap();
+    file
 }
 
 #[tokio::test]
@@ -108,10 +118,7 @@ async fn what_cannot_be_looked_for_keeps_nothing_else_from_being_cleared_up() {
     for blob in blobs {
         put_and_heard(&sample, lease, blob, &channels[2]).await;
     }
-    let name = nonce.hyphenated().to_string();
-    let file = sample.folder.path().join("store/channels/1").join(&name[34..]).join(&name);
-    std::fs::remove_file(&file).unwrap();
-    std::os::unix::fs::symlink(&file, &file).unwrap();
+    let file = break_copy(&sample, nonce);
     assert!(sample.store.probe(&unreadable).await.is_err());
 
     keeper(&sample, 1).round().await.unwrap_err();
@@ -178,6 +185,27 @@ async fn a_film_that_was_never_stored_leaves_nothing_in_the_spool() {
     let growing = sample.growing("Film").await;
     sample.catalog.trash_video(growing.video, sample.clock.now(), sample.clock.now()).await.unwrap();
     let (_, lease) = sample.claimed().await;
+    forget(&parts(&sample), lease, &CancellationToken::new()).await.unwrap();
+    assert_eq!(sample.files(), 0);
+}
+
+#[tokio::test]
+async fn a_blob_is_not_forgotten_before_all_its_lost_answers_are_looked_for() {
+    let sample = Sample::new().await;
+    let mut growing = sample.growing("Film").await;
+    let blob = growing.sealed.recv().await.unwrap();
+    let channels = sample.store.channels();
+    let (nonce, _) = put(&sample, growing.lease, blob, &channels[0]).await;
+    let (_, stray) = put(&sample, growing.lease, blob, &channels[1]).await;
+    sample.catalog.trash_video(growing.video, sample.clock.now(), sample.clock.now()).await.unwrap();
+    let (_, lease) = sample.claimed().await;
+    let file = break_copy(&sample, nonce);
+
+    let failed = forget(&parts(&sample), lease, &CancellationToken::new()).await;
+    assert!(matches!(failed, Err(ForgetError::Store(_))), "{failed:?}");
+    assert_eq!(sample.store.probe(&stray).await.unwrap(), Presence::Absent, "what was found is removed");
+
+    std::fs::remove_file(&file).unwrap();
     forget(&parts(&sample), lease, &CancellationToken::new()).await.unwrap();
     assert_eq!(sample.files(), 0);
 }

@@ -110,20 +110,23 @@ async fn a_send_that_never_arrived_is_looked_for_once() {
 
 #[tokio::test]
 async fn what_a_failed_search_leaves_is_removed_by_the_next_one() {
-    for (operation, trouble) in [
-        (Operation::Send, Trouble::LoseAnswer),
-        (Operation::Delete, Trouble::Status { code: 500 }),
-        (Operation::Forward, Trouble::LoseAnswer),
+    let unanswered = Trouble::Status { code: 500 };
+    for trouble in [
+        Mischief::once(Operation::Send, Trouble::LoseAnswer),
+        Mischief::once(Operation::Delete, unanswered.clone()),
+        Mischief::once(Operation::Forward, Trouble::LoseAnswer),
+        // The mark goes, the forward stays.
+        Mischief::once(Operation::Delete, unanswered).after(1),
     ] {
         let scene = Scene::with_lost(1).await;
-        scene.trouble(Mischief::once(operation, trouble.clone()));
+        scene.trouble(trouble.clone());
         let failed = scene.bench.store.find(&scene.channel, &scene.unheard, &scene.named).await;
-        assert!(failed.map_or(true, |search| search.broke_off.is_some()), "{operation:?}");
-        assert_eq!(scene.bench.messages(0), scene.named.len() + 2, "{operation:?} left one more");
+        assert!(failed.map_or(true, |search| search.broke_off.is_some()), "{trouble:?}");
+        assert_eq!(scene.bench.messages(0), scene.named.len() + 2, "{trouble:?} left one more");
 
         let search = scene.search().await;
-        assert!(search.undecided.is_empty() && search.broke_off.is_none(), "{operation:?}");
+        assert!(search.undecided.is_empty() && search.broke_off.is_none(), "{trouble:?}");
         scene.bench.store.remove(&search.strays).await.unwrap();
-        assert!(scene.is_clean(), "{operation:?}");
+        assert!(scene.is_clean(), "{trouble:?}");
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::media::extent::{CHUNK_SIZE, ChannelId, Piece, Place, UnheardCopy};
 use crate::spool::Settings as SpoolSettings;
 use crate::store::tests::{pattern, stored, ticket_for};
-use crate::store::{LocalSettings, LocalStore, Presence, Purpose, PutTicket, Reading, StoreError};
+use crate::store::{LocalSettings, LocalStore, Presence, Purpose, PutTicket, Reading, Search, StoreError};
 use async_trait::async_trait;
 use futures::{FutureExt, TryStreamExt};
 use std::collections::HashSet;
@@ -43,8 +43,13 @@ impl BlobStore for Watched {
         self.local.put_again(ticket, from).await
     }
 
-    async fn find(&self, copy: &UnheardCopy, named: &[Locator]) -> Result<Option<Locator>, StoreError> {
-        self.local.find(copy, named).await
+    async fn find(
+        &self,
+        channel: &ChannelId,
+        unheard: &[UnheardCopy],
+        named: &[Locator],
+    ) -> Result<Search, StoreError> {
+        self.local.find(channel, unheard, named).await
     }
 
     async fn read(&self, copy: &Locator, range: ByteRange, purpose: Purpose) -> Result<Reading, StoreError> {

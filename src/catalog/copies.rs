@@ -2,12 +2,12 @@
 //! intent, and nothing counts before it was read back.
 
 use super::blobs::chunk_hashes;
-use super::doubts::{doubt, litter, newest_on};
+use super::doubts::{doubt, litter};
 use super::jobs::{JobLease, hold};
 use super::missed::found;
 use super::sqlite::word;
 use super::{Catalog, CatalogError};
-use crate::media::extent::{ChannelId, Hash, Locator, UnheardCopy};
+use crate::media::extent::{ChannelId, Hash, Locator};
 use crate::media::id::{BlobId, VideoId};
 use crate::media::time::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
@@ -134,8 +134,7 @@ impl Catalog {
                     .optional()?;
                 if let Some((nonce, state, at, locator)) = found {
                     if state == CopyState::Intended.text() {
-                        let after = newest_on(tx, &channel.0, at)?;
-                        doubt(tx, &UnheardCopy { channel, nonce, after }, now)?;
+                        doubt(tx, &channel.0, nonce, at, now)?;
                         return Ok(Intent { nonce, sent: None });
                     }
                     if state != CopyState::Lost.text() {
@@ -262,8 +261,7 @@ fn doubt_others(tx: &Transaction<'_>, blob: BlobId, nonce: Uuid, now: Timestamp)
         .query_map(params![blob.0, nonce], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
         .collect::<Result<_, _>>()?;
     for (channel, nonce, at) in others {
-        let after = newest_on(tx, &channel, at)?;
-        doubt(tx, &UnheardCopy { channel: ChannelId(channel), nonce, after }, now)?;
+        doubt(tx, &channel, nonce, at, now)?;
     }
     Ok(())
 }

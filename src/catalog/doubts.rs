@@ -5,21 +5,23 @@ use super::{Catalog, CatalogError};
 use crate::media::extent::{ChannelId, Locator, UnheardCopy};
 use crate::media::id::BlobId;
 use crate::media::time::Timestamp;
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{OptionalExtension, Transaction, params};
+use std::collections::BTreeMap;
+use uuid::Uuid;
 
 /// A send that may have left a copy which nobody names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Doubt {
     /// Names the doubt.
     pub id: i64,
-    /// What was sent, and where to.
+    /// What was sent.
     pub copy: UnheardCopy,
 }
 
 impl Catalog {
-    /// Doubts about copies that somebody has heard of since, or that nobody will ask for again: what
-    /// is left of those sends can be looked for.
-    pub async fn doubts(&self) -> Result<Vec<Doubt>, CatalogError> {
+    /// Doubts about copies that somebody has heard of since, or that nobody will ask for again, by the
+    /// channel they were sent to: what is left of those sends can be looked for.
+    pub async fn doubts(&self) -> Result<BTreeMap<ChannelId, Vec<Doubt>>, CatalogError> {
         self.sqlite
             .read(|tx| {
                 let mut statement = tx.prepare(
@@ -28,17 +30,27 @@ impl Catalog {
                                            AND copies.state = 'intended')
                       ORDER BY id",
                 )?;
-                let rows = statement.query_map([], |row| Ok(Doubt { id: row.get(3)?, copy: unheard(row)? }))?;
-                Ok(rows.collect::<Result<_, _>>()?)
+                let rows = statement.query_map([], |row| {
+                    let copy = UnheardCopy { nonce: row.get(1)?, after: row.get::<_, Option<String>>(2)?.map(Locator) };
+                    Ok((ChannelId(row.get(0)?), Doubt { id: row.get(3)?, copy }))
+                })?;
+                let mut doubts: BTreeMap<ChannelId, Vec<Doubt>> = BTreeMap::new();
+                for row in rows {
+                    let (channel, doubt) = row?;
+                    doubts.entry(channel).or_default().push(doubt);
+                }
+                Ok(doubts)
             })
             .await
     }
 
-    /// Ends a doubt.
-    pub async fn settle_doubt(&self, doubt: Doubt) -> Result<(), CatalogError> {
+    /// Ends doubts.
+    pub async fn settle_doubts(&self, doubts: Vec<Doubt>) -> Result<(), CatalogError> {
         self.sqlite
             .write(move |tx| {
-                tx.execute("DELETE FROM doubts WHERE id = ?1", [doubt.id])?;
+                for doubt in doubts {
+                    tx.prepare_cached("DELETE FROM doubts WHERE id = ?1")?.execute([doubt.id])?;
+                }
                 Ok(())
             })
             .await
@@ -113,19 +125,22 @@ pub(super) fn litter(tx: &Transaction<'_>, copies: &[Locator], now: Timestamp) -
     Ok(())
 }
 
-/// Notes that a copy which is about to be sent may have been sent before.
-pub(super) fn doubt(tx: &Transaction<'_>, copy: &UnheardCopy, now: Timestamp) -> Result<(), CatalogError> {
-    tx.prepare_cached("INSERT INTO doubts (channel, nonce, after, at) VALUES (?1, ?2, ?3, ?4)")?.execute(params![
-        copy.channel.0,
-        copy.nonce,
-        copy.after.as_ref().map(|locator| &locator.0),
-        now.0
-    ])?;
+/// Notes that a copy which was intended at a time may have been sent to a channel.
+pub(super) fn doubt(
+    tx: &Transaction<'_>,
+    channel: &str,
+    nonce: Uuid,
+    intended_at: i64,
+    now: Timestamp,
+) -> Result<(), CatalogError> {
+    let after = newest_on(tx, channel, intended_at)?.map(|locator| locator.0);
+    tx.prepare_cached("INSERT INTO doubts (channel, nonce, after, at) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![channel, nonce, after, now.0])?;
     Ok(())
 }
 
 /// The newest copy on a channel that was known at a time.
-pub(super) fn newest_on(tx: &Transaction<'_>, channel: &str, at: i64) -> Result<Option<Locator>, CatalogError> {
+fn newest_on(tx: &Transaction<'_>, channel: &str, at: i64) -> Result<Option<Locator>, CatalogError> {
     Ok(tx
         .prepare_cached(
             "SELECT locator FROM copies WHERE channel = ?1 AND at < ?2 AND locator IS NOT NULL ORDER BY at DESC LIMIT 1",
@@ -134,23 +149,19 @@ pub(super) fn newest_on(tx: &Transaction<'_>, channel: &str, at: i64) -> Result<
         .optional()?)
 }
 
-/// The copies of a blob that were intended and of which nobody heard.
-pub(super) fn unheard_of(tx: &Transaction<'_>, blob: BlobId) -> Result<Vec<UnheardCopy>, CatalogError> {
+/// The copies of a blob that were intended and of which nobody heard, by channel.
+pub(super) fn unheard_of(
+    tx: &Transaction<'_>,
+    blob: BlobId,
+) -> Result<BTreeMap<ChannelId, Vec<UnheardCopy>>, CatalogError> {
     let mut statement =
         tx.prepare_cached("SELECT channel, nonce, at FROM copies WHERE blob = ?1 AND locator IS NULL")?;
     let rows = statement.query_map([blob.0], |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?)))?;
-    rows.map(|row| {
+    let mut unheard: BTreeMap<ChannelId, Vec<UnheardCopy>> = BTreeMap::new();
+    for row in rows {
         let (channel, nonce, at) = row?;
         let after = newest_on(tx, &channel, at)?;
-        Ok(UnheardCopy { channel: ChannelId(channel), nonce, after })
-    })
-    .collect()
-}
-
-fn unheard(row: &Row<'_>) -> rusqlite::Result<UnheardCopy> {
-    Ok(UnheardCopy {
-        channel: ChannelId(row.get(0)?),
-        nonce: row.get(1)?,
-        after: row.get::<_, Option<String>>(2)?.map(Locator),
-    })
+        unheard.entry(ChannelId(channel)).or_default().push(UnheardCopy { nonce, after });
+    }
+    Ok(unheard)
 }

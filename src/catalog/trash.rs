@@ -5,10 +5,11 @@ use super::doubts::unheard_of;
 use super::jobs::{self, JobKind, JobLease, JobState, cancel, hold};
 use super::videos::{self, requeue};
 use super::{Catalog, CatalogError, Source};
-use crate::media::extent::{Locator, UnheardCopy};
+use crate::media::extent::{ChannelId, Locator, UnheardCopy};
 use crate::media::id::{BlobId, JobId, VideoId};
 use crate::media::time::Timestamp;
 use rusqlite::{OptionalExtension, params};
+use std::collections::BTreeMap;
 
 /// A blob that nobody may name any more, with every place where bytes of it may lie.
 #[derive(Clone, Debug)]
@@ -17,8 +18,8 @@ pub struct DoomedBlob {
     pub blob: BlobId,
     /// Its copies, whatever their state.
     pub locators: Vec<Locator>,
-    /// Copies that were intended and of which nobody heard whether they were made.
-    pub unheard: Vec<UnheardCopy>,
+    /// Copies that were intended and of which nobody heard whether they were made, by channel.
+    pub unheard: BTreeMap<ChannelId, Vec<UnheardCopy>>,
 }
 
 impl Catalog {

@@ -72,7 +72,7 @@ impl SampleEntry {
 
 impl SampleEntry {
     /// Whether browsers decode its samples from fragments as they lie in any MP4: H.264 and HEVC with
-    /// all parameter sets in the entry, and AAC in an entry of the ISO kind (QuickTime has others).
+    /// all parameter sets in the entry, and AAC in an entry of the ISO kind (`QuickTime` has others).
     pub(super) fn is_plain(&self) -> bool {
         // `stsd` and entry header, reserved bytes, data reference: then the version, where there is one.
         const VERSION: usize = 16 + 8 + 8;

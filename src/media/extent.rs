@@ -28,11 +28,9 @@ pub struct Locator(pub String);
 /// A copy that was meant to be made and of which nobody heard whether it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnheardCopy {
-    /// Where it was meant to go.
-    pub channel: ChannelId,
     /// Names it for ever.
     pub nonce: Uuid,
-    /// The newest copy known on the channel before it; `None` when there was none.
+    /// The newest copy known on its channel before it; `None` when there was none.
     pub after: Option<Locator>,
 }
 

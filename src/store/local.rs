@@ -8,7 +8,7 @@ mod tests;
 
 use super::error::{Fault, StoreError};
 use super::stream::Reading;
-use super::{BlobStore, Presence, Purpose, PutTicket};
+use super::{BlobStore, Presence, Purpose, PutTicket, Search};
 use crate::disk;
 use crate::media::extent::{ChannelId, Locator, UnheardCopy};
 use crate::media::range::ByteRange;
@@ -106,12 +106,27 @@ impl BlobStore for LocalStore {
     }
 
     /// A copy lies where its nonce says, or nowhere.
-    async fn find(&self, copy: &UnheardCopy, _named: &[Locator]) -> Result<Option<Locator>, StoreError> {
-        let channel = channel_number(&copy.channel.0)
-            .ok_or_else(|| StoreError::new(Fault::Refused, "looking for a local copy"))?;
-        let locator = Spot { channel, nonce: copy.nonce }.locator();
-        let presence = self.probe(&locator).await?;
-        Ok((presence == Presence::Present).then_some(locator))
+    async fn find(
+        &self,
+        channel: &ChannelId,
+        unheard: &[UnheardCopy],
+        named: &[Locator],
+    ) -> Result<Search, StoreError> {
+        let channel =
+            channel_number(&channel.0).ok_or_else(|| StoreError::new(Fault::Refused, "looking for local copies"))?;
+        let mut strays = Vec::new();
+        for (position, copy) in unheard.iter().enumerate() {
+            let locator = Spot { channel, nonce: copy.nonce }.locator();
+            if named.contains(&locator) || strays.contains(&locator) {
+                continue;
+            }
+            match self.probe(&locator).await {
+                Ok(Presence::Present) => strays.push(locator),
+                Ok(Presence::Absent) => {}
+                Err(error) => return Ok(Search::broken_off(strays, &unheard[position..], error)),
+            }
+        }
+        Ok(Search::complete(strays))
     }
 
     async fn read(&self, copy: &Locator, range: ByteRange, _purpose: Purpose) -> Result<Reading, StoreError> {

@@ -6,6 +6,7 @@
 mod error;
 mod local;
 mod routed;
+mod search;
 mod stream;
 mod telegram;
 #[cfg(test)]
@@ -15,6 +16,7 @@ pub use crate::telegram::Purpose;
 pub use error::{Fault, StoreError};
 pub use local::{LocalStore, Settings as LocalSettings};
 pub use routed::RoutedStore;
+pub use search::Search;
 pub use stream::{ByteStream, Reading, VerifiedChunks, read_verified};
 pub use telegram::TelegramStore;
 
@@ -86,11 +88,13 @@ pub trait BlobStore: Send + Sync {
     /// As `put`; `Refused` by a store that cannot.
     async fn put_again(&self, ticket: &PutTicket, from: &Locator) -> Result<Locator, StoreError>;
 
-    /// Looks for a copy whose put was never answered; `named` are the channel's copies that are known.
+    /// Looks for the copies on a channel whose puts were never answered, all of them together; `named` are the
+    /// channel's copies that are known. A nonce is asked for as often as it was put, and none is being put any more.
     ///
     /// # Errors
-    /// `Throttled`, `Unreachable`, `Refused`: nothing is known then.
-    async fn find(&self, copy: &UnheardCopy, named: &[Locator]) -> Result<Option<Locator>, StoreError>;
+    /// `Throttled`, `Unreachable`, `Refused`: nothing is known then. What ends a search that has begun is in its answer.
+    async fn find(&self, channel: &ChannelId, unheard: &[UnheardCopy], named: &[Locator])
+    -> Result<Search, StoreError>;
 
     /// Reads bytes of a copy.
     ///

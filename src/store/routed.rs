@@ -3,7 +3,7 @@
 
 use super::error::{Fault, StoreError};
 use super::stream::Reading;
-use super::{BlobStore, Presence, Purpose, PutTicket};
+use super::{BlobStore, Presence, Purpose, PutTicket, Search};
 use crate::media::extent::{ChannelId, Locator, UnheardCopy};
 use crate::media::range::ByteRange;
 use async_trait::async_trait;
@@ -50,10 +50,15 @@ impl BlobStore for RoutedStore {
         self.home.put_again(ticket, from).await
     }
 
-    async fn find(&self, copy: &UnheardCopy, named: &[Locator]) -> Result<Option<Locator>, StoreError> {
+    async fn find(
+        &self,
+        channel: &ChannelId,
+        unheard: &[UnheardCopy],
+        named: &[Locator],
+    ) -> Result<Search, StoreError> {
         let nobody = || StoreError::new(Fault::Refused, "finding the store of a channel").definitely();
-        let store = self.all().find(|store| store.channels().contains(&copy.channel)).ok_or_else(nobody)?;
-        store.find(copy, named).await
+        let store = self.all().find(|store| store.channels().contains(channel)).ok_or_else(nobody)?;
+        store.find(channel, unheard, named).await
     }
 
     async fn read(&self, copy: &Locator, range: ByteRange, purpose: Purpose) -> Result<Reading, StoreError> {

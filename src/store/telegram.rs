@@ -3,32 +3,28 @@
 //! A copy is one message: `tg:<channel>/<message>/<bot>/<file>`, with the bot that sent it and what that
 //! bot calls the file, both of which reading needs and nothing else can tell.
 
+mod search;
 #[cfg(test)]
 mod tests;
 
 use super::error::{Fault, StoreError};
 use super::stream::Reading;
-use super::{BlobStore, Presence, Purpose, PutTicket};
+use super::{BlobStore, Presence, Purpose, PutTicket, Search};
 use crate::media::extent::{ChannelId, Locator, UnheardCopy};
 use crate::media::range::ByteRange;
-use crate::telegram::{
-    Bot, BotId, BotLease, ChatId, Content, Document, FileId, Fleet, Kind, MessageId, SentDocument, TelegramError,
-};
+use crate::telegram::{Bot, BotId, BotLease, ChatId, Content, Document, FileId, Fleet, Kind, MessageId, TelegramError};
 use async_trait::async_trait;
-use bytes::Bytes;
 use futures::StreamExt;
-use std::collections::{BTreeMap, HashSet};
+use search::{Pass, Searched};
+use std::collections::BTreeMap;
 use std::path::Path;
 use uuid::Uuid;
-
-/// Messages looked at for one copy that nobody heard of. A channel is written to at most about once a
-/// second, and an answer is given up after minutes.
-const MOST_LOOKED_AT: i64 = 300;
 
 /// Blobs in Telegram.
 #[derive(Clone)]
 pub struct TelegramStore {
     fleet: Fleet,
+    searched: Searched,
 }
 
 /// The parsed form of a locator.
@@ -43,7 +39,7 @@ struct Spot {
 impl TelegramStore {
     /// The channels of these bots.
     pub fn new(fleet: Fleet) -> Self {
-        Self { fleet }
+        Self { fleet, searched: Searched::default() }
     }
 
     fn bot_of(&self, channel: &ChannelId, doing: &'static str) -> Result<Bot, StoreError> {
@@ -53,35 +49,6 @@ impl TelegramStore {
 
     async fn lease(&self, bot: BotId, purpose: Purpose, doing: &'static str) -> Result<BotLease, StoreError> {
         self.fleet.lease(bot, purpose).await.map_err(|error| failed(doing, error).definitely())
-    }
-
-    /// A number that no message of the channel has reached yet.
-    async fn newest(&self, bot: Bot, doing: &'static str) -> Result<MessageId, StoreError> {
-        let lease = self.lease(bot.id, Purpose::Upkeep, doing).await?;
-        let content = Content::Bytes(Bytes::from_static(b"telecine"));
-        let mark = Document { name: "mark.bin".into(), caption: String::new(), content };
-        let mark = lease.send_document(mark).await.map_err(|error| failed(doing, error))?;
-        lease.delete(bot.channel, &[mark.message]).await.map_err(|error| failed(doing, error))?;
-        Ok(mark.message)
-    }
-
-    /// What lies at a message: its document, looked at through a forward that is deleted again.
-    async fn look_at(
-        &self,
-        bot: Bot,
-        message: MessageId,
-        doing: &'static str,
-    ) -> Result<Option<SentDocument>, StoreError> {
-        let lease = self.lease(bot.id, Purpose::Upkeep, doing).await?;
-        match lease.forward(bot.channel, message).await {
-            Ok(seen) => {
-                lease.delete(bot.channel, &[seen.message]).await.map_err(|error| failed(doing, error))?;
-                Ok(Some(seen))
-            }
-            // Gone, or no message that can be forwarded: none of ours.
-            Err(error) if matches!(error.kind, Kind::MessageGone | Kind::BadRequest) => Ok(None),
-            Err(error) => Err(failed(doing, error)),
-        }
     }
 }
 
@@ -122,21 +89,16 @@ impl BlobStore for TelegramStore {
         Ok(Spot { channel: bot.channel, message: sent.message, bot: bot.id, file: sent.file }.locator())
     }
 
-    async fn find(&self, copy: &UnheardCopy, named: &[Locator]) -> Result<Option<Locator>, StoreError> {
-        const DOING: &str = "looking for a message that nobody heard of";
-        let bot = self.bot_of(&copy.channel, DOING)?;
-        let after = copy.after.as_ref().map(|after| Spot::parse(after, DOING)).transpose()?;
-        let named: HashSet<i64> = named.iter().filter_map(|at| Some(Spot::parse(at, DOING).ok()?.message.0)).collect();
-        let newest = self.newest(bot, DOING).await?.0;
-        let oldest = after.map_or(1, |spot| spot.message.0 + 1).max(newest - MOST_LOOKED_AT);
-        let nonce = copy.nonce.to_string();
-        for message in (oldest..newest).rev().filter(|message| !named.contains(message)).map(MessageId) {
-            let seen = self.look_at(bot, message, DOING).await?;
-            if let Some(seen) = seen.filter(|seen| seen.caption.as_ref().is_some_and(|words| words.contains(&nonce))) {
-                return Ok(Some(Spot { channel: bot.channel, message, bot: bot.id, file: seen.file }.locator()));
-            }
-        }
-        Ok(None)
+    async fn find(
+        &self,
+        channel: &ChannelId,
+        unheard: &[UnheardCopy],
+        named: &[Locator],
+    ) -> Result<Search, StoreError> {
+        let bot = self.bot_of(channel, search::DOING)?;
+        let known = self.searched.channel(bot.channel);
+        let mut known = known.lock().await;
+        Pass { store: self, bot, known: &mut known }.run(unheard, named).await
     }
 
     async fn read(&self, copy: &Locator, range: ByteRange, purpose: Purpose) -> Result<Reading, StoreError> {

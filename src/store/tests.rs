@@ -2,10 +2,11 @@
 //! fresh store and a scratch folder.
 
 use super::{BlobStore, Fault, Presence, Purpose, PutTicket, StoreError, read_verified};
-use crate::media::extent::{CHUNK_SIZE, ChannelId, Hash, Locator, StoredBlob};
+use crate::media::extent::{CHUNK_SIZE, ChannelId, Hash, Locator, StoredBlob, UnheardCopy};
 use crate::media::id::BlobId;
 use crate::media::range::ByteRange;
 use futures::TryStreamExt;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
@@ -24,7 +25,7 @@ pub(crate) fn ticket_for(scratch: &Path, bytes: &[u8], channel: &ChannelId) -> (
         channel: channel.clone(),
         copy: 0,
         nonce,
-        caption: "telecine/1".into(),
+        caption: format!("telecine/1 {nonce}"),
         len: bytes.len() as u64,
         hash: Hash::of_chunks(&stored(BlobId(1), bytes, Vec::new()).chunks),
     };
@@ -107,6 +108,33 @@ pub(crate) async fn a_foreign_locator_is_refused(store: &dyn BlobStore) {
     assert_eq!(read(store, &foreign, 0, 1).await.unwrap_err().fault, Fault::Refused);
     assert_eq!(store.probe(&foreign).await.unwrap_err().fault, Fault::Refused);
     assert_eq!(store.remove(&[foreign]).await.unwrap_err().fault, Fault::Refused);
+}
+
+pub(crate) async fn unheard_copies_are_found_together_and_named_ones_are_not(store: &dyn BlobStore, scratch: &Path) {
+    let channel = &store.channels()[0];
+    let (mut unheard, mut copies) = (Vec::new(), Vec::new());
+    for bytes in [b"first", b"named", b"third"] {
+        let (ticket, file) = ticket_for(scratch, bytes, channel);
+        unheard.push(UnheardCopy { nonce: ticket.nonce, after: None });
+        copies.push(store.put(&ticket, &file).await.unwrap());
+    }
+    // One of these was never put.
+    unheard.insert(1, UnheardCopy { nonce: Uuid::new_v4(), after: None });
+    let (other, file) = ticket_for(scratch, b"other", channel);
+    let other = store.put(&other, &file).await.unwrap();
+    let named = [copies.remove(1)];
+
+    let search = store.find(channel, &unheard, &named).await.unwrap();
+    let found: HashSet<_> = search.strays.iter().collect();
+    assert_eq!((found, search.strays.len()), (copies.iter().collect(), 2));
+    assert!(search.undecided.is_empty() && search.broke_off.is_none());
+    store.remove(&search.strays).await.unwrap();
+    assert_eq!(store.find(channel, &unheard, &named).await.unwrap().strays, []);
+    for kept in [&named[0], &other] {
+        assert_eq!(store.probe(kept).await.unwrap(), Presence::Present);
+    }
+    let nowhere = ChannelId("no such channel".into());
+    assert_eq!(store.find(&nowhere, &unheard, &[]).await.unwrap_err().fault, Fault::Refused);
 }
 
 pub(crate) async fn a_copy_is_read_back_chunk_by_chunk(store: &dyn BlobStore, scratch: &Path) {

@@ -66,17 +66,25 @@ pub async fn forget(parts: &Parts, lease: JobLease, cancel: &CancellationToken) 
 
 async fn remove(parts: &Parts, doomed: &DoomedBlob) -> Result<(), ForgetError> {
     let mut copies = doomed.locators.clone();
-    for unheard in &doomed.unheard {
-        let named = parts.catalog.copies_on(unheard.channel.clone()).await?;
-        match parts.store.find(unheard, &named).await {
-            // Its channel is not configured any more: nobody can look.
+    let mut broke_off = None;
+    for (channel, unheard) in &doomed.unheard {
+        let named = parts.catalog.copies_on(channel.clone()).await?;
+        match parts.store.find(channel, unheard, &named).await {
+            // The channel is not configured any more: nobody can look.
             Err(error) if error.fault == Fault::Refused => {}
-            found => copies.extend(found?),
+            search => {
+                let search = search?;
+                copies.extend(search.strays);
+                broke_off = broke_off.or(search.broke_off);
+            }
         }
     }
     if !copies.is_empty() {
         let litter = parts.store.remove(&copies).await?;
         parts.catalog.add_litter(litter, parts.clock.now()).await?;
+    }
+    if let Some(error) = broke_off {
+        return Err(error.into());
     }
     parts.spool.remove_pack(doomed.blob).await?;
     Ok(())

@@ -5,9 +5,10 @@ use crate::catalog::{Catalog, CatalogError, Doubt};
 use crate::clock::Clock;
 use crate::events::{Event, Events, JobState};
 use crate::jobs::Jobs;
-use crate::media::extent::{Locator, StoredBlob};
+use crate::media::extent::{ChannelId, Locator, StoredBlob, UnheardCopy};
 use crate::media::time::Timestamp;
-use crate::store::{BlobStore, Fault, Purpose, StoreError, read_verified};
+use crate::store::{BlobStore, Fault, Purpose, Search, StoreError, read_verified};
+use futures::future::join_all;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -88,11 +89,11 @@ impl Keeper {
         }
         self.look_for_missed().await?;
         let mut all = self.remove_needless().await;
-        for doubt in self.catalog.doubts().await? {
-            // One bot that rests keeps nobody from looking at the others.
-            if let Err(error) = self.clear_up(doubt).await {
-                all = Err(error);
-            }
+        let doubts = self.catalog.doubts().await?;
+        // Each channel by itself: a bot that rests keeps nobody from looking at the others.
+        let cleared = join_all(doubts.into_iter().map(|(channel, doubts)| self.clear_up(channel, doubts)));
+        for cleared in cleared.await {
+            all = all.and(cleared);
         }
         all
     }
@@ -137,19 +138,23 @@ impl Keeper {
         Ok(self.catalog.litter_removed(needless).await?)
     }
 
-    /// Removes what a send left that was not heard of, if it did.
-    async fn clear_up(&self, doubt: Doubt) -> Result<(), RoundError> {
-        let named = self.catalog.copies_on(doubt.copy.channel.clone()).await?;
-        let found = match self.store.find(&doubt.copy, &named).await {
-            // Its channel is not configured any more: nobody can look, and nobody can remove.
-            Err(error) if error.fault == Fault::Refused => None,
-            found => found?,
+    /// Removes what sends to a channel left that were not heard of, as far as it can be found now.
+    async fn clear_up(&self, channel: ChannelId, mut doubts: Vec<Doubt>) -> Result<(), RoundError> {
+        let unheard: Vec<UnheardCopy> = doubts.iter().map(|doubt| doubt.copy.clone()).collect();
+        let named = self.catalog.copies_on(channel.clone()).await?;
+        let search = match self.store.find(&channel, &unheard, &named).await {
+            // The channel is not configured any more: nobody can look, and nobody can remove.
+            Err(error) if error.fault == Fault::Refused => Search::complete(Vec::new()),
+            search => search?,
         };
-        if let Some(stray) = found.filter(|found| !named.contains(found)) {
-            let litter = self.store.remove(std::slice::from_ref(&stray)).await?;
-            tracing::info!(copy = %stray, removed = litter.is_empty(), "a copy that nobody names was found");
+        if !search.strays.is_empty() {
+            let litter = self.store.remove(&search.strays).await?;
+            let (copies, left) = (search.strays.len(), litter.len());
+            tracing::info!(copies, left, "copies that nobody names were found and removed");
             self.catalog.add_litter(litter, self.clock.now()).await?;
         }
-        Ok(self.catalog.settle_doubt(doubt).await?)
+        doubts.retain(|doubt| !search.undecided.contains(&doubt.copy.nonce));
+        self.catalog.settle_doubts(doubts).await?;
+        search.broke_off.map_or(Ok(()), |error| Err(error.into()))
     }
 }

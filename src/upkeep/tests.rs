@@ -1,12 +1,15 @@
 use super::*;
-use crate::catalog::{CatalogError, JobKind, Settlement, Unreadable};
-use crate::media::extent::{ChannelId, Place};
+use crate::catalog::{CatalogError, JobKind, JobLease, Settlement, Unreadable};
+use crate::media::extent::{ChannelId, Locator, Place};
+use crate::media::id::BlobId;
 use crate::media::range::ByteRange;
 use crate::media::time::Timestamp;
 use crate::store::{Presence, PutTicket};
 use crate::tests::Sample;
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 fn parts(sample: &Sample) -> Parts {
     Parts {
@@ -27,6 +30,32 @@ fn keeper(sample: &Sample, replicas: u32) -> Keeper {
         replicas,
         alarm: std::sync::Arc::default(),
     }
+}
+
+/// Puts the first copy of a blob on a channel; nobody hears of it.
+async fn put(sample: &Sample, lease: JobLease, blob: BlobId, channel: &ChannelId) -> (Uuid, Locator) {
+    let record = sample.catalog.blob_to_store(lease, blob).await.unwrap().unwrap();
+    let intent = sample.catalog.intend_copy(lease, blob, 0, channel.clone(), sample.clock.now()).await.unwrap();
+    let (channel, nonce, caption) = (channel.clone(), intent.nonce, String::new());
+    let ticket = PutTicket { blob, channel, copy: 0, nonce, caption, len: record.len, hash: record.hash };
+    (nonce, sample.store.put(&ticket, &sample.spool.pack_path(blob)).await.unwrap())
+}
+
+/// Puts it, hears of it and reads it back.
+async fn put_and_heard(sample: &Sample, lease: JobLease, blob: BlobId, channel: &ChannelId) -> Locator {
+    let (nonce, locator) = put(sample, lease, blob, channel).await;
+    sample.catalog.copy_sent(lease, blob, nonce, locator.clone(), sample.clock.now()).await.unwrap();
+    sample.catalog.copy_verified(lease, blob, nonce, sample.clock.now()).await.unwrap();
+    locator
+}
+
+/// Makes a copy on the first channel one of which nobody can say whether it is there.
+fn break_copy(sample: &Sample, nonce: Uuid) -> PathBuf {
+    let name = nonce.hyphenated().to_string();
+    let file = sample.folder.path().join("store/channels/1").join(&name[34..]).join(&name);
+    std::fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink(&file, &file).unwrap();
+    file
 }
 
 #[tokio::test]
@@ -87,16 +116,9 @@ async fn what_a_lost_answer_left_is_removed() {
     let sample = Sample::new().await;
     let mut growing = sample.growing("Film").await;
     let (blob, lease, now) = (growing.sealed.recv().await.unwrap(), growing.lease, sample.clock.now());
-    let record = sample.catalog.blob_to_store(lease, blob).await.unwrap().unwrap();
-    let put = async |channel: &ChannelId| {
-        let nonce = sample.catalog.intend_copy(lease, blob, 0, channel.clone(), now).await.unwrap().nonce;
-        let (channel, caption) = (channel.clone(), String::new());
-        let ticket = PutTicket { blob, channel, copy: 0, nonce, caption, len: record.len, hash: record.hash };
-        (nonce, sample.store.put(&ticket, &sample.spool.pack_path(blob)).await.unwrap())
-    };
     let channels = sample.store.channels();
-    let (_, stray) = put(&channels[0]).await;
-    let (nonce, named) = put(&channels[1]).await;
+    let (_, stray) = put(&sample, lease, blob, &channels[0]).await;
+    let (nonce, named) = put(&sample, lease, blob, &channels[1]).await;
     keeper(&sample, 1).round().await.unwrap();
     assert_eq!(sample.store.probe(&stray).await.unwrap(), Presence::Present, "the send may still be under way");
 
@@ -108,6 +130,35 @@ async fn what_a_lost_answer_left_is_removed() {
     assert_eq!(sample.store.probe(&named).await.unwrap(), Presence::Present);
     assert!(sample.catalog.doubts().await.unwrap().is_empty());
     assert_eq!(sample.catalog.litter_count().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn what_cannot_be_looked_for_keeps_nothing_else_from_being_cleared_up() {
+    let sample = Sample::new().await;
+    let mut growing = sample.growing("Film").await;
+    let lease = growing.lease;
+    let blobs = [growing.sealed.recv().await.unwrap(), growing.sealed.recv().await.unwrap()];
+    let channels = sample.store.channels();
+    let (_, first) = put(&sample, lease, blobs[0], &channels[0]).await;
+    let (nonce, unreadable) = put(&sample, lease, blobs[1], &channels[0]).await;
+    let (_, elsewhere) = put(&sample, lease, blobs[1], &channels[1]).await;
+    for blob in blobs {
+        put_and_heard(&sample, lease, blob, &channels[2]).await;
+    }
+    let file = break_copy(&sample, nonce);
+    assert!(sample.store.probe(&unreadable).await.is_err());
+
+    keeper(&sample, 1).round().await.unwrap_err();
+
+    for stray in [&first, &elsewhere] {
+        assert_eq!(sample.store.probe(stray).await.unwrap(), Presence::Absent);
+    }
+    let left: Vec<Uuid> = sample.catalog.doubts().await.unwrap()[&channels[0]].iter().map(|d| d.copy.nonce).collect();
+    assert_eq!(left, [nonce], "only what was not decided is looked for again");
+
+    std::fs::remove_file(&file).unwrap();
+    keeper(&sample, 1).round().await.unwrap();
+    assert!(sample.catalog.doubts().await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -161,6 +212,27 @@ async fn a_film_that_was_never_stored_leaves_nothing_in_the_spool() {
     let growing = sample.growing("Film").await;
     sample.catalog.trash_video(growing.video, sample.clock.now(), sample.clock.now()).await.unwrap();
     let (_, lease) = sample.claimed().await;
+    forget(&parts(&sample), lease, &CancellationToken::new()).await.unwrap();
+    assert_eq!(sample.files(), 0);
+}
+
+#[tokio::test]
+async fn a_blob_is_not_forgotten_before_all_its_lost_answers_are_looked_for() {
+    let sample = Sample::new().await;
+    let mut growing = sample.growing("Film").await;
+    let blob = growing.sealed.recv().await.unwrap();
+    let channels = sample.store.channels();
+    let (nonce, _) = put(&sample, growing.lease, blob, &channels[0]).await;
+    let (_, stray) = put(&sample, growing.lease, blob, &channels[1]).await;
+    sample.catalog.trash_video(growing.video, sample.clock.now(), sample.clock.now()).await.unwrap();
+    let (_, lease) = sample.claimed().await;
+    let file = break_copy(&sample, nonce);
+
+    let failed = forget(&parts(&sample), lease, &CancellationToken::new()).await;
+    assert!(matches!(failed, Err(ForgetError::Store(_))), "{failed:?}");
+    assert_eq!(sample.store.probe(&stray).await.unwrap(), Presence::Absent, "what was found is removed");
+
+    std::fs::remove_file(&file).unwrap();
     forget(&parts(&sample), lease, &CancellationToken::new()).await.unwrap();
     assert_eq!(sample.files(), 0);
 }

@@ -2,6 +2,7 @@
 
 use crate::growing::seen_growing;
 use crate::harness::World;
+use crate::harness::bots::Telegram;
 use crate::harness::browser::Browser;
 use crate::harness::clip::{self, COLOURS};
 
@@ -66,6 +67,33 @@ async fn a_picked_file_is_uploaded_and_played_in_its_own_colours() {
     play(&browser).await;
     browser.until("the film ends", &format!("{VIDEO}.ended")).await;
     browser.keep_picture("watch").await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_film_picked_in_the_browser_goes_to_the_bots_and_plays_from_there() {
+    let telegram = Telegram::with(8);
+    let world = telegram.server().await;
+    let browser = Browser::open().await;
+    browser.goto(&world.url("/")).await;
+    browser.until("the library is on the page", "document.querySelector('#library')").await;
+    browser.pick("#file-input", &clip::colours().path).await;
+    let link = "document.querySelector('#library a[href^=\"/watch/\"]')?.getAttribute('href')";
+    let link = browser.value("the film appears in the library", link).await;
+    let video = link.as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+    world.ready(&video).await;
+    world.protected(&video).await;
+    assert_eq!(world.files("channels"), Vec::<std::path::PathBuf>::new(), "nothing lies on this machine");
+    assert_eq!(world.send(reqwest::Method::POST, "/api/system/cache/clear").await.status(), 204);
+
+    watch(&browser, &world, &video).await;
+    browser.until("frames are decoded", &format!("{FRAMES} > 20")).await;
+    browser.run(&format!("{VIDEO}.pause(); {VIDEO}.currentTime = 17.5;")).await;
+    let arrived = format!("!{VIDEO}.seeking && {VIDEO}.readyState >= 2 && Math.abs({VIDEO}.currentTime - 17.5) < 0.1");
+    browser.until("the seek ends", &arrived).await;
+    let (name, wanted) = COLOURS[4];
+    let seen = colour(&browser).await;
+    assert!(is_near(seen, wanted), "there is {seen:?} and not {name}");
     assert_eq!(browser.complaints().await, Vec::<String>::new());
 }
 

@@ -10,7 +10,8 @@ use crate::media::rendition::{Method, RenditionKind};
 use crate::media::time::Timestamp;
 use crate::spool::{self, Spool};
 use crate::store::{
-    BlobStore, Fault, LocalSettings, LocalStore, Presence, Purpose, PutTicket, Reading, StoreError, read_verified,
+    BlobStore, Fault, LocalSettings, LocalStore, Presence, Purpose, PutTicket, Reading, Search, StoreError,
+    read_verified,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -65,8 +66,13 @@ impl BlobStore for Moody {
         self.local.put_again(ticket, from).await
     }
 
-    async fn find(&self, copy: &UnheardCopy, named: &[Locator]) -> Result<Option<Locator>, StoreError> {
-        self.local.find(copy, named).await
+    async fn find(
+        &self,
+        channel: &ChannelId,
+        unheard: &[UnheardCopy],
+        named: &[Locator],
+    ) -> Result<Search, StoreError> {
+        self.local.find(channel, unheard, named).await
     }
 
     async fn read(&self, copy: &Locator, range: ByteRange, purpose: Purpose) -> Result<Reading, StoreError> {

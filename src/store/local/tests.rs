@@ -52,6 +52,12 @@ async fn a_foreign_locator_is_refused() {
 }
 
 #[tokio::test]
+async fn unheard_copies_are_found_together_and_named_ones_are_not() {
+    let (folder, store) = local().await;
+    contract::unheard_copies_are_found_together_and_named_ones_are_not(&store, folder.path()).await;
+}
+
+#[tokio::test]
 async fn a_copy_is_read_back_chunk_by_chunk() {
     let (folder, store) = local().await;
     contract::a_copy_is_read_back_chunk_by_chunk(&store, folder.path()).await;

@@ -1,3 +1,5 @@
+mod search;
+
 use super::*;
 use crate::clock::Clock;
 use crate::events::Events;
@@ -5,7 +7,7 @@ use crate::media::id::BlobId;
 use crate::store::tests as contract;
 use crate::store::tests::{pattern, stored, ticket_for};
 use crate::store::{LocalSettings, LocalStore, RoutedStore, read_verified};
-use crate::telegram::{ApiSettings, BotSettings, FleetSettings};
+use crate::telegram::{ApiSettings, BotSettings, FleetSettings, PaceSettings};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +34,9 @@ impl Bench {
         };
         let api = ApiSettings { url: sim.url().parse().unwrap(), ..ApiSettings::default() };
         let bots = (1..).zip(sim.world().bots()).map(bot).collect();
-        let settings = FleetSettings { bots, api, ..FleetSettings::default() };
+        let pace =
+            PaceSettings { bot_per_second: 1000, channel_burst: 1000, channel_per_minute: 4000, ..Default::default() };
+        let settings = FleetSettings { bots, api, pace, ..FleetSettings::default() };
         let fleet = Fleet::new(settings, &[], Clock::system(), Events::new()).unwrap();
         Self { folder: tempfile::tempdir().unwrap(), sim, store: TelegramStore::new(fleet) }
     }
@@ -42,9 +46,7 @@ impl Bench {
     }
 
     fn ticket(&self, bytes: &[u8], channel: usize) -> (PutTicket, PathBuf) {
-        let (mut ticket, file) = ticket_for(self.folder.path(), bytes, &self.store.channels()[channel]);
-        ticket.caption = format!("telecine/1 {}", ticket.nonce);
-        (ticket, file)
+        ticket_for(self.folder.path(), bytes, &self.store.channels()[channel])
     }
 
     fn messages(&self, channel: usize) -> usize {
@@ -63,6 +65,7 @@ async fn the_contract_holds() {
     contract::a_file_that_is_not_what_the_ticket_says_is_refused(store, scratch).await;
     contract::a_foreign_locator_is_refused(store).await;
     contract::a_copy_is_read_back_chunk_by_chunk(store, scratch).await;
+    contract::unheard_copies_are_found_together_and_named_ones_are_not(store, scratch).await;
 }
 
 #[tokio::test]
@@ -95,15 +98,16 @@ async fn a_lost_answer_leaves_a_message_that_can_be_found_and_a_refusal_leaves_n
     let next = bench.store.put(&next, &file).await.unwrap();
     let messages = bench.messages(0);
 
-    let unheard = UnheardCopy { channel: lost.channel.clone(), nonce: lost.nonce, after: Some(after.clone()) };
+    let unheard = [UnheardCopy { nonce: lost.nonce, after: Some(after.clone()) }];
     let named = [after, next];
-    let stray = bench.store.find(&unheard, &named).await.unwrap().expect("it is in the channel");
-    assert!(!named.contains(&stray));
-    let read = bench.store.read(&stray, ByteRange::at(0, 100_000).unwrap(), Purpose::Upkeep).await;
+    let search = bench.store.find(&lost.channel, &unheard, &named).await.unwrap();
+    let [stray] = &search.strays[..] else { panic!("it is in the channel: {search:?}") };
+    assert!(!named.contains(stray));
+    let read = bench.store.read(stray, ByteRange::at(0, 100_000).unwrap(), Purpose::Upkeep).await;
     assert!(read.is_ok(), "what was found can be read");
-    assert_eq!(bench.store.remove(&[stray]).await.unwrap(), []);
+    assert_eq!(bench.store.remove(&search.strays).await.unwrap(), []);
     assert_eq!(bench.messages(0), messages - 1, "looking left nothing behind");
-    assert_eq!(bench.store.find(&unheard, &named).await.unwrap(), None);
+    assert_eq!(bench.store.find(&lost.channel, &unheard, &named).await.unwrap().strays, []);
 
     let forbidden = Trouble::Status { code: 400 };
     bench.sim.world().fault(bench.bot(1).id, Mischief::once(Operation::Send, forbidden));
@@ -123,8 +127,8 @@ async fn looking_for_a_copy_leaves_other_peoples_words_alone() {
         .json(&words.into_iter().collect::<std::collections::BTreeMap<_, _>>());
     assert!(said.send().await.unwrap().status().is_success());
     let channel = bench.store.channels()[0].clone();
-    let unheard = UnheardCopy { channel, nonce: Uuid::new_v4(), after: None };
-    assert_eq!(bench.store.find(&unheard, &[]).await.unwrap(), None);
+    let unheard = [UnheardCopy { nonce: Uuid::new_v4(), after: None }];
+    assert_eq!(bench.store.find(&channel, &unheard, &[]).await.unwrap().strays, []);
     assert_eq!(bench.messages(0), 1, "it stands there once");
 }
 

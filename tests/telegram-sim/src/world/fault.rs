@@ -98,6 +98,8 @@ pub struct Fault {
     trouble: Trouble,
     /// How many times are left; none: until it is cleared.
     times: Option<u32>,
+    /// How many such requests come through before.
+    spared: u32,
     #[serde(skip)]
     flood_ends_ms: Option<i64>,
 }
@@ -110,12 +112,18 @@ impl Fault {
 
     /// Happens to the next `times` such requests.
     pub fn times(times: u32, operation: Operation, trouble: Trouble) -> Self {
-        Self { operation, trouble, times: Some(times), flood_ends_ms: None }
+        Self { operation, trouble, times: Some(times), spared: 0, flood_ends_ms: None }
     }
 
     /// Happens to every such request until it is cleared.
     pub fn standing(operation: Operation, trouble: Trouble) -> Self {
-        Self { operation, trouble, times: None, flood_ends_ms: None }
+        Self { operation, trouble, times: None, spared: 0, flood_ends_ms: None }
+    }
+
+    /// Lets so many such requests come through before it begins.
+    #[must_use]
+    pub fn after(self, requests: u32) -> Self {
+        Self { spared: requests, ..self }
     }
 
     fn concerns(&self, operation: Operation) -> bool {
@@ -194,6 +202,10 @@ impl Faults {
         let mut plan = Plan::default();
         let Some(faults) = self.of.get_mut(&bot) else { return plan };
         for fault in faults.iter_mut().filter(|fault| fault.concerns(operation)) {
+            if fault.spared > 0 {
+                fault.spared -= 1;
+                continue;
+            }
             match fault.trouble {
                 Trouble::Latency { ms } => plan.latency += Duration::from_millis(ms),
                 Trouble::Slow { bytes_per_second } => {
@@ -217,7 +229,7 @@ impl Faults {
     pub(crate) fn damage(&mut self, bot: BotId, body: &Range<u64>) -> Damage {
         let mut damage = Damage::default();
         let Some(faults) = self.of.get_mut(&bot) else { return damage };
-        for fault in faults.iter_mut().filter(|fault| fault.concerns(Operation::Download)) {
+        for fault in faults.iter_mut().filter(|fault| fault.spared == 0 && fault.concerns(Operation::Download)) {
             match fault.trouble {
                 Trouble::FlipBit { at } if damage.flip_at.is_none() && body.contains(&at) => {
                     damage.flip_at = Some(at);
@@ -296,6 +308,17 @@ mod tests {
         assert!(matches!(next().ending, Some(Ending::Reset)));
         assert!(next().ending.is_none());
         assert_eq!(faults.of(BOT).len(), 1);
+    }
+
+    #[test]
+    fn a_fault_for_later_spares_so_many_requests_of_its_kind() {
+        let later = Fault::once(Operation::Send, Trouble::Reset).after(2);
+        let mut faults = with(&[later, Fault::once(Operation::Any, Trouble::Status { code: 502 })]);
+        assert!(matches!(faults.plan(BOT, Operation::Send, 0).ending, Some(Ending::Status(502))));
+        assert!(faults.plan(BOT, Operation::GetMe, 0).ending.is_none());
+        assert!(faults.plan(BOT, Operation::Send, 0).ending.is_none());
+        assert!(matches!(faults.plan(BOT, Operation::Send, 0).ending, Some(Ending::Reset)));
+        assert!(faults.of(BOT).is_empty());
     }
 
     #[test]

@@ -1,0 +1,29 @@
+//! What is said of copies whose puts were never answered, after a channel was searched for them.
+
+use super::StoreError;
+use crate::media::extent::{Locator, UnheardCopy};
+use std::collections::HashSet;
+use uuid::Uuid;
+
+/// What the search of one channel came to. It may have ended early: what it found by then is said all the same.
+#[derive(Debug)]
+pub struct Search {
+    /// Copies that carry the nonce of one asked for, and that are not named.
+    pub strays: Vec<Locator>,
+    /// Nonces that more copies may carry than are among the strays. No more carry any other one that was asked for.
+    pub undecided: HashSet<Uuid>,
+    /// Why it ended early.
+    pub broke_off: Option<StoreError>,
+}
+
+impl Search {
+    /// One that came to its end.
+    pub fn complete(strays: Vec<Locator>) -> Self {
+        Self { strays, undecided: HashSet::new(), broke_off: None }
+    }
+
+    /// One that found these, and then could not look for the rest.
+    pub fn broken_off(strays: Vec<Locator>, rest: &[UnheardCopy], error: StoreError) -> Self {
+        Self { strays, undecided: rest.iter().map(|copy| copy.nonce).collect(), broke_off: Some(error) }
+    }
+}

@@ -70,6 +70,16 @@ async fn a_film_survives_a_third_of_all_calls_failing() {
     let healthy = World::with(&[SMALL_PACKS]).await;
     let wanted = healthy.published(&film).await;
     assert_eq!(served(&world, &video).await, served(&healthy, &wanted).await, "not the film that went in");
+    nothing_unnamed_is_left(&telegram).await;
+}
+
+/// Waits until every message is one of two copies of a document, each in a channel of its own.
+async fn nothing_unnamed_is_left(telegram: &Telegram) {
+    until_true("every document lies in two channels, once in each", async || {
+        let copies = telegram.copies();
+        copies.values().all(|channels| *channels == 2) && telegram.messages().len() == copies.len() * 2
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -79,11 +89,7 @@ async fn what_lost_answers_left_in_the_channels_is_removed() {
     telegram.world().fault_all(&Fault::once(Operation::Send, Trouble::LoseAnswer));
     let video = world.published(&clip::h264_aac(16)).await;
     world.protected(&video).await;
-    until_true("every document lies in two channels, once in each", async || {
-        let copies = telegram.copies();
-        copies.values().all(|channels| *channels == 2) && telegram.messages().len() == copies.len() * 2
-    })
-    .await;
+    nothing_unnamed_is_left(&telegram).await;
 }
 
 #[tokio::test]

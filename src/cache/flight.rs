@@ -14,7 +14,11 @@ use crate::store::{Fault, Purpose, StoreError, read_verified};
 use std::future::Future;
 use std::ops::Range;
 use std::sync::Arc;
-use tokio::time::timeout;
+use std::time::Duration;
+use tokio::time::{sleep, timeout};
+
+/// The longest rest of a silent store that is sat out.
+const SHORT_REST: Duration = Duration::from_secs(5);
 
 /// Chunks `run` of a blob, not yet brought; the rest of them is abandoned when it is dropped.
 pub(super) struct Flight {
@@ -36,7 +40,14 @@ impl Flight {
         for copy in blob.copies.iter().cycle() {
             let reached = self.run.start;
             let hastens = blob.copies.len() > 1 && failures.len() < blob.copies.len();
-            let Err(error) = self.follow(copy, hastens).await else { return };
+            let Err(mut error) = self.follow(copy, hastens).await else { return };
+            if let Some(rest) = self.worth_waiting(hastens, &error) {
+                sleep(rest).await;
+                match self.follow(copy, false).await {
+                    Ok(()) => return,
+                    Err(again) => error = again,
+                }
+            }
             self.report(copy, &error);
             if self.run.start > reached {
                 failures.clear();
@@ -73,6 +84,12 @@ impl Flight {
                 inner.memory().keep(ChunkKey { blob: self.blob.id, chunk }, &bytes);
             }
         }
+    }
+
+    /// How long to wait for a copy whose turn was lost in haste, which may be why its store rests.
+    fn worth_waiting(&self, hastens: bool, error: &StoreError) -> Option<Duration> {
+        let is_silent = error.fault == Fault::Unreachable;
+        error.retry_after.filter(|rest| !hastens && self.was_hasty && is_silent && *rest <= SHORT_REST)
     }
 
     async fn wait<T>(

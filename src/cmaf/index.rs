@@ -79,7 +79,11 @@ impl Index {
             _ => return None,
         };
         let timescale = timescale_of(inside(media, b"mdhd")?)?;
-        let tables = Tables::read(inside(inside(media, b"minf")?, b"stbl")?)?;
+        let information = inside(media, b"minf")?;
+        if !lies_here(information)? {
+            return None;
+        }
+        let tables = Tables::read(inside(information, b"stbl")?)?;
         let mut samples = tables.samples(self.file_len)?;
         if let Some(edits) = child(track, b"edts").ok()? {
             let edit = Edit::read(edits, timescale_of(inside(&self.moov, b"mvhd")?)?, timescale)?;
@@ -141,6 +145,16 @@ fn index_box(file: &mut (impl Read + Seek), len: u64) -> io::Result<Option<Vec<u
         at = at.saturating_add(header.total);
     }
     Ok(None)
+}
+
+/// Whether all samples lie in the file itself, as far as it says where.
+fn lies_here(information: &[u8]) -> Option<bool> {
+    /// The flag of a data reference that is the file.
+    const SELF_CONTAINED: u8 = 1;
+    let Some(places) = child(information, b"dinf").ok()? else { return Some(true) };
+    let Some(places) = child(places.body, b"dref").ok()? else { return Some(true) };
+    let mut all = children(places.body.get(8..)?);
+    Some(all.all(|place| place.is_ok_and(|place| place.body.get(3).is_some_and(|flags| flags & SELF_CONTAINED != 0))))
 }
 
 fn timescale_of(header: &[u8]) -> Option<u32> {

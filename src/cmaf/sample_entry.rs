@@ -74,11 +74,12 @@ impl SampleEntry {
     /// Whether browsers decode its samples from fragments as they lie in any MP4: H.264 and HEVC with
     /// all parameter sets in the entry, and AAC in an entry of the ISO kind (`QuickTime` has others).
     pub(super) fn is_plain(&self) -> bool {
-        // `stsd` and entry header, reserved bytes, data reference: then the version, where there is one.
-        const VERSION: usize = 16 + 8 + 8;
-        let version = self.stsd.get(VERSION..VERSION + 2);
+        // Behind the headers of `stsd` and entry and the reserved bytes: the number of the data reference,
+        // of which we write one, and the version, where there is one.
+        const REFERENCE: usize = 16 + 8 + 6;
+        let begin = self.stsd.get(REFERENCE..REFERENCE + 4);
         let kinds = ["avc1.", "hvc1.", "mp4a.40."];
-        kinds.iter().any(|kind| self.codecs.starts_with(kind)) && version == Some(&[0, 0])
+        kinds.iter().any(|kind| self.codecs.starts_with(kind)) && begin == Some(&[0, 1, 0, 0])
     }
 }
 

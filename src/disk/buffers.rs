@@ -6,10 +6,10 @@ use bytes::Bytes;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// A shelf of buffers of `CHUNK_SIZE` bytes. Clones share it; bytes find their way back to it when
-/// the last of their slices is dropped.
+/// the last of their slices is dropped, as long as it is there.
 #[derive(Clone, Debug)]
 pub struct Buffers {
     shelf: Arc<Shelf>,
@@ -27,7 +27,8 @@ struct Lent {
     bytes: Vec<u8>,
     /// How many of them were read.
     len: usize,
-    shelf: Arc<Shelf>,
+    /// Gone with whoever reads: then its memory is given back.
+    shelf: Weak<Shelf>,
 }
 
 impl Buffers {
@@ -49,7 +50,7 @@ impl Buffers {
             return Ok(bytes.into());
         }
         let idle = self.shelf.idle().pop();
-        let mut lent = Lent { bytes: idle.unwrap_or_else(|| vec![0; SIZE]), len, shelf: Arc::clone(&self.shelf) };
+        let mut lent = Lent { bytes: idle.unwrap_or_else(|| vec![0; SIZE]), len, shelf: Arc::downgrade(&self.shelf) };
         file.read_exact_at(&mut lent.bytes[..len], at)?;
         Ok(Bytes::from_owner(lent))
     }
@@ -70,8 +71,9 @@ impl AsRef<[u8]> for Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        let mut idle = self.shelf.idle();
-        if idle.len() < self.shelf.most {
+        let Some(shelf) = self.shelf.upgrade() else { return };
+        let mut idle = shelf.idle();
+        if idle.len() < shelf.most {
             idle.push(std::mem::take(&mut self.bytes));
         }
     }

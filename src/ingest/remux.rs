@@ -9,14 +9,17 @@ use super::{IngestError, Run};
 use crate::cmaf::{Index, IndexedSample, IndexedTrack, Sample, SourceTrack, TrackKind};
 use crate::disk::{self, Buffers};
 use crate::media::extent::CHUNK_SIZE;
-use crate::media::plan::{AudioAction, AudioPlan, VideoPlan};
-use crate::media::probe::Probe;
+use crate::media::plan::{AudioAction, AudioPlan, Plan, Policy, VideoPlan};
+use crate::media::probe::{Packet, Probe};
 use crate::media::time::{TIMELINE_OFFSET_SECONDS, seconds};
 use std::fs::File;
 use std::io;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 use tokio::sync::mpsc;
+
+#[cfg(test)]
+mod tests;
 
 /// What lies between two samples is read along when it is no more than this.
 const GAP: u64 = 4096;
@@ -27,8 +30,20 @@ const BUFFERS: usize = 128;
 /// Fragments of sound hold about as many seconds.
 const SOUND_FRAGMENT_S: u64 = 1;
 
+/// … and no more packets: about ten times as many as AAC has in a second.
+const MOST_SOUNDS: usize = 512;
+
 /// A packet of sound with more bytes is none.
 const LARGEST_SOUND: u32 = 64 * 1024;
+
+/// A packet of sound that lasts longer is a gap, which ffmpeg knows how to fill.
+const LONGEST_SOUND_S: u32 = 1;
+
+/// Ticks a second of pictures, at most: the longest segment is counted in 32 bits.
+const FINEST_TIMESCALE: u32 = 10_000_000;
+
+/// Ticks a second of sound, which are samples of it.
+const SOUND_TIMESCALES: RangeInclusive<u32> = 8_000..=192_000;
 
 /// What is copied of a film, as the film itself lists it, on the timeline of our segments.
 pub(super) struct Listing {
@@ -37,7 +52,7 @@ pub(super) struct Listing {
 
 struct Listed {
     source: SourceTrack,
-    samples: Arc<[IndexedSample]>,
+    samples: Arc<Vec<IndexedSample>>,
 }
 
 /// Samples that travel together: a group of pictures, or a second of sound.
@@ -49,9 +64,11 @@ struct Fragment {
 
 impl Run<'_> {
     /// The film's own list of what is to be copied; `None` when ffmpeg has to take it apart, or to encode the sound.
+    /// The same for every run over the same file and plan.
     pub(super) async fn listing(
         &self,
         probe: &Probe,
+        plan: &Plan,
         video: Option<&VideoPlan>,
         audio: Option<&AudioPlan>,
     ) -> Result<Option<Listing>, IngestError> {
@@ -59,14 +76,17 @@ impl Run<'_> {
             return Ok(None);
         }
         let Some(index) = self.index().await? else { return Ok(None) };
-        let picture = video.map(|plan| {
-            let stream = probe.video.iter().find(|stream| stream.index == plan.index)?;
-            Listed::of(&index, stream.index, listed_picture(&index, stream)?, probe.start_s)
+        let picture = video.map(|video| {
+            let stream = probe.video.iter().find(|stream| stream.index == video.index)?;
+            let track = listed_picture(&index, stream).filter(|track| track.timescale <= FINEST_TIMESCALE)?;
+            is_planned(probe, plan, &track).then(|| Listed::of(&index, stream.index, track, probe.start_s))?
         });
-        let sound = audio.map(|plan| {
-            let track = index.track(plan.index).filter(|track| track.kind == TrackKind::Audio)?;
-            let is_sound = track.samples.iter().all(|sample| sample.bytes <= LARGEST_SOUND);
-            Listed::of(&index, plan.index, track, probe.start_s).filter(|_| is_sound)
+        let sound = audio.map(|audio| {
+            let stream = probe.audio.iter().find(|stream| stream.index == audio.index)?;
+            let track = index.track(audio.index).filter(is_plain_sound)?;
+            let listed = Listed::of(&index, audio.index, track, probe.start_s)?;
+            let (rate, channels) = (listed.source.sample_rate, listed.source.channels);
+            ((rate, channels) == (stream.sample_rate, stream.channels)).then_some(listed)
         });
         let tracks: Option<Vec<Listed>> = picture.into_iter().chain(sound).collect();
         Ok(tracks.map(|tracks| Listing { tracks }))
@@ -125,27 +145,32 @@ impl Listed {
     /// A track, moved so that the film's start comes at the beginning of our timeline.
     fn of(index: &Index, stream: u32, mut track: IndexedTrack, start_s: f64) -> Option<Self> {
         let source = index.source(stream).filter(|source| source.timescale == track.timescale)?;
+        let times = track.samples.windows(2).map(|pair| (pair[0].dts, pair[1].dts));
+        if times.into_iter().any(|(before, after)| after <= before) {
+            return None;
+        }
         let offset_s = TIMELINE_OFFSET_SECONDS as f64 - start_s;
         let offset = (offset_s * f64::from(track.timescale)).round() as i64;
         for sample in &mut track.samples {
             sample.dts = sample.dts.checked_add(offset)?;
             sample.pts = sample.pts.checked_add(offset)?;
         }
-        Some(Self { source, samples: track.samples.into() })
+        let begins = track.samples.first().is_some_and(|first| first.dts >= 0);
+        begins.then(|| Self { source, samples: Arc::new(track.samples) })
     }
 
     /// Where fragments begin.
     fn cuts(&self) -> impl Iterator<Item = usize> {
         let second = i64::from(self.source.timescale);
         let ends = SOUND_FRAGMENT_S.cast_signed() * second;
-        let mut begun = i64::MIN;
+        let (mut begun, mut first) = (i64::MIN, 0);
         self.samples.iter().enumerate().filter_map(move |(at, sample)| {
             let begins = match self.source.kind {
                 TrackKind::Video => sample.sync,
-                TrackKind::Audio => sample.dts >= begun.saturating_add(ends),
+                TrackKind::Audio => sample.dts >= begun.saturating_add(ends) || at - first >= MOST_SOUNDS,
             };
             if begins || at == 0 {
-                begun = sample.dts;
+                (begun, first) = (sample.dts, at);
             }
             (begins || at == 0).then_some(at)
         })
@@ -172,6 +197,24 @@ impl Listing {
         fragments.sort_by(|one, other| one.begins_s.total_cmp(&other.begins_s));
         fragments
     }
+}
+
+/// Whether these pictures are those that the plan was made for: it may have been made from reading the
+/// film, which can find other key frames than the index lists.
+fn is_planned(probe: &Probe, plan: &Plan, track: &IndexedTrack) -> bool {
+    let (segment_s, max_blob_bytes) = (plan.cut.segment_s, plan.cut.max_bytes);
+    let policy = Policy { copy_mode: true, copy_min_bytes: 0, segment_s, max_blob_bytes };
+    let packets: Vec<Packet> = track.samples.iter().map(IndexedSample::packet).collect();
+    let again = crate::media::plan::plan(probe, &packets, &policy);
+    again.is_ok_and(|again| again.video == plan.video && again.target_duration == plan.target_duration)
+}
+
+/// Whether a track is sound that needs no repair.
+fn is_plain_sound(track: &IndexedTrack) -> bool {
+    let longest = track.timescale.saturating_mul(LONGEST_SOUND_S);
+    let is_plain = |sample: &IndexedSample| sample.bytes <= LARGEST_SOUND && sample.duration <= longest;
+    let fits = track.kind == TrackKind::Audio && SOUND_TIMESCALES.contains(&track.timescale);
+    fits && track.samples.iter().all(is_plain)
 }
 
 /// Reads consecutive samples of a track, many at a time where they lie close together.
@@ -204,80 +247,4 @@ fn read_samples(file: &File, buffers: &Buffers, listed: &[IndexedSample]) -> io:
         left = rest;
     }
     Ok(samples)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::process::Command;
-    use tempfile::TempDir;
-
-    /// A film of five seconds with a key frame each second, and its listing from a start at 0 s.
-    fn film(words: &str) -> (TempDir, File, Listing) {
-        let dir = TempDir::new().unwrap();
-        let path = dir.path().join("film.mp4");
-        let begin = "-v error -nostdin -f lavfi -i testsrc2=s=64x64:r=25:d=5 -f lavfi -i sine=d=5:r=48000 \
-                     -c:v libx264 -bf 2 -g 25 -pix_fmt yuv420p -c:a aac";
-        let words = begin.split_whitespace().chain(words.split_whitespace());
-        assert!(Command::new("ffmpeg").args(words).arg(&path).status().unwrap().success());
-        let mut file = File::open(path).unwrap();
-        let index = Index::read(&mut file).unwrap().unwrap();
-        let listed = |stream| Listed::of(&index, stream, index.track(stream).unwrap(), 0.0).unwrap();
-        let listing = Listing { tracks: vec![listed(0), listed(1)] };
-        (dir, file, listing)
-    }
-
-    #[test]
-    fn fragments_come_in_the_order_of_the_film_and_hold_every_sample_once() {
-        let (_dir, _, listing) = film("");
-        let fragments = listing.fragments(&[i64::MIN, i64::MIN]);
-        assert!(fragments.windows(2).all(|pair| pair[0].begins_s <= pair[1].begins_s));
-        for (number, track) in listing.tracks.iter().enumerate() {
-            let ranges: Vec<_> = fragments.iter().filter(|fragment| fragment.track == number).collect();
-            let numbers: Vec<usize> = ranges.iter().flat_map(|fragment| fragment.samples.clone()).collect();
-            assert_eq!(numbers, Vec::from_iter(0..track.samples.len()));
-            assert!((5..=6).contains(&ranges.len()), "{}", ranges.len());
-            let groups = ranges.iter().all(|fragment| track.samples[fragment.samples.start].sync);
-            assert!(groups, "decoding can start with each");
-        }
-    }
-
-    #[test]
-    fn what_was_packaged_is_not_read_again() {
-        let (_dir, _, listing) = film("");
-        let pictures = &listing.tracks[0].samples;
-        // The second group is the first of which something is left.
-        let left = listing.fragments(&[pictures[30].dts, i64::MAX]);
-        assert_eq!(left[0].samples, 25..50);
-        assert_eq!(left.len(), 4);
-    }
-
-    #[test]
-    fn samples_are_read_where_they_lie_however_they_are_mixed() {
-        for words in ["", "-max_interleave_delta 0 -frag_duration 0", "-movflags +faststart -b:v 4M -qp 1"] {
-            let (dir, file, listing) = film(words);
-            let bytes = std::fs::read(dir.path().join("film.mp4")).unwrap();
-            for track in &listing.tracks {
-                let read = read_samples(&file, &Buffers::new(1), &track.samples).unwrap();
-                assert_eq!(read.len(), track.samples.len());
-                for (sample, listed) in read.iter().zip(track.samples.iter()) {
-                    let at = listed.at as usize;
-                    assert_eq!(sample.data, bytes[at..at + listed.bytes as usize]);
-                    assert_eq!((sample.dts, sample.pts, sample.sync), (listed.dts, listed.pts, listed.sync));
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_film_that_was_cut_off_meanwhile_is_an_error() {
-        let (dir, _, listing) = film("-movflags +faststart");
-        let path = dir.path().join("film.mp4");
-        let whole = path.metadata().unwrap().len();
-        File::options().write(true).open(&path).unwrap().set_len(whole - 1000).unwrap();
-        let file = File::open(path).unwrap();
-        let read_all = |track: &Listed| read_samples(&file, &Buffers::new(1), &track.samples).map(drop);
-        let read = listing.tracks.iter().try_for_each(read_all);
-        assert_eq!(read.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
-    }
 }

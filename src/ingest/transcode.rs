@@ -104,7 +104,7 @@ impl Run<'_> {
         if tracks.iter().all(Track::is_finished) {
             return Ok(());
         }
-        if let Some(listing) = self.listing(probe, video, audio).await? {
+        if let Some(listing) = self.listing(probe, plan, video, audio).await? {
             self.remux(listing, &mut tracks, meter).await?;
         } else {
             self.run_ffmpeg(&copy_task(self.input(), probe, video, audio), &mut tracks, meter).await?;

@@ -31,7 +31,7 @@ pub struct AffectedView {
     pub resting: u64,
     /// Packs whose bots are out, or not configured any more: repair those bots.
     pub out_of_reach: u64,
-    /// Packs of which no copy is left: add the film again.
+    /// Packs whose last copy was missing or wrong when it was last read: bring it back, or add the film again.
     pub lost: u64,
 }
 

@@ -109,6 +109,8 @@ impl Keeper {
             }
             if is_there {
                 tracing::info!(blob.id = blob.id.0, "the last copy of a blob is there again");
+                // So may be those that had no turn.
+                self.alarm.notify_one();
             }
             self.catalog.missed_checked(blob.id, is_there, now).await?;
         }

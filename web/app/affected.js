@@ -34,7 +34,7 @@ function draw({ total, videos }) {
 
 function needs({ resting, out_of_reach: out, lost }) {
   const sentences = [];
-  if (lost) sentences.push(`${words.count(lost, 'pack is', 'packs are')} lost for good. Add the film again, then delete this one.`);
+  if (lost) sentences.push(`${words.count(lost, 'pack was', 'packs were')} missing or damaged when last read. Bring back the disk or channel that held it; if it is gone for good, add the film again.`);
   if (out) sentences.push(`${words.count(out, 'pack lies', 'packs lie')} with bots that need you, or that are not set up any more. Repair those bots, and it plays again.`);
   if (resting) sentences.push(`${words.count(resting, 'pack waits', 'packs wait')} for bots that rest. That ends by itself.`);
   return sentences.join(' ');

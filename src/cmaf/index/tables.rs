@@ -40,6 +40,12 @@ impl<'a> Tables<'a> {
         if groups.map(|group| group.body.get(4..8)).any(|kind| matches!(kind, Some(b"rap " | b"sync") | None)) {
             return None;
         }
+        // Or in a table of QuickTime's; and where the usual one is empty, readers look into the pictures.
+        let keys = optional(samples, b"stss")?;
+        if child(samples, b"stps").ok()?.is_some() || keys.as_ref().is_some_and(|keys: &Rows<'_, 4>| keys.0.is_empty())
+        {
+            return None;
+        }
         let starts = match child(samples, b"stco").ok()? {
             Some(short) => Starts::Short(Rows::read(short.body, 4)?),
             None => Starts::Long(Rows::read(inside(samples, b"co64")?, 4)?),
@@ -48,7 +54,7 @@ impl<'a> Tables<'a> {
             durations: Rows::read(inside(samples, b"stts")?, 4)?,
             offsets: optional(samples, b"ctts")?,
             sizes: Sizes::read(inside(samples, b"stsz")?)?,
-            keys: optional(samples, b"stss")?,
+            keys,
             chunks: Chunks { runs: Rows::read(inside(samples, b"stsc")?, 4)?, starts },
         })
     }

@@ -160,12 +160,36 @@ fn samples_that_ffmpeg_has_to_change_are_not_plain() {
 
 #[test]
 fn one_byte_cannot_belong_to_many_samples() {
-    let film = Film::made(&format!("{PICTURES} -c:v libx264"));
-    let sizes = film.bytes.windows(4).position(|name| name == b"stsz").unwrap() + 8;
-    let mut bytes = film.bytes.clone();
-    let same = u32::try_from(film.bytes.len() / 100).unwrap().to_be_bytes();
-    bytes[sizes..sizes + 4].copy_from_slice(&same);
-    assert!(Index::read(&mut Cursor::new(&bytes)).unwrap().unwrap().track(0).is_none());
+    let film = Film::made(&format!("{PICTURES} {SOUND} -c:v libx264 -c:a aac"));
+    let samples = u32::try_from(film.indexed(0).unwrap().samples.len()).unwrap();
+    let whole = u32::try_from(film.bytes.len()).unwrap();
+    let table = |name: &[u8; 4]| film.bytes.windows(4).position(|found| found == name).unwrap();
+    // All chunks begin at the first byte, and every sample has so many.
+    let heaped = |size: u32| {
+        let mut bytes = film.bytes.clone();
+        let (sizes, places) = (table(b"stsz") + 8, table(b"stco") + 8);
+        bytes[sizes..sizes + 4].copy_from_slice(&size.to_be_bytes());
+        let chunks = u32::from_be_bytes(bytes[places..places + 4].try_into().unwrap()) as usize;
+        bytes[places + 4..places + 4 + chunks * 4].fill(0);
+        Index::read(&mut Cursor::new(&bytes)).unwrap().unwrap().track(0)
+    };
+    assert!(heaped(whole / samples).is_some());
+    assert!(heaped(whole / samples + 1).is_none(), "together they are more than the file");
+}
+
+#[test]
+fn key_frames_and_places_that_are_told_otherwise_are_left_to_ffmpeg() {
+    let film = Film::made(&format!("{PICTURES} -c:v libx264 -g 25"));
+    let with = |name: &[u8; 4], behind: usize, value: [u8; 4]| {
+        let mut bytes = film.bytes.clone();
+        let at = bytes.windows(4).rposition(|found| found == name).unwrap() + behind;
+        bytes[at..at + 4].copy_from_slice(&value);
+        Index::read(&mut Cursor::new(&bytes)).unwrap().unwrap().track(0).is_some()
+    };
+    assert!(with(b"stss", 0, *b"stss"));
+    assert!(!with(b"stss", 8, [0; 4]), "no row: readers look into the pictures");
+    assert!(!with(b"ctts", 0, *b"stps"), "QuickTime lists partial key frames apart");
+    assert!(!with(b"url ", 4, [0; 4]), "the samples lie in another file");
 }
 
 #[test]

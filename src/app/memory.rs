@@ -6,7 +6,7 @@ use crate::config::Telegram;
 use crate::events::Events;
 use crate::media::time::Timestamp;
 use crate::shutdown::Shutdown;
-use crate::telegram::{ApiSettings, BotId, Fleet, FleetSettings, RestReason, RestRecord};
+use crate::telegram::{ApiSettings, BotId, Fleet, FleetSettings, PaceSettings, RestReason, RestRecord};
 
 /// The configured bots, of which those go on resting that rested when the server ended; and tasks that
 /// remember their rests from now on and look at each bot: at once, and later while it is out.
@@ -46,6 +46,7 @@ pub(super) fn settings(telegram: &Telegram) -> FleetSettings {
     FleetSettings {
         bots: telegram.bots.clone(),
         api: ApiSettings { url: telegram.api_url.clone(), ..ApiSettings::default() },
+        pace: PaceSettings::of_channel(telegram.messages_per_minute),
         ..FleetSettings::default()
     }
 }
@@ -53,4 +54,17 @@ pub(super) fn settings(telegram: &Telegram) -> FleetSettings {
 fn saved(rest: &RestRecord) -> Option<SavedRest> {
     let reason = serde_json::to_value(rest.reason).ok()?.as_str()?.to_owned();
     Some(SavedRest { bot: rest.bot.0, until: Timestamp(rest.until.0), reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Config, Source};
+
+    #[test]
+    fn the_configured_pace_is_that_of_the_bots() {
+        let source = Source::default().with("TELEGRAM_MESSAGES_PER_MINUTE", "600");
+        let settings = super::settings(&Config::load(&source).unwrap().telegram);
+        assert_eq!(settings.pace.channel_per_minute, 600);
+        assert_eq!(settings.pace.channel_per_second, 10);
+    }
 }

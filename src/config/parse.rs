@@ -124,8 +124,8 @@ pub(super) fn pack_size(text: &str) -> Result<u64, Wrong> {
     )
 }
 
-/// Copies of each pack, on different channels; the local store has eight of them.
-/// How many copies; nothing leaves the choice to the store.
+/// Copies of each pack, on different channels; the local store has eight of them. Nothing leaves the
+/// choice to the store.
 pub(super) fn replicas(text: &str) -> Result<Option<u8>, Wrong> {
     match text.parse() {
         _ if text.is_empty() => Ok(None),
@@ -134,10 +134,22 @@ pub(super) fn replicas(text: &str) -> Result<Option<u8>, Wrong> {
     }
 }
 
-/// How many blobs of one film are sent at the same time.
-pub(super) fn parallelism(text: &str) -> Result<u8, Wrong> {
+/// Messages a minute to one channel. The most is beyond every limit that Telegram names.
+pub(super) fn messages_per_minute(text: &str) -> Result<u32, Wrong> {
     match text.parse() {
-        Ok(count @ 1..=32) => Ok(count),
+        Ok(messages @ 1..=3000) => Ok(messages),
+        _ => wrong(
+            format!("\"{text}\" is not a number of messages that a channel takes in a minute"),
+            "write 1 to 3000; Telegram says about 20 for groups",
+        ),
+    }
+}
+
+/// How many blobs are sent at the same time. Nothing leaves it to the number of bots.
+pub(super) fn parallelism(text: &str) -> Result<Option<u8>, Wrong> {
+    match text.parse() {
+        _ if text.is_empty() => Ok(None),
+        Ok(count @ 1..=32) => Ok(Some(count)),
         _ => wrong(format!("\"{text}\" is not a number of sends at the same time"), "write 1 to 32"),
     }
 }

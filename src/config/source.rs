@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// Every variable the program reads with its default, in the order of `.env.example`.
-const DEFAULTS: [(&str, &str); 37] = [
+const DEFAULTS: [(&str, &str); 38] = [
     ("LOCAL_HOST", "127.0.0.1"),
     ("LOCAL_PORT", "5050"),
     ("FORCE_HTTPS", "false"),
@@ -33,8 +33,9 @@ const DEFAULTS: [(&str, &str); 37] = [
     ("TELEGRAM_BOT_TOKEN_8", ""),
     ("TELEGRAM_CHANNEL_ID_8", ""),
     ("TELEGRAM_API_URL", "https://api.telegram.org"),
+    ("TELEGRAM_MESSAGES_PER_MINUTE", "20"),
+    ("UPLOAD_PARALLELISM", ""),
     ("TELEGRAM_MAX_FILE_SIZE", "20971520"),
-    ("UPLOAD_PARALLELISM", "4"),
     ("REPLICAS", ""),
     ("TRASH_KEEP", "7d"),
     ("MAX_UPLOAD_SIZE", "21474836480"),

@@ -11,7 +11,9 @@ pub struct Telegram {
     pub api_url: ApiUrl,
     /// The bots, by slot; none means the local store.
     pub bots: Vec<BotSettings>,
-    /// Blobs of one film that are sent at the same time.
+    /// Messages a minute to one channel, before floods teach less; 1 to 3000.
+    pub messages_per_minute: u32,
+    /// Blobs that are sent at the same time, 1 to 32.
     pub upload_parallelism: u8,
 }
 
@@ -29,6 +31,9 @@ const SLOTS: [(&str, &str); 8] = [
 
 /// What examples have where a token or an id belongs.
 const PLACEHOLDERS: [&str; 9] = ["your", "token", "xxx", "<", "change", "example", "placeholder", "...", "todo"];
+
+/// Sends at the same time with few bots, and to the local store.
+const PARALLELISM_MIN: u8 = 4;
 
 /// Largest file that bots read back from Telegram's own servers.
 const LARGEST_READ: u64 = 20 * 1024 * 1024;
@@ -65,11 +70,17 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Telegram {
             _ => {}
         }
     }
-    Telegram {
-        api_url: reader.value("TELEGRAM_API_URL", api_url),
-        bots,
-        upload_parallelism: reader.value("UPLOAD_PARALLELISM", super::parse::parallelism),
-    }
+    let api_url = reader.value("TELEGRAM_API_URL", api_url);
+    let messages_per_minute = reader.value("TELEGRAM_MESSAGES_PER_MINUTE", super::parse::messages_per_minute);
+    let upload_parallelism =
+        reader.value("UPLOAD_PARALLELISM", super::parse::parallelism).unwrap_or(parallelism_of(bots.len()));
+    reader.show("UPLOAD_PARALLELISM", upload_parallelism.to_string());
+    Telegram { api_url, bots, messages_per_minute, upload_parallelism }
+}
+
+/// Two sends for each bot: while one is begun or answered, the other keeps the line busy.
+fn parallelism_of(bots: usize) -> u8 {
+    u8::try_from(bots * 2).unwrap_or(u8::MAX).max(PARALLELISM_MIN)
 }
 
 impl Telegram {

@@ -182,6 +182,49 @@ fn bots_may_leave_gaps_and_want_two_copies() {
 }
 
 #[test]
+fn two_packs_for_each_bot_are_sent_at_the_same_time_and_four_at_least() {
+    let with = |count: u8| {
+        let tokens: Vec<String> =
+            (1..=count).map(|slot| TOKEN.replace("7654321098", &format!("765432109{slot}"))).collect();
+        let channels: Vec<String> = (1..=count).map(|slot| format!("-100123456789{slot}")).collect();
+        let slots: Vec<(u8, &str, &str)> = (1..=count)
+            .zip(&tokens)
+            .zip(&channels)
+            .map(|((slot, token), channel)| (slot, token.as_str(), channel.as_str()))
+            .collect();
+        bots(&slots)
+    };
+    let shown = |source: Source| {
+        let config = Config::load(&source).unwrap();
+        let line = config.report().iter().find(|line| line.name == "UPLOAD_PARALLELISM").unwrap().clone();
+        assert_eq!(line.value, config.telegram.upload_parallelism.to_string());
+        (config.telegram.upload_parallelism, line.origin)
+    };
+    for (bots, parallel) in [(0, 4), (1, 4), (2, 4), (3, 6), (8, 16)] {
+        assert_eq!(shown(with(bots).with("UPLOAD_PARALLELISM", "")), (parallel, Origin::Default), "{bots} bots");
+    }
+    assert_eq!(shown(with(8).with("UPLOAD_PARALLELISM", "1")), (1, Origin::Environment));
+    assert_eq!(shown(with(1).with("UPLOAD_PARALLELISM", "16")), (16, Origin::Environment));
+    for bad in ["0", "33", "many"] {
+        fault_of("UPLOAD_PARALLELISM", bad);
+    }
+}
+
+#[test]
+fn a_channel_takes_1_to_3000_messages_a_minute() {
+    let messages = |text| {
+        Config::load(&Source::default().with("TELEGRAM_MESSAGES_PER_MINUTE", text))
+            .unwrap()
+            .telegram
+            .messages_per_minute
+    };
+    assert_eq!([messages(""), messages("1"), messages("3000")], [20, 1, 3000]);
+    for bad in ["0", "3001", "-1", "20.5", "fast"] {
+        fault_of("TELEGRAM_MESSAGES_PER_MINUTE", bad);
+    }
+}
+
+#[test]
 fn a_token_is_shown_nowhere() {
     let config = Config::load(&bots(&[(1, TOKEN, "-1001234567890")])).unwrap();
     let line = config.report().iter().find(|line| line.name == "TELEGRAM_BOT_TOKEN_1").unwrap();

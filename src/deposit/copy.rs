@@ -1,5 +1,6 @@
 //! One blob onto its channels: intent, put, read back, verified; then its room in the spool is freed.
 
+use super::load::Sending;
 use super::{Deposit, DepositError};
 use crate::catalog::{BlobToStore, CopyRecord, CopyState, JobLease};
 use crate::media::extent::{ChannelId, Locator, StoredBlob};
@@ -7,7 +8,7 @@ use crate::media::id::BlobId;
 use crate::media::placement;
 use crate::store::{Fault, Purpose, PutTicket, StoreError, read_verified};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -186,13 +187,22 @@ impl Attempt<'_> {
 
     /// Tries the channels that were begun with, then the others, until one takes the copy.
     async fn try_channels(&self) -> Result<(), DepositError> {
-        let mut failures: Vec<StoreError> = Vec::new();
-        for channel in self.channels() {
-            match self.try_channel(&channel).await {
+        let load = &self.deposit.load;
+        let (mut tried, mut failures): (Vec<ChannelId>, Vec<StoreError>) = (Vec::new(), Vec::new());
+        loop {
+            let turn = self.cancel.run_until_cancelled(load.turn()).await.ok_or(DepositError::Cancelled)?;
+            let Some(channel) = self.channels().into_iter().find(|channel| !tried.contains(channel)) else { break };
+            match self.try_channel(&channel, turn.to(&channel)).await {
                 Ok(()) => return Ok(()),
-                Err(DepositError::Store(error)) if error.fault != Fault::TooLarge => failures.push(error),
+                Err(DepositError::Store(error)) if error.fault != Fault::TooLarge => {
+                    if let Some(wait) = error.retry_after {
+                        load.pause(&channel, wait, Instant::now());
+                    }
+                    failures.push(error);
+                }
                 Err(error) => return Err(error),
             }
+            tried.push(channel);
         }
         Err(DepositError::Store(most_hopeful(failures)))
     }
@@ -209,7 +219,8 @@ impl Attempt<'_> {
             let mine = copies.iter().filter(move |copy| copy.copy == self.number && copy.state == state);
             mine.map(|copy| copy.channel.clone())
         };
-        let preferred = placement::preference(&self.blob.record.hash, &home);
+        let mut preferred = placement::preference(&self.blob.record.hash, &home);
+        self.deposit.load.sort(&mut preferred, Instant::now());
         let mut channels: Vec<ChannelId> = Vec::new();
         for channel in begun(CopyState::Sent).chain(begun(CopyState::Intended)).chain(preferred) {
             if home.contains(&channel) && !is_taken(&channel) && !channels.contains(&channel) {
@@ -219,10 +230,11 @@ impl Attempt<'_> {
         channels
     }
 
-    async fn try_channel(&self, channel: &ChannelId) -> Result<(), DepositError> {
+    async fn try_channel(&self, channel: &ChannelId, sending: Sending) -> Result<(), DepositError> {
+        let mut sending = Some(sending);
         for attempt in 1.. {
             let tried = tokio::select! {
-                tried = timeout(PATIENCE, self.put_and_read_back(channel)) => tried,
+                tried = timeout(PATIENCE, self.put_and_read_back(channel, &mut sending)) => tried,
                 () = self.cancel.cancelled() => return Err(DepositError::Cancelled),
             };
             match tried.unwrap_or_else(|_| Err(StoreError::new(Fault::Unreachable, "storing a blob").into())) {
@@ -235,7 +247,8 @@ impl Attempt<'_> {
         Ok(())
     }
 
-    async fn put_and_read_back(&self, channel: &ChannelId) -> Result<(), DepositError> {
+    /// Gives `sending` back once the copy is there.
+    async fn put_and_read_back(&self, channel: &ChannelId, sending: &mut Option<Sending>) -> Result<(), DepositError> {
         let Deposit { catalog, store, clock, .. } = self.deposit;
         let blob = self.blob.stored.id;
         let intent = catalog.intend_copy(self.lease, blob, self.number, channel.clone(), clock.now()).await?;
@@ -249,6 +262,7 @@ impl Attempt<'_> {
                 locator
             }
         };
+        drop(sending.take());
         if let Err(error) = self.read_back(&locator).await {
             if matches!(error.fault, Fault::Missing | Fault::Corrupt) {
                 catalog.copy_lost(blob, locator.clone(), clock.now()).await?;

@@ -6,6 +6,7 @@
 
 mod copy;
 mod error;
+mod load;
 mod mend;
 mod packer;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use crate::spool::{SealedPack, Spool};
 use crate::store::BlobStore;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
+use load::Load;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -33,7 +35,7 @@ pub struct Settings {
     pub max_blob_bytes: u64,
     /// Verified copies wanted of every blob, each on another channel; at least 1.
     pub replicas: u32,
-    /// Blobs stored at the same time, for one video.
+    /// Copies sent at the same time, of all videos together. Others may be read back meanwhile.
     pub parallel: usize,
     /// Whose blobs they are, for whoever finds one without the catalog.
     pub installation: Uuid,
@@ -47,12 +49,14 @@ pub struct Deposit {
     store: Arc<dyn BlobStore>,
     spool: Spool,
     clock: Clock,
+    load: Load,
 }
 
 impl Deposit {
     /// The way from this spool to this store.
     pub fn new(settings: Settings, catalog: Catalog, store: Arc<dyn BlobStore>, spool: Spool, clock: Clock) -> Self {
-        Self { settings, catalog, store, spool, clock }
+        let load = Load::new(settings.parallel);
+        Self { settings, catalog, store, spool, clock, load }
     }
 
     /// Makes the first copy of sealed blobs as they come, several at a time, until the sender is
@@ -75,7 +79,7 @@ impl Deposit {
                 let _ = stored.send(blob);
                 Ok(())
             })
-            .buffer_unordered(self.settings.parallel.max(1))
+            .buffer_unordered(self.at_once())
             .try_collect()
             .await
     }
@@ -93,9 +97,14 @@ impl Deposit {
     ) -> Result<bool, DepositError> {
         stream::poll_fn(move |context| stored.poll_recv(context))
             .map(|blob| self.protect_blob(lease, blob, cancel))
-            .buffer_unordered(self.settings.parallel.max(1))
+            .buffer_unordered(self.at_once())
             .try_fold(true, async |all, is_protected| Ok(all && is_protected))
             .await
+    }
+
+    /// Blobs under way: while some are sent, as many are read back.
+    fn at_once(&self) -> usize {
+        self.settings.parallel.max(1).saturating_mul(2)
     }
 
     /// Makes a single small thing a sealed blob and the video's poster.

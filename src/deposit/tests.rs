@@ -9,6 +9,7 @@ use crate::store::{BlobStore, Fault, PutTicket};
 use bytes::Bytes;
 use desk::{Desk, MAX_BLOB, NOW, bytes_of, fresh};
 use std::collections::HashSet;
+use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 #[tokio::test]
@@ -186,6 +187,24 @@ async fn when_a_channel_refuses_the_next_one_takes_the_copy() {
     let verified = record.copies.iter().filter(|copy| copy.state == CopyState::Verified);
     assert_eq!(verified.map(|copy| &copy.channel).collect::<Vec<_>>(), [&order[2]]);
     assert!(desk.read("v0", 0).await.1);
+}
+
+#[tokio::test]
+async fn a_copy_goes_where_the_fewest_are_on_their_way() {
+    let mut desk = Desk::new(1).await;
+    desk.fill("v0", &[900]).await;
+    let blob = desk.sealed()[0];
+    let hash = desk.catalog.blob_to_store(desk.lease, blob).await.unwrap().unwrap().hash;
+    let order = placement::preference(&hash, &desk.store.channels());
+    let _other = desk.deposit.load.turn().await.to(&order[0]);
+
+    desk.store_blobs(&[blob]).await.unwrap();
+
+    let record = desk.catalog.blob_to_store(desk.lease, blob).await.unwrap().unwrap();
+    assert_eq!(record.copies[0].channel, order[1]);
+    let mut after = order.clone();
+    desk.deposit.load.sort(&mut after, Instant::now());
+    assert_eq!(after[0], order[1], "it is not on its way any more");
 }
 
 #[tokio::test]

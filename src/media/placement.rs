@@ -3,8 +3,8 @@
 
 use super::extent::{ChannelId, Hash};
 
-/// All channels in the order in which this blob prefers them: its copies go to the first ones,
-/// and the next one stands in when one refuses.
+/// All channels in the order in which this blob prefers them, as far as nothing else decides: its copies
+/// go to the first ones, and the next one stands in when one refuses.
 pub fn preference(blob: &Hash, channels: &[ChannelId]) -> Vec<ChannelId> {
     let mut ranked: Vec<([u8; 32], &ChannelId)> =
         channels.iter().map(|channel| (score(blob, channel), channel)).collect();

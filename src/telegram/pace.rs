@@ -37,6 +37,22 @@ impl Default for PaceSettings {
     }
 }
 
+impl PaceSettings {
+    /// As by default, but with so many messages a minute to one channel. Above 60, every bound on a second
+    /// is as wide as that needs.
+    pub fn of_channel(per_minute: u32) -> Self {
+        let default = Self::default();
+        let per_second = per_minute.div_ceil(60);
+        Self {
+            bot_per_second: default.bot_per_second.max(per_second),
+            channel_burst: default.channel_burst.max(per_second),
+            channel_per_second: default.channel_per_second.max(per_second),
+            channel_per_minute: per_minute,
+            ..default
+        }
+    }
+}
+
 /// Eighths of the full rate.
 const FULL: u32 = 8;
 /// The least share that floods leave over.
@@ -183,6 +199,18 @@ mod tests {
         }
         for (message, second) in [(1, 0.0), (3, 0.0), (4, 1.0), (5, 2.0), (6, 3.0), (7, 6.0), (25, 60.0), (65, 180.0)] {
             assert!((seconds[message - 1] - second).abs() < 1e-9, "message {message}: {}", seconds[message - 1]);
+        }
+    }
+
+    #[test]
+    fn a_channel_takes_as_many_a_minute_as_configured() {
+        let begin = Instant::now();
+        for per_minute in [1, 20, 60, 61, 100, 3000] {
+            let mut pace = Pace::new(PaceSettings::of_channel(per_minute), begin);
+            // What it may send at once after a silence is spent by then.
+            sent(&mut pace, begin, 600 * SECOND);
+            let a_minute = sent(&mut pace, begin + 600 * SECOND, 60 * SECOND);
+            assert!(a_minute.abs_diff(per_minute) <= 1, "{a_minute} of {per_minute}");
         }
     }
 

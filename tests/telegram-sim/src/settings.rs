@@ -29,6 +29,8 @@ pub struct Settings {
     pub latency: Duration,
     /// Bytes per second of each upload and download; `None` is as fast as it goes.
     pub bytes_per_second: Option<u64>,
+    /// Bytes per second of all uploads of one bot together, and of all its downloads.
+    pub bot_bytes_per_second: Option<u64>,
 }
 
 /// Which channels the bots of a new world can use.
@@ -102,6 +104,7 @@ impl Default for Settings {
             ranges: Ranges::Honoured,
             latency: Duration::ZERO,
             bytes_per_second: None,
+            bot_bytes_per_second: None,
         }
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod event;
 pub(crate) mod fault;
 pub(crate) mod handle;
 pub(crate) mod journal;
+pub(crate) mod line;
 pub(crate) mod messages;
 pub(crate) mod mischief;
 pub(crate) mod pace;
@@ -26,6 +27,7 @@ use clock::Clock;
 use event::Event;
 use fault::Faults;
 use journal::Journal;
+use line::Lines;
 use pace::Pace;
 use refusal::Refusal;
 use state::{Bot, BotId, Channel, ChannelId, Rights, Standing, State};
@@ -81,6 +83,7 @@ struct Inner {
     folder: PathBuf,
     clock: Clock,
     traffic: Traffic,
+    lines: Lines,
     live: Mutex<Live>,
     /// Removed with the world.
     _temporary: Option<TempDir>,
@@ -117,11 +120,13 @@ impl World {
         let clock = Clock::default();
         clock.advance(state.added_ms);
         let live = Live { state, journal, faults: Faults::default(), pace: Pace::default() };
+        let lines = Lines::new(settings.bot_bytes_per_second);
         let inner = Inner {
             settings,
             folder,
             clock,
             traffic: Traffic::default(),
+            lines,
             live: Mutex::new(live),
             _temporary: temporary,
         };

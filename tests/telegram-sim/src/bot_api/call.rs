@@ -30,7 +30,7 @@ pub(super) async fn call(
     let (bot, method) = match known {
         Ok(known) => known,
         Err(failure) => {
-            let mut reader = Reader { world: &world, pacer: Pacer::new(None), under_way: None };
+            let mut reader = Reader { world: &world, pacer: Pacer::new(None, None), under_way: None };
             // Whatever it brings, the answer is this.
             _ = reader.read(&request, payload).await;
             return failure.answer();
@@ -44,7 +44,8 @@ pub(super) async fn call(
         Connection::reset(&request);
         return HttpResponse::Ok().finish();
     }
-    let mut reader = Reader { world: &world, pacer: Pacer::new(plan.bytes_per_second), under_way: under_way.as_ref() };
+    let pacer = Pacer::new(plan.bytes_per_second, Some(world.line(bot.id, Way::In)));
+    let mut reader = Reader { world: &world, pacer, under_way: under_way.as_ref() };
     let input = reader.read(&request, payload).await;
     match plan.ending {
         Some(Ending::Refused(refusal)) => return Failure::Refused(refusal).answer(),

@@ -53,7 +53,8 @@ pub(super) async fn download(
             return Ok(unsatisfiable(document.size));
         };
         let damage = world.damage(bot.id, &range);
-        let body = Body::open(&file, range.clone(), damage, Pacer::new(plan.bytes_per_second), under_way).await?;
+        let pacer = Pacer::new(plan.bytes_per_second, Some(world.line(bot.id, Way::Out)));
+        let body = Body::open(&file, range.clone(), damage, pacer, under_way).await?;
         Ok(head(&world, &range, document.size).body(SizedStream::new(range.end - range.start, body.stream())))
     };
     answered.await.unwrap_or_else(|failure: Failure| failure.answer())

@@ -1,5 +1,6 @@
 //! Makes a body as slow as it should be.
 
+use crate::world::line::Line;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -9,14 +10,15 @@ pub(super) struct Pacer {
     begun: Instant,
     bytes: u64,
     bytes_per_second: Option<u64>,
+    line: Option<Line>,
 }
 
 /// Steps a second of a slow body.
 const STEPS: u64 = 10;
 
 impl Pacer {
-    pub(super) fn new(bytes_per_second: Option<u64>) -> Self {
-        Self { begun: Instant::now(), bytes: 0, bytes_per_second }
+    pub(super) fn new(bytes_per_second: Option<u64>, line: Option<Line>) -> Self {
+        Self { begun: Instant::now(), bytes: 0, bytes_per_second, line }
     }
 
     /// The most bytes that should pass at once, `most` at most.
@@ -26,6 +28,9 @@ impl Pacer {
 
     /// Waits until `bytes` more may have passed.
     pub(super) async fn pass(&mut self, bytes: u64) {
+        if let Some(passed) = self.line.as_ref().and_then(|line| line.take(bytes, Instant::now())) {
+            tokio::time::sleep_until(passed).await;
+        }
         let Some(speed) = self.bytes_per_second else { return };
         self.bytes += bytes;
         let takes_us = self.bytes.saturating_mul(1_000_000) / speed.max(1);

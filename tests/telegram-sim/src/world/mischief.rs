@@ -4,8 +4,9 @@ use super::World;
 use super::clock::milliseconds;
 use super::event::Event;
 use super::fault::{Damage, Fault, Operation, Plan};
+use super::line::Line;
 use super::state::{BotId, ChannelId, MessageId, Standing};
-use super::traffic::{Counters, Traffic};
+use super::traffic::{Counters, Traffic, Way};
 use std::io;
 use std::ops::Range;
 use std::time::Duration;
@@ -88,6 +89,11 @@ impl World {
 
     pub(crate) fn traffic(&self) -> &Traffic {
         &self.inner.traffic
+    }
+
+    /// What a bot's transfers in one direction share.
+    pub(crate) fn line(&self, bot: BotId, way: Way) -> Line {
+        self.inner.lines.line(bot, way)
     }
 
     /// What a request that just arrived has to go through, the settings' slowness included.

@@ -32,7 +32,7 @@ impl Counters {
 }
 
 /// Which way a document goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Way {
     In,
     Out,

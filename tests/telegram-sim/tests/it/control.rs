@@ -26,7 +26,7 @@ async fn the_state_shows_everything_but_tokens() {
     assert_eq!((&shown["bot"], &shown["id"], &shown["revoked"]), (&json!(2), &json!(bot.id), &json!(false)));
     assert_eq!(
         shown["faults"],
-        json!([{ "operation": "get_file", "trouble": { "latency": { "ms": 4 } }, "times": 3 }])
+        json!([{ "operation": "get_file", "trouble": { "latency": { "ms": 4 } }, "times": 3, "spared": 0 }])
     );
     assert_eq!(shown["counters"]["requests"], json!({ "sendDocument": 1 }));
     let channel = state["channels"].as_array().unwrap().iter().find(|shown| shown["channel"] == json!(bot.channel));

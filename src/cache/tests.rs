@@ -10,6 +10,7 @@ use futures::{FutureExt, TryStreamExt};
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
 
@@ -23,6 +24,8 @@ struct Watched {
     gate: Semaphore,
     silent: Mutex<HashSet<Locator>>,
     throttled: Mutex<HashSet<Locator>>,
+    /// Until when nothing is read and readers are told so.
+    rests_until: Mutex<Option<Instant>>,
 }
 
 #[async_trait]
@@ -59,6 +62,10 @@ impl BlobStore for Watched {
         }
         if self.throttled.lock().unwrap().contains(copy) {
             return Err(StoreError::throttled("reading", Duration::from_secs(7)));
+        }
+        let left = self.rests_until.lock().unwrap().map(|until| until.saturating_duration_since(Instant::now()));
+        if let Some(left) = left.filter(|left| *left > Duration::ZERO) {
+            return Err(StoreError::new(Fault::Unreachable, "reading").after(Some(left)));
         }
         let _passed = self.gate.acquire().await.unwrap();
         self.local.read(copy, range, purpose).await
@@ -97,6 +104,7 @@ impl Bench {
             gate: Semaphore::new(1000),
             silent: Mutex::default(),
             throttled: Mutex::default(),
+            rests_until: Mutex::default(),
         });
         let (cache, damage) = SegmentCache::with_patience(
             Settings { memory_bytes },

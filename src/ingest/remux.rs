@@ -145,8 +145,7 @@ impl Listed {
     /// A track, moved so that the film's start comes at the beginning of our timeline.
     fn of(index: &Index, stream: u32, mut track: IndexedTrack, start_s: f64) -> Option<Self> {
         let source = index.source(stream).filter(|source| source.timescale == track.timescale)?;
-        let times = track.samples.windows(2).map(|pair| (pair[0].dts, pair[1].dts));
-        if times.into_iter().any(|(before, after)| after <= before) {
+        if track.samples.windows(2).any(|pair| pair[1].dts <= pair[0].dts) {
             return None;
         }
         let offset_s = TIMELINE_OFFSET_SECONDS as f64 - start_s;

@@ -116,6 +116,22 @@ async fn a_slow_copy_is_left_soon_when_there_is_another_and_waited_for_when_ther
 }
 
 #[tokio::test]
+async fn a_short_rest_that_haste_brought_about_is_sat_out() {
+    let bench = Bench::of(EVERYTHING).await;
+    let bytes = pattern(1000);
+    let copies = vec![bench.copy_of(&bytes, &[]).await, bench.copy_of(&bytes, &[]).await];
+    bench.store.silent.lock().unwrap().extend(copies.clone());
+    let rest = async {
+        eventually(|| bench.reads() == 2).await;
+        bench.store.silent.lock().unwrap().clear();
+        // Longer than the second copy's turn, so that patience finds both at rest.
+        *bench.store.rests_until.lock().unwrap() = Some(Instant::now() + HASTE + Duration::from_secs(1));
+    };
+    let (read, ()) = tokio::join!(bench.read(vec![whole(1, &bytes, copies)], 0, 1000), rest);
+    assert_eq!(read.unwrap(), bytes);
+}
+
+#[tokio::test]
 async fn a_blob_without_copies_is_missing() {
     let bench = Bench::of(EVERYTHING).await;
     let missing = CacheError::unreadable(BlobId(1), Fault::Missing);

@@ -1,15 +1,18 @@
-//! What must outlive a restart but belongs below the catalog: the rests of bots.
+//! What must outlive a restart but belongs below the catalog: the rests of bots, and how slow they are.
 
-use crate::catalog::{Catalog, SavedRest};
+use crate::catalog::{Catalog, SavedPace, SavedRest};
 use crate::clock::Clock;
 use crate::config::Telegram;
 use crate::events::Events;
 use crate::media::time::Timestamp;
 use crate::shutdown::Shutdown;
-use crate::telegram::{ApiSettings, BotId, Fleet, FleetSettings, PaceSettings, RestReason, RestRecord};
+use crate::telegram::{
+    ApiSettings, BotId, Fleet, FleetMemory, FleetSettings, PaceRecord, PaceSettings, RestReason, RestRecord,
+};
 
-/// The configured bots, of which those go on resting that rested when the server ended; and tasks that
-/// remember their rests from now on and look at each bot: at once, and later while it is out.
+/// The configured bots, of which those go on resting that rested when the server ended, and those are slow
+/// that floods had slowed down; and tasks that remember this from now on and look at each bot: at once, and
+/// later while it is out.
 ///
 /// # Errors
 /// When the catalog fails, or no connection can ever be made.
@@ -20,17 +23,15 @@ pub(super) async fn fleet(
     clock: &Clock,
     shutdown: &Shutdown,
 ) -> anyhow::Result<Fleet> {
-    let rests = catalog.saved_rests().await?.into_iter().filter_map(|rest| {
-        let reason = serde_json::from_value::<RestReason>(rest.reason.into()).ok()?;
-        Some(RestRecord { bot: BotId(rest.bot), until: rest.until, reason })
-    });
-    let rests: Vec<RestRecord> = rests.collect();
-    let fleet = Fleet::new(self::settings(settings), &rests, clock.clone(), events.clone())?;
+    let memory = recall(catalog).await?;
+    let fleet = Fleet::new(self::settings(settings), &memory, clock.clone(), events.clone())?;
     let (mut changes, catalog, end) = (fleet.subscribe(), catalog.clone(), shutdown.token());
     shutdown.spawn("memory of bots", async move {
         while let Some(Ok(())) = end.run_until_cancelled(changes.changed()).await {
-            let rests = changes.borrow_and_update().clone();
-            if let Err(error) = catalog.save_rests(rests.iter().filter_map(saved).collect()).await {
+            let FleetMemory { rests, paces } = changes.borrow_and_update().clone();
+            let rests = rests.iter().filter_map(saved).collect();
+            let pace = |PaceRecord { bot, share, changed_at }| SavedPace { bot: bot.0, share, changed_at };
+            if let Err(error) = catalog.save_bots(rests, paces.into_iter().map(pace).collect()).await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the rests of bots were not remembered");
             }
         }
@@ -39,6 +40,20 @@ pub(super) async fn fleet(
         shutdown.spawn("watch over bots", fleet.clone().keep_watch(shutdown.token()));
     }
     Ok(fleet)
+}
+
+/// What the bots had learnt when the server ended.
+async fn recall(catalog: &Catalog) -> anyhow::Result<FleetMemory> {
+    let (rests, paces) = catalog.saved_bots().await?;
+    let rest = |rest: SavedRest| {
+        let reason = serde_json::from_value::<RestReason>(rest.reason.into()).ok()?;
+        Some(RestRecord { bot: BotId(rest.bot), until: rest.until, reason })
+    };
+    let pace = |SavedPace { bot, share, changed_at }| PaceRecord { bot: BotId(bot), share, changed_at };
+    Ok(FleetMemory {
+        rests: rests.into_iter().filter_map(rest).collect(),
+        paces: paces.into_iter().map(pace).collect(),
+    })
 }
 
 /// What a fleet is made from, as configured.

@@ -26,7 +26,7 @@ use crate::shutdown::Shutdown;
 use crate::spool::{self, Spool};
 use crate::store::{BlobStore, LocalStore};
 use crate::system::{self, System};
-use crate::telegram::Fleet;
+use crate::telegram::{Fleet, FleetMemory};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::redact::Redactor;
 use crate::upkeep;
@@ -155,7 +155,7 @@ impl Running {
 /// # Errors
 /// When no connection can ever be made.
 pub fn bots(config: &Config) -> anyhow::Result<Fleet> {
-    Ok(Fleet::new(memory::settings(&config.telegram), &[], Clock::system(), Events::new())?)
+    Ok(Fleet::new(memory::settings(&config.telegram), &FleetMemory::default(), Clock::system(), Events::new())?)
 }
 
 async fn open(config: &Config, data_dir: &Path) -> anyhow::Result<Base> {

@@ -7,6 +7,7 @@
 
 mod affected;
 mod blobs;
+mod bots;
 mod copies;
 mod doubts;
 mod jobs;
@@ -17,7 +18,6 @@ mod missed;
 mod playback;
 mod publish;
 mod renditions;
-mod rests;
 mod segments;
 mod shares;
 mod sqlite;
@@ -30,6 +30,7 @@ mod videos;
 
 pub use affected::{AffectedVideo, Unreadable};
 pub use blobs::{PackInMaking, PackLength, SealedBlob};
+pub use bots::{SavedPace, SavedRest};
 pub use copies::{BlobToStore, CopyRecord, CopyState, Intent};
 pub use doubts::Doubt;
 pub use jobs::{JobKind, JobLease, JobRecord, JobState, Progress, Settlement};
@@ -37,7 +38,6 @@ pub use list::{Cursor, Sort, VideoPage, VideoQuery};
 pub use mend::Moving;
 pub use playback::{SegmentRow, TrackPlaylist, Tracks};
 pub use renditions::{Measured, NewRendition, Rendition};
-pub use rests::SavedRest;
 pub use segments::{Growth, NewPiece, NewSegment, Resume};
 pub use shares::Shares;
 pub use status::Counts;

@@ -12,7 +12,7 @@ mod status;
 pub use berth::Bot;
 pub use lease::BotLease;
 pub(super) use look::Look;
-pub use status::{BotStatus, RestRecord};
+pub use status::{BotStatus, FleetMemory, PaceRecord, RestRecord};
 
 use super::bot_api::{ApiClient, ApiSettings};
 use super::circuit::{CircuitSettings, CircuitState, OutReason, Outcome, RestReason};
@@ -96,25 +96,26 @@ struct Inner {
     waits: Waits,
     clock: Clock,
     events: Events,
-    rests: watch::Sender<Vec<RestRecord>>,
+    memory: watch::Sender<FleetMemory>,
 }
 
 impl Fleet {
-    /// The bots of `settings`, of which those in `rests` go on resting. Asks nobody anything.
+    /// The bots of `settings`, which go on resting, and being slow, as `memory` says. Asks nobody anything.
     ///
     /// # Errors
     /// When no connection can ever be made: see [`ApiClient::new`].
     pub fn new(
         settings: FleetSettings,
-        rests: &[RestRecord],
+        memory: &FleetMemory,
         clock: Clock,
         events: Events,
     ) -> Result<Self, TelegramError> {
         let client = ApiClient::new(settings.api.clone())?;
-        let berth = |bot: &BotSettings| Berth::new(bot, &settings, &client, rests);
+        let now = clock.now();
+        let berth = |bot: &BotSettings| Berth::new(bot, &settings, &client, memory, now);
         let berths: Vec<Berth> = settings.bots.iter().map(berth).collect();
-        let inner = Inner { berths, waits: settings.waits, clock, events, rests: watch::Sender::default() };
-        inner.rests.send_replace(inner.rests());
+        let inner = Inner { berths, waits: settings.waits, clock, events, memory: watch::Sender::default() };
+        inner.remember();
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -198,8 +199,7 @@ impl Inner {
             return;
         }
         status::log_change(self.berths[number].bot, before, after, now);
-        // Read under the channel's lock: the last to publish has seen everything before.
-        self.rests.send_modify(|kept| *kept = self.rests());
+        self.remember();
         self.events.publish(Event::System);
     }
 }

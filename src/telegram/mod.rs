@@ -28,7 +28,9 @@ pub use bot_api::{
 pub use check::{BotTest, Step, StepFailure, Transfer};
 pub use circuit::{CircuitSettings, CircuitState, OutReason, RestReason};
 pub use error::{Kind, TelegramError};
-pub use fleet::{Bot, BotLease, BotSettings, BotStatus, Fleet, FleetSettings, Purpose, RestRecord, Waits};
+pub use fleet::{
+    Bot, BotLease, BotSettings, BotStatus, Fleet, FleetMemory, FleetSettings, PaceRecord, Purpose, RestRecord, Waits,
+};
 pub use gate::GateSettings;
 pub use id::{BotId, ChatId, FileId, MessageId, NotAChannelId};
 pub use meter::Reading;

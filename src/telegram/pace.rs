@@ -116,6 +116,26 @@ impl Pace {
         }
     }
 
+    /// The budget after a restart: floods left `share` of the rate, `ago` before `now`. Unless that is over,
+    /// nobody knows what was sent since, so there is no burst to begin with.
+    pub fn resumed(settings: PaceSettings, share: u8, ago: Duration, now: Instant) -> Self {
+        let mut pace = Self::new(settings, now);
+        let steps = u32::try_from(ago.as_nanos() / pace.recovery.as_nanos()).unwrap_or(u32::MAX);
+        pace.share = u32::from(share).max(FLOOR).saturating_add(steps).min(FULL);
+        let since_a_step = ago.saturating_sub(pace.recovery.saturating_mul(steps));
+        pace.changed = now.checked_sub(since_a_step).unwrap_or(now);
+        if pace.share < FULL {
+            pace.spend_bursts();
+        }
+        pace
+    }
+
+    /// What floods left of the rate, in eighths, and since when; `None` when that is all of it.
+    pub fn slowed(&self) -> Option<(u8, Instant)> {
+        let share = u8::try_from(self.share).ok()?;
+        (self.share < FULL).then_some((share, self.changed))
+    }
+
     /// Takes the budget of one message.
     ///
     /// # Errors
@@ -138,13 +158,17 @@ impl Pace {
         self.fill(now);
         self.share = (self.share / 2).max(FLOOR);
         self.changed = now;
-        self.second.level = self.second.level.min(1.0);
-        self.minute.level = self.minute.level.min(1.0);
+        self.spend_bursts();
     }
 
     /// Share of the full rate that the channel has now, above 0 and at most 1.
     pub fn share(&self) -> f64 {
         f64::from(self.share) / f64::from(FULL)
+    }
+
+    fn spend_bursts(&mut self) {
+        self.second.level = self.second.level.min(1.0);
+        self.minute.level = self.minute.level.min(1.0);
     }
 
     fn fill(&mut self, now: Instant) {
@@ -256,5 +280,26 @@ mod tests {
             let _ = later.take(begin + minutes * 60 * SECOND);
             assert!((later.share() - share).abs() < 1e-9, "after {minutes} minutes: {}", later.share());
         }
+    }
+
+    #[test]
+    fn a_restart_gives_nothing_back_but_the_time_that_passed() {
+        let settings = PaceSettings { channel_per_minute: 20, ..PaceSettings::default() };
+        let begin = Instant::now() + Duration::from_secs(100_000);
+        let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+        for (share, ago, left) in [(1, 0, 1), (1, 4, 1), (1, 5, 2), (2, 14, 4), (4, 19, 7), (4, 20, 8), (0, 0, 1)] {
+            let pace = Pace::resumed(settings, share, minutes(ago), begin);
+            assert!((pace.share() - f64::from(left) / 8.0).abs() < 1e-9, "{share} since {ago}: {}", pace.share());
+            assert_eq!(pace.slowed().is_some(), left < 8);
+        }
+        let mut flooded = pace(20, begin);
+        flooded.flooded(begin);
+        let (share, changed) = flooded.slowed().unwrap();
+        let now = begin + minutes(9);
+        let mut resumed = Pace::resumed(settings, share, now - changed, now);
+        assert_eq!((resumed.take(now).is_ok(), resumed.take(now).is_ok()), (true, false), "no burst to begin with");
+        let _ = (flooded.take(now + minutes(1)), resumed.take(now + minutes(1)));
+        assert_eq!(resumed.slowed(), flooded.slowed());
+        assert_eq!(Pace::resumed(settings, 1, Duration::MAX, now).slowed(), None);
     }
 }

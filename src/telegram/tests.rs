@@ -10,7 +10,7 @@ mod wire;
 
 use super::bot_api::{ApiClient, ApiSettings, BotApi, Content, Document, SentDocument};
 use super::error::{Kind, TelegramError};
-use super::fleet::{Bot, BotSettings, Fleet, FleetSettings, Purpose, RestRecord};
+use super::fleet::{Bot, BotSettings, Fleet, FleetMemory, FleetSettings, Purpose};
 use super::id::ChatId;
 use super::pace::PaceSettings;
 use crate::clock::Clock;
@@ -51,13 +51,13 @@ impl Scene {
             PaceSettings { bot_per_second: 1000, channel_burst: 1000, channel_per_minute: 4000, ..Default::default() };
         change(&mut settings);
         let now = Arc::new(AtomicI64::new(1_800_000_000_000));
-        let fleet = fleet(&settings, &[], &now);
+        let fleet = fleet(&settings, &FleetMemory::default(), &now);
         Self { sim, settings, fleet, now }
     }
 
     /// What a restart of the program makes of the same bots.
-    fn restarted(&self, rests: &[RestRecord]) -> Fleet {
-        fleet(&self.settings, rests, &self.now)
+    fn restarted(&self, memory: &FleetMemory) -> Fleet {
+        fleet(&self.settings, memory, &self.now)
     }
 
     fn bot(&self, number: usize) -> Bot {
@@ -96,10 +96,10 @@ impl Scene {
     }
 }
 
-fn fleet(settings: &FleetSettings, rests: &[RestRecord], now: &Arc<AtomicI64>) -> Fleet {
+fn fleet(settings: &FleetSettings, memory: &FleetMemory, now: &Arc<AtomicI64>) -> Fleet {
     let now = Arc::clone(now);
     let clock = Clock::from_fn(move || Timestamp(now.load(Ordering::SeqCst)));
-    Fleet::new(settings.clone(), rests, clock, Events::new()).unwrap()
+    Fleet::new(settings.clone(), memory, clock, Events::new()).unwrap()
 }
 
 fn api_settings(url: &str) -> ApiSettings {

@@ -88,6 +88,11 @@ async fn the_status_shows_where_everything_lies() {
         shares += known["share"].as_f64().unwrap();
     }
     assert!((shares - 1.0).abs() < 1e-9, "{status}");
+    let metrics = world.get("/metrics").await.text().await.unwrap();
+    for bot in status["bots"].as_array().unwrap() {
+        let line = format!("telecine_bot_messages_total{{slot=\"{}\"}} {}", bot["slot"], bot["messages"]);
+        assert!(metrics.lines().any(|found| found == line), "{line}\n{metrics}");
+    }
 
     let local = World::start().await;
     let status = local.json("/api/system/bots/status").await;
@@ -108,7 +113,7 @@ async fn a_flooded_bot_is_passed_over_and_rests_on_after_a_restart() {
     world.protected(&first).await;
     let flooded = telegram.bots()[0].clone();
     let before = telegram.world().messages(flooded.channel).len();
-    telegram.world().fault(flooded.id, Fault::once(Operation::Any, Trouble::Flood { seconds: 600 }));
+    telegram.world().fault(flooded.id, Fault::once(Operation::Send, Trouble::Flood { seconds: 600 }));
 
     let found = tested(&world).await;
     assert_eq!((&found["ok"], &found["bots"][1]["failures"]), (&false.into(), &Value::Array(Vec::new())), "{found}");
@@ -129,6 +134,11 @@ async fn a_flooded_bot_is_passed_over_and_rests_on_after_a_restart() {
     assert_same(&from_the_store(&world, &first).await, &from_a_disk(&film).await);
     let after = world.bot(1).await;
     assert_eq!((&after["state"], &after["resting_until"]), (&rests["state"], &rests["resting_until"]));
+    assert_eq!(
+        (&after["pace"], &rests["pace"]),
+        (&0.5.into(), &0.5.into()),
+        "and what the flood taught is not forgotten"
+    );
     assert_eq!(telegram.world().counters(flooded.id).requests, asked, "a bot that rests is left alone");
 }
 

@@ -14,7 +14,7 @@ use crate::http::{Limits, Parts};
 use crate::ingest::upload::{Parts as UploadParts, Uploads};
 use crate::library::{Library, Settings};
 use crate::system::{Parts as SystemParts, System};
-use crate::telegram::{Fleet, FleetSettings};
+use crate::telegram::{Fleet, FleetMemory, FleetSettings};
 use crate::telemetry::metrics::Metrics;
 use crate::tests::Sample;
 use actix_web::http::Method;
@@ -108,7 +108,7 @@ pub(in crate::http) fn parts(sample: &Sample) -> Parts {
         events: events.clone(),
         clock: clock.clone(),
         jobs: jobs.clone(),
-        fleet: Fleet::new(FleetSettings::default(), &[], clock.clone(), events.clone()).unwrap(),
+        fleet: Fleet::new(FleetSettings::default(), &FleetMemory::default(), clock.clone(), events.clone()).unwrap(),
         home: sample.store.channels(),
         on_disk: sample.store.channels(),
         replicas: 1,

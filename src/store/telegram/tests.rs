@@ -7,7 +7,7 @@ use crate::media::id::BlobId;
 use crate::store::tests as contract;
 use crate::store::tests::{pattern, stored, ticket_for};
 use crate::store::{LocalSettings, LocalStore, RoutedStore, read_verified};
-use crate::telegram::{ApiSettings, BotSettings, FleetSettings, PaceSettings};
+use crate::telegram::{ApiSettings, BotSettings, FleetMemory, FleetSettings, PaceSettings};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +37,7 @@ impl Bench {
         let pace =
             PaceSettings { bot_per_second: 1000, channel_burst: 1000, channel_per_minute: 4000, ..Default::default() };
         let settings = FleetSettings { bots, api, pace, ..FleetSettings::default() };
-        let fleet = Fleet::new(settings, &[], Clock::system(), Events::new()).unwrap();
+        let fleet = Fleet::new(settings, &FleetMemory::default(), Clock::system(), Events::new()).unwrap();
         Self { folder: tempfile::tempdir().unwrap(), sim, store: TelegramStore::new(fleet) }
     }
 

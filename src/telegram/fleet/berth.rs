@@ -1,6 +1,7 @@
 //! One bot's place in the fleet: its wire, its slots, and what is known of it.
 
-use super::{BotSettings, FleetSettings, RestRecord};
+use super::{BotSettings, FleetMemory, FleetSettings};
+use crate::media::time::Timestamp;
 use crate::telegram::bot_api::{ApiClient, BotApi};
 use crate::telegram::circuit::Circuit;
 use crate::telegram::gate::Gate;
@@ -8,6 +9,7 @@ use crate::telegram::id::{BotId, ChatId};
 use crate::telegram::meter::Meter;
 use crate::telegram::pace::Pace;
 use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// One bot as the rest of the program names it.
@@ -42,15 +44,26 @@ pub(super) struct Duty {
 }
 
 impl Berth {
-    pub(super) fn new(bot: &BotSettings, fleet: &FleetSettings, client: &ApiClient, rests: &[RestRecord]) -> Self {
-        let id = bot.token.bot();
-        let now = Instant::now();
-        let circuit = match rests.iter().find(|rest| rest.bot == id) {
+    pub(super) fn new(
+        bot: &BotSettings,
+        fleet: &FleetSettings,
+        client: &ApiClient,
+        memory: &FleetMemory,
+        now: Timestamp,
+    ) -> Self {
+        let (id, instant) = (bot.token.bot(), Instant::now());
+        let circuit = match memory.rests.iter().find(|rest| rest.bot == id) {
             Some(rest) => Circuit::resting(fleet.circuit, rest.until, rest.reason),
             None => Circuit::new(fleet.circuit),
         };
-        let (pace, meter) = (Pace::new(fleet.pace, now), Meter::new(now));
-        let duty = Duty { circuit, pace, meter, username: None, title: None, can_delete: None };
+        let pace = match memory.paces.iter().find(|pace| pace.bot == id) {
+            Some(pace) => {
+                let ago = u64::try_from(now.0.saturating_sub(pace.changed_at.0)).unwrap_or_default();
+                Pace::resumed(fleet.pace, pace.share, Duration::from_millis(ago), instant)
+            }
+            None => Pace::new(fleet.pace, instant),
+        };
+        let duty = Duty { circuit, pace, meter: Meter::new(instant), username: None, title: None, can_delete: None };
         Self {
             bot: Bot { slot: bot.slot, id, channel: bot.channel },
             api: BotApi::new(client, bot.token.clone()),

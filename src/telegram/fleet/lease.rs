@@ -148,13 +148,15 @@ impl BotLease {
         bytes: u64,
         answer: Result<SentDocument, TelegramError>,
     ) -> Result<SentDocument, TelegramError> {
-        let mut duty = self.inner.berths[self.number].duty();
+        let berth = &self.inner.berths[self.number];
         match &answer {
-            Ok(_) => duty.meter.sent(bytes, Instant::now()),
-            Err(error) if error.kind == Kind::Flooded => duty.pace.flooded(Instant::now()),
+            Ok(_) => berth.duty().meter.sent(bytes, Instant::now()),
+            Err(error) if error.kind == Kind::Flooded => {
+                berth.duty().pace.flooded(Instant::now());
+                self.inner.remember();
+            }
             Err(_) => {}
         }
-        drop(duty);
         answer
     }
 

@@ -47,6 +47,26 @@ pub struct RestRecord {
     pub reason: RestReason,
 }
 
+/// How much floods slowed a bot down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaceRecord {
+    /// Which bot.
+    pub bot: BotId,
+    /// Its share of the full rate, 1 to 7 eighths.
+    pub share: u8,
+    /// When that changed last: time gives it back.
+    pub changed_at: Timestamp,
+}
+
+/// What a fleet learnt that has to outlive a restart.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FleetMemory {
+    /// The rests that are not over.
+    pub rests: Vec<RestRecord>,
+    /// The bots that floods slowed down and time has not set right again.
+    pub paces: Vec<PaceRecord>,
+}
+
 impl Fleet {
     /// Every bot, by slot.
     pub fn status(&self) -> Vec<BotStatus> {
@@ -70,25 +90,40 @@ impl Fleet {
         self.inner.berths.iter().map(shown).collect()
     }
 
-    /// The rests that are not over.
-    pub fn rests(&self) -> Vec<RestRecord> {
-        self.inner.rests()
+    /// What was learnt, as of now.
+    pub fn memory(&self) -> FleetMemory {
+        self.inner.memory()
     }
 
-    /// The rests, whenever a bot's state changes: to be saved, and handed to [`Fleet::new`] after a restart.
-    pub fn subscribe(&self) -> watch::Receiver<Vec<RestRecord>> {
-        self.inner.rests.subscribe()
+    /// What was learnt, whenever a bot's state changes: to be saved, and handed to [`Fleet::new`] after a
+    /// restart.
+    pub fn subscribe(&self) -> watch::Receiver<FleetMemory> {
+        self.inner.memory.subscribe()
     }
 }
 
 impl Inner {
-    pub(super) fn rests(&self) -> Vec<RestRecord> {
-        let now = self.clock.now();
+    pub(super) fn memory(&self) -> FleetMemory {
+        let (now, instant) = (self.clock.now(), Instant::now());
         let resting = |berth: &super::Berth| match berth.duty().circuit.state(now) {
             CircuitState::Resting { until, reason } => Some(RestRecord { bot: berth.bot.id, until, reason }),
             _ => None,
         };
-        self.berths.iter().filter_map(resting).collect()
+        let slowed = |berth: &super::Berth| {
+            let (share, changed) = berth.duty().pace.slowed()?;
+            let ago = i64::try_from(instant.saturating_duration_since(changed).as_millis()).ok()?;
+            Some(PaceRecord { bot: berth.bot.id, share, changed_at: Timestamp(now.0.saturating_sub(ago)) })
+        };
+        FleetMemory {
+            rests: self.berths.iter().filter_map(resting).collect(),
+            paces: self.berths.iter().filter_map(slowed).collect(),
+        }
+    }
+
+    /// Tells whoever keeps the memory that it changed. It is read under the channel's lock: the last to
+    /// publish has seen everything before.
+    pub(super) fn remember(&self) {
+        self.memory.send_modify(|kept| *kept = self.memory());
     }
 }
 

@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::events::Events;
 use crate::telegram::circuit::{CircuitState, OutReason, RestReason};
 use crate::telegram::error::Kind;
-use crate::telegram::fleet::{Fleet, Purpose};
+use crate::telegram::fleet::{Fleet, FleetMemory, Purpose};
 use std::time::Duration;
 use telegram_sim::{Fault, Operation, Rights, Settings, Standing, Trouble};
 use tokio_util::sync::CancellationToken;
@@ -34,12 +34,14 @@ async fn a_flooded_bot_is_left_alone_to_the_second_and_over_a_restart() {
     assert!(matches!(state(&scene, 0), CircuitState::Resting { reason: RestReason::Flood, .. }));
     assert!((scene.fleet.status()[0].pace - 0.5).abs() < 1e-9, "its channel is sent to half as often");
     assert!(changes.has_changed().unwrap());
-    let rests = changes.borrow_and_update().clone();
-    assert_eq!((rests.len(), rests[0].bot, rests.clone()), (1, scene.bot(0).id, scene.fleet.rests()));
+    let memory = changes.borrow_and_update().clone();
+    assert_eq!((memory.rests.len(), memory.rests[0].bot), (1, scene.bot(0).id));
+    assert_eq!((memory.paces.len(), memory.paces[0].bot, memory.paces[0].share), (1, scene.bot(0).id, 4));
 
     let asked = scene.sim.world().counters(scene.twin(0).id);
     scene.pass(Duration::from_secs(200));
-    let restarted = scene.restarted(&serde_json::from_str::<Vec<_>>(&serde_json::to_string(&rests).unwrap()).unwrap());
+    let restarted = scene.restarted(&memory);
+    assert!((restarted.status()[0].pace - 0.5).abs() < 1e-9, "and so it stays");
     for fleet in [&scene.fleet, &restarted] {
         for purpose in [Purpose::Playback, Purpose::Deposit, Purpose::Upkeep] {
             let error = fleet.lease(scene.bot(0).id, purpose).await.map(drop).unwrap_err();
@@ -54,7 +56,9 @@ async fn a_flooded_bot_is_left_alone_to_the_second_and_over_a_restart() {
     assert_eq!(scene.read(0, &sent, range(0, 100)).await.unwrap(), noise(100));
     scene.send(0, noise(100)).await.unwrap();
     restarted.lease(scene.bot(0).id, Purpose::Playback).await.unwrap();
-    assert_eq!(scene.fleet.rests(), []);
+    assert_eq!(scene.fleet.memory().rests, []);
+    let (bot, other) = (scene.restarted(&memory).status()[0].pace, scene.restarted(&memory).status()[1].pace);
+    assert!((bot - 0.75).abs() < 1e-9 && (other - 1.0).abs() < 1e-9, "ten minutes gave two eighths back: {bot}");
 }
 
 #[tokio::test]
@@ -75,7 +79,7 @@ async fn a_lease_taken_before_a_flood_does_not_send_into_it() {
 async fn a_deposit_sits_out_a_short_flood_and_a_viewer_does_not() {
     let scene = Scene::bots(1);
     // The machine's clock: the rest is really waited for.
-    let fleet = Fleet::new(scene.settings.clone(), &[], Clock::system(), Events::new()).unwrap();
+    let fleet = Fleet::new(scene.settings.clone(), &FleetMemory::default(), Clock::system(), Events::new()).unwrap();
     let bot = scene.bot(0).id;
     scene.sim.world().fault(scene.twin(0).id, Fault::once(Operation::Send, Trouble::Flood { seconds: 3 }));
     let first = fleet.lease(bot, Purpose::Deposit).await.unwrap();

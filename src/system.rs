@@ -259,6 +259,7 @@ impl System {
             let count = jobs.iter().filter(|job| job.state == state).count();
             metrics.set_jobs(state.text(), i64::try_from(count).unwrap_or(i64::MAX));
         }
+        bots::measure(&parts.fleet, metrics);
         let now = parts.cache.stats();
         let mut before = self.inner.exported.lock().expect("nothing panics while holding it");
         metrics.cache_hits.inc_by(now.hits.saturating_sub(before.hits));

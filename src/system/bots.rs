@@ -6,6 +6,7 @@ use crate::catalog::{CatalogError, Moving, Shares};
 use crate::media::extent::ChannelId;
 use crate::media::time::Timestamp;
 use crate::telegram::{BotStatus, BotTest, CircuitState, Fleet, OutReason, Reading, RestReason};
+use crate::telemetry::metrics::{BotNumbers, Metrics};
 use futures::future::join_all;
 use serde::Serialize;
 use std::sync::Arc;
@@ -194,6 +195,20 @@ impl System {
     /// When the catalog fails.
     pub async fn moving(&self) -> Result<Moving, CatalogError> {
         self.inner.parts.catalog.moving(&self.inner.parts.home).await
+    }
+}
+
+/// Brings the numbers of the bots up to date.
+pub(super) fn measure(fleet: &Fleet, metrics: &Metrics) {
+    for bot in fleet.status() {
+        let Reading { in_flight, messages, errors, bytes_up, bytes_down, .. } = bot.reading;
+        let state = match bot.state {
+            CircuitState::Healthy => "healthy",
+            CircuitState::Resting { .. } => "resting",
+            CircuitState::Out { .. } => "out",
+        };
+        let numbers = BotNumbers { state, pace: bot.pace, in_flight, messages, errors, bytes_up, bytes_down };
+        metrics.set_bot(bot.slot, numbers);
     }
 }
 

@@ -2,6 +2,11 @@
 //!
 //! Labels have few values: routes as patterns, never paths, so that no id or file name becomes one.
 
+mod bots;
+
+pub use bots::BotNumbers;
+
+use bots::BotMetrics;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -33,6 +38,7 @@ pub struct Metrics {
     request_seconds: Family<RouteLabels, Histogram>,
     uploads: Family<OutcomeLabels, Counter>,
     jobs: Family<StateLabels, Gauge>,
+    bots: BotMetrics,
     registry: Arc<Registry>,
 }
 
@@ -83,6 +89,7 @@ impl Metrics {
         registry.register("stored_bytes", "Bytes of verified copies", stored_bytes.clone());
         registry.register("uploads", "Ended uploads by outcome", uploads.clone());
         registry.register("uploads_open", "Uploads that arrive now", uploads_open.clone());
+        let bots = BotMetrics::registered(&mut registry);
         let registry = Arc::new(registry);
         Self {
             cache_hits,
@@ -95,6 +102,7 @@ impl Metrics {
             request_seconds,
             uploads,
             jobs,
+            bots,
             registry,
         }
     }
@@ -116,6 +124,11 @@ impl Metrics {
     /// Says how many jobs are in `state` now.
     pub fn set_jobs(&self, state: &'static str, count: i64) {
         self.jobs.get_or_create(&StateLabels { state }).set(count);
+    }
+
+    /// Says what the bot under `slot` does now.
+    pub fn set_bot(&self, slot: u8, bot: BotNumbers) {
+        self.bots.set(slot, bot);
     }
 
     /// All numbers as text of type [`CONTENT_TYPE`].
@@ -144,6 +157,17 @@ mod tests {
         metrics.clone().cache_hits.inc_by(7);
         metrics.record_upload("received");
         metrics.set_jobs("running", 2);
+        let bot = BotNumbers {
+            state: "resting",
+            pace: 0.5,
+            in_flight: 1,
+            messages: 20,
+            errors: 3,
+            bytes_up: 1000,
+            bytes_down: 40,
+        };
+        metrics.set_bot(8, BotNumbers { messages: 19, state: "healthy", ..bot });
+        metrics.set_bot(8, bot);
         let page = metrics.encode();
         for line in [
             r#"telecine_http_requests_total{route="/api/videos/{id}",method="GET",status="200"} 2"#,
@@ -151,6 +175,11 @@ mod tests {
             "telecine_cache_hits_total 7",
             r#"telecine_uploads_total{outcome="received"} 1"#,
             r#"telecine_jobs{state="running"} 2"#,
+            r#"telecine_bot_state{slot="8",state="resting"} 1"#,
+            r#"telecine_bot_state{slot="8",state="healthy"} 0"#,
+            r#"telecine_bot_pace{slot="8"} 0.5"#,
+            r#"telecine_bot_messages_total{slot="8"} 20"#,
+            r#"telecine_bot_bytes_total{slot="8",direction="down"} 40"#,
             "# EOF",
         ] {
             assert!(page.lines().any(|found| found == line), "no {line} in\n{page}");

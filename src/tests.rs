@@ -163,7 +163,7 @@ impl Sample {
             let measured = Measured { peak: 2_500_000, average: 2_400_000 };
             self.catalog.finish_rendition(lease, rendition.id, measured).await.unwrap();
         }
-        self.catalog.publish(lease, now).await.unwrap();
+        self.catalog.publish(lease, false, now).await.unwrap();
         self.catalog.settle_job(lease, Settlement::Done, now).await.unwrap();
         video
     }
@@ -195,6 +195,7 @@ fn rendition(number: u32, name: &str) -> NewRendition {
         name: name.into(),
         generation: 1,
         kind: if pictures { RenditionKind::Video } else { RenditionKind::Audio },
+        refines: false,
         method: Method::Copied,
         why: "players take it as it is".into(),
         codecs: if pictures { "avc1.640028" } else { "mp4a.40.2" }.into(),

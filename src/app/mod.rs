@@ -243,7 +243,13 @@ async fn work(
     let Base { catalog, spool, store, events, clock, shutdown, .. } = base;
     let settings = jobs::Settings {
         // Two films at a time: ffmpeg itself uses all cores.
-        workers: vec![(JobKind::Ingest, 2), (JobKind::Forget, 1), (JobKind::Mend, 1), (JobKind::Move, 1)],
+        workers: vec![
+            (JobKind::Ingest, 2),
+            (JobKind::Refine, 1),
+            (JobKind::Forget, 1),
+            (JobKind::Mend, 1),
+            (JobKind::Move, 1),
+        ],
         lease: Duration::from_secs(60),
         beat: Duration::from_secs(1),
         grace: Duration::from_secs(10),
@@ -293,6 +299,8 @@ fn policy(config: &Config) -> Policy {
         copy_min_bytes: config.ingest.copy_min_bytes,
         segment_s: u32::try_from(config.ingest.segment_duration.as_secs()).unwrap_or(6),
         max_blob_bytes: config.storage.pack_max_bytes,
+        ladder: config.ingest.ladder.clone(),
+        adaptive: config.ingest.adaptive,
     }
 }
 

@@ -20,6 +20,8 @@ pub struct NewRendition {
     pub generation: u32,
     /// What it carries.
     pub kind: RenditionKind,
+    /// Whether it is made when the film can be played already: it is shown once it is whole.
+    pub refines: bool,
     /// Whether it was copied or encoded.
     pub method: Method,
     /// Why, in words for people.
@@ -69,6 +71,8 @@ pub struct Rendition {
     pub why: String,
     /// Whether its last segment is listed.
     pub finished: bool,
+    /// Whether it is made when the film can be played already.
+    pub refines: bool,
     /// RFC 6381 codecs string.
     pub codecs: String,
     /// Ticks per second.
@@ -113,7 +117,7 @@ pub(super) const COLUMNS: &str =
     renditions.why, renditions.state = 'finished', renditions.codecs, renditions.timescale, renditions.target_duration,
     renditions.width, renditions.height, renditions.frame_rate_milli, renditions.video_range, renditions.channels,
     renditions.language, renditions.label, renditions.is_default, renditions.reorder_delay,
-    coalesce(renditions.peak_bandwidth, renditions.planned_bandwidth), renditions.average_bandwidth, renditions.independent";
+    coalesce(renditions.peak_bandwidth, renditions.planned_bandwidth), renditions.average_bandwidth, renditions.independent, renditions.refines";
 
 impl Catalog {
     /// Begins a rendition of the job's video; one of the same name that exists is answered as it is.
@@ -181,8 +185,8 @@ fn insert(tx: &rusqlite::Transaction<'_>, video: i64, new: &NewRendition) -> Res
     tx.execute(
         "INSERT INTO renditions (video, number, name, generation, kind, method, why, state, codecs, timescale,
                 target_duration, width, height, frame_rate_milli, video_range, channels, sample_rate, language, label,
-                is_default, reorder_delay, planned_bandwidth)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'growing', ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
+                is_default, reorder_delay, planned_bandwidth, refines)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'growing', ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
         params![
             video,
             new.number,
@@ -205,6 +209,7 @@ fn insert(tx: &rusqlite::Transaction<'_>, video: i64, new: &NewRendition) -> Res
             new.is_default,
             new.reorder_delay,
             new.planned_bandwidth,
+            new.refines,
         ],
     )?;
     Ok(())
@@ -234,5 +239,6 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Rendition> {
         bandwidth: row.get(19)?,
         average_bandwidth: row.get(20)?,
         independent: row.get(21)?,
+        refines: row.get(22)?,
     })
 }

@@ -122,7 +122,7 @@ impl Shelf {
         }
         let measured = Measured { peak: 2_000_000, average: 1_000_000 };
         self.catalog.finish_rendition(film.lease, film.rendition, measured).await.unwrap();
-        self.catalog.publish(film.lease, NOW).await.unwrap();
+        self.catalog.publish(film.lease, false, NOW).await.unwrap();
         self.catalog.settle_job(film.lease, Settlement::Done, NOW).await.unwrap();
         film.video
     }
@@ -159,6 +159,7 @@ fn track(name: &str) -> NewRendition {
         name: name.into(),
         generation: 1,
         kind: RenditionKind::Video,
+        refines: false,
         method: Method::Copied,
         why: "players take it as it is".into(),
         codecs: "avc1.640028".into(),

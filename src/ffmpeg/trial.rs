@@ -6,6 +6,7 @@ use super::command::words;
 use super::encoder::{Encoder, EncoderReport, Preference};
 use super::package::VideoEncode;
 use super::{Ffmpeg, FfmpegError, Program, filter};
+use crate::media::ladder::Rung;
 use crate::media::probe::Ratio;
 use std::ffi::OsString;
 use std::time::Duration;
@@ -49,21 +50,20 @@ fn arguments(encoder: Encoder) -> Vec<OsString> {
     let encode = VideoEncode {
         index: 0,
         encoder,
-        width: 640,
-        height: 360,
+        rungs: vec![Rung { size: (640, 360), max_bit_rate: 1_000_000 }],
         frame_rate: rate,
         fixed_rate: None,
         deinterlace: false,
         rotated: true,
         tone_map: None,
-        max_bit_rate: 1_000_000,
         clip: None,
         key_frame_interval_s: 2,
     };
     let mut list = words("-hide_banner -nostdin -loglevel error");
     list.extend(words(encoder.device_arguments()));
-    list.extend(words("-f lavfi -i testsrc2=size=1280x720:rate=30:duration=1 -vf"));
-    list.push(filter::chain(&encode).into());
+    list.extend(words("-f lavfi -i testsrc2=size=1280x720:rate=30:duration=1 -filter_complex"));
+    list.push(filter::graph(&encode).into());
+    list.extend(words("-map [v0]"));
     list.extend(encoder.arguments(&encode));
     list.extend(words("-f framecrc pipe:1"));
     list

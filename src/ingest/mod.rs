@@ -8,6 +8,7 @@ mod error;
 mod inspect;
 mod progress;
 mod publish;
+mod refine;
 mod remux;
 mod source;
 mod track;
@@ -21,7 +22,7 @@ use crate::events::{Event, Events, VideoChange};
 use crate::ffmpeg::{EncoderReport, Ffmpeg};
 use crate::jobs::{Outcome, Work};
 use crate::media::id::VideoId;
-use crate::media::plan::{Plan, Policy};
+use crate::media::plan::{Plan, Policy, Turn};
 use crate::media::probe::Probe;
 use crate::spool::Spool;
 use error::IngestError;
@@ -95,11 +96,13 @@ impl Ingest {
         let (probe, plan) = run.planned(lease).await?;
         let (stored, to_protect) = mpsc::unbounded_channel();
         let publish = async {
-            run.make(&probe, &plan, stored).await?;
+            run.make(&probe, &plan, Turn::First, stored).await?;
             work.stage("publish");
-            publish::publish(self, lease).await?;
+            publish::publish(self, lease, plan.refines()).await?;
             self.tell(job.video, VideoChange::Ready);
-            source::let_go(&self.spool, &source).await;
+            if !plan.refines() {
+                source::let_go(&self.spool, &source).await;
+            }
             work.stage("protect");
             Ok::<(), IngestError>(())
         };

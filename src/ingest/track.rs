@@ -6,8 +6,8 @@ use crate::cmaf::{Packager, PackagerSettings, Resume, Sample, Segment, SourceTra
 use crate::deposit::{FreshSegment, Packer, PackerSettings};
 use crate::events::VideoChange;
 use crate::media::id::BlobId;
-use crate::media::plan::{AudioPlan, Cut, Plan, VideoPlan};
-use crate::media::rendition::{Method, RenditionKind, TrackName};
+use crate::media::plan::{AudioAction, AudioPlan, Cut, Plan, Turn, VideoAction, VideoPlan};
+use crate::media::rendition::{Method, RenditionKind, TrackName, number_of};
 use crate::media::time::{TIMELINE_OFFSET_SECONDS, seconds};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -26,7 +26,9 @@ const ROOM_BYTES: u64 = 16 * 1024 * 1024;
 #[derive(Clone, Debug)]
 pub(super) struct TrackSpec {
     kind: TrackKind,
-    number: u32,
+    /// Position among the film's forms of this kind.
+    position: u32,
+    turn: Turn,
     method: Method,
     timing: Timing,
     video: Option<VideoPlan>,
@@ -51,48 +53,49 @@ pub(super) struct Track<'a> {
 }
 
 impl TrackSpec {
-    /// The picture of a plan.
-    pub(super) fn of_video(plan: &Plan, video: &VideoPlan, timing: Timing) -> Self {
-        let method = if timing == Timing::Source { Method::Copied } else { Method::Encoded };
-        let (kind, video) = (TrackKind::Video, Some(video.clone()));
-        Self {
-            kind,
-            number: 0,
-            method,
-            timing,
-            video,
-            audio: None,
-            target_duration: plan.target_duration,
-            cut: plan.cut,
-        }
+    /// The forms of the picture that have this turn.
+    pub(super) fn pictures(plan: &Plan, turn: Turn) -> Vec<Self> {
+        let forms = (0..).zip(&plan.video).filter(|(_, form)| form.turn == turn);
+        let spec = |(position, form): (u32, &VideoPlan)| {
+            let (timing, method) = match form.action {
+                VideoAction::Copy => (Timing::Source, Method::Copied),
+                VideoAction::Encode { .. } => (Timing::Spans, Method::Encoded),
+            };
+            let (kind, video) = (TrackKind::Video, Some(form.clone()));
+            let (target_duration, cut) = (plan.target_duration, plan.cut);
+            Self { kind, position, turn, method, timing, video, audio: None, target_duration, cut }
+        };
+        forms.map(spec).collect()
     }
 
-    /// The sound of a plan.
-    pub(super) fn of_sound(plan: &Plan, audio: &AudioPlan, method: Method) -> Self {
-        Self {
-            kind: TrackKind::Audio,
-            number: 1,
-            method,
-            timing: Timing::Source,
-            video: None,
-            audio: Some(audio.clone()),
-            target_duration: plan.target_duration,
-            cut: plan.cut,
-        }
+    /// The forms of the sound that have this turn.
+    pub(super) fn sounds(plan: &Plan, turn: Turn) -> Vec<Self> {
+        let forms = (0..).zip(&plan.audio).filter(|(_, form)| form.turn == turn);
+        let spec = |(position, form): (u32, &AudioPlan)| {
+            let method = if form.action == AudioAction::Copy { Method::Copied } else { Method::Encoded };
+            let (kind, timing, audio) = (TrackKind::Audio, Timing::Source, Some(form.clone()));
+            let (target_duration, cut) = (plan.target_duration, plan.cut);
+            Self { kind, position, turn, method, timing, video: None, audio, target_duration, cut }
+        };
+        forms.map(spec).collect()
+    }
+
+    fn rendition_kind(&self) -> RenditionKind {
+        if self.kind == TrackKind::Video { RenditionKind::Video } else { RenditionKind::Audio }
     }
 
     fn name(&self) -> String {
-        let kind = if self.kind == TrackKind::Video { RenditionKind::Video } else { RenditionKind::Audio };
-        TrackName::new(kind, 0).to_string()
+        TrackName::new(self.rendition_kind(), self.position).to_string()
     }
 
     fn rendition(&self, source: &SourceTrack, reorder_delay: u32) -> NewRendition {
         let (video, audio) = (self.video.as_ref(), self.audio.as_ref());
         NewRendition {
-            number: self.number,
+            number: number_of(self.rendition_kind(), self.position),
             name: self.name(),
             generation: 1,
-            kind: if video.is_some() { RenditionKind::Video } else { RenditionKind::Audio },
+            kind: self.rendition_kind(),
+            refines: self.turn == Turn::Later,
             method: self.method,
             why: video.map(|plan| &plan.why).or(audio.map(|plan| &plan.why)).cloned().unwrap_or_default(),
             codecs: source.codecs(),
@@ -104,7 +107,7 @@ impl TrackSpec {
             sound: audio.map(|_| (source.channels, source.sample_rate)),
             language: audio.and_then(|plan| plan.language.clone()),
             label: audio.and_then(|plan| plan.label.clone()),
-            is_default: true,
+            is_default: audio.is_none_or(|plan| plan.is_default),
             reorder_delay,
             planned_bandwidth: video
                 .map(|plan| plan.planned_bandwidth)
@@ -138,9 +141,19 @@ impl<'a> Track<'a> {
         })
     }
 
-    /// What it carries.
-    pub(super) fn kind(&self) -> TrackKind {
-        self.spec.kind
+    /// The form of the picture that it carries, if it does.
+    pub(super) fn picture(&self) -> Option<&VideoPlan> {
+        self.spec.video.as_ref()
+    }
+
+    /// The form of a sound that it carries, if it does.
+    pub(super) fn sound(&self) -> Option<&AudioPlan> {
+        self.spec.audio.as_ref()
+    }
+
+    /// Whether its decode times are the source's own, so that it is made in one piece.
+    pub(super) fn keeps_its_times(&self) -> bool {
+        self.spec.timing == Timing::Source
     }
 
     /// Whether an earlier run listed its last segment.
@@ -225,7 +238,11 @@ impl<'a> Track<'a> {
         let nothing = || IngestError::refused(format!("The file lists a {what}, but nothing of it could be decoded."));
         let rendition = self.rendition.ok_or_else(nothing)?;
         self.run.is_whole(&rendition, self.spec.video.as_ref().and_then(|plan| plan.end_s)).await?;
-        publish::finish(self.run.ingest, self.run.work.lease, &rendition).await
+        publish::finish(self.run.ingest, self.run.work.lease, &rendition).await?;
+        if self.spec.turn == Turn::Later {
+            self.run.ingest.tell(self.run.video, VideoChange::Refined);
+        }
+        Ok(())
     }
 
     /// Seconds of film that a tick of this track stands for.
@@ -273,7 +290,7 @@ impl<'a> Track<'a> {
             lease,
             video: self.run.video,
             rendition: rendition.id,
-            number: self.spec.number,
+            number: rendition.number,
             init: catalog.init_of(rendition.id).await?,
             timescale: rendition.timescale,
         };
@@ -298,7 +315,7 @@ impl<'a> Track<'a> {
     async fn list(&mut self) -> Result<(), IngestError> {
         if let Some(packer) = &mut self.packer {
             packer.commit().await?;
-            if !std::mem::replace(&mut self.is_shown, true) {
+            if !std::mem::replace(&mut self.is_shown, true) && self.spec.turn == Turn::First {
                 self.run.ingest.tell(self.run.video, VideoChange::Playable);
             }
         }

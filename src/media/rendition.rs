@@ -210,6 +210,20 @@ impl FromStr for VideoRange {
     }
 }
 
+/// The number of a rendition inside its video, from its kind and its position among those of that kind: also
+/// their order in lists. Kinds have room for so many that no film reaches the next.
+pub fn number_of(kind: RenditionKind, position: u32) -> u32 {
+    const ROOM: u32 = 1000;
+    let kinds = match kind {
+        RenditionKind::Video => 0,
+        RenditionKind::Audio => 1,
+        RenditionKind::Subtitles => 2,
+        RenditionKind::IFrames => 3,
+        RenditionKind::Images => 4,
+    };
+    kinds * ROOM + position.min(ROOM - 1)
+}
+
 impl TrackName {
     /// The first generation of track `number` of this kind.
     pub fn new(kind: RenditionKind, number: u32) -> Self {

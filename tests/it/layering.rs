@@ -33,7 +33,7 @@ const TABLE: [(&str, &str); 29] = [
     ("http", FACE),
     ("bot", FACE),
     // Plain values only: `app` turns them into the settings of the parts.
-    ("config", "telegram"),
+    ("config", "media telegram"),
     ("app", ANYTHING),
     ("cli", ANYTHING),
     ("main", ANYTHING),

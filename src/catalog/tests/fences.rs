@@ -41,7 +41,7 @@ async fn answers(
         ("copies_removed", catalog.copies_removed(lease, blob, Vec::new(), Vec::new(), NOW).await),
         ("blobs_to_mend", catalog.blobs_to_mend(lease, &[], 1).await.map(drop)),
         ("blobs_to_move", catalog.blobs_to_move(lease, &[], 1).await.map(drop)),
-        ("publish", catalog.publish(lease, NOW).await),
+        ("publish", catalog.publish(lease, false, NOW).await),
         ("doom", catalog.doom(lease).await.map(drop)),
         ("forget_blob", catalog.forget_blob(lease, blob).await),
         ("forget_video", catalog.forget_video(lease).await.map(drop)),

@@ -220,6 +220,7 @@ fn rendition(name: &str) -> NewRendition {
         name: name.into(),
         generation: 1,
         kind: RenditionKind::Video,
+        refines: false,
         method: Method::Copied,
         why: "players take it as it is".into(),
         codecs: "avc1.640028".into(),

@@ -1,7 +1,7 @@
 //! The master playlist: every playable combination of a video's renditions.
 //!
 //! Sound renditions of one codec form one group, so that `CODECS` tells exactly what a variant
-//! needs. Each video rendition is offered once with every group. Without pictures, each group is
+//! needs; those for a room (more than two channels) form one of their own (A 8.10). Each video rendition is offered once with every group. Without pictures, each group is
 //! a variant by itself: the address is that of its main sound, whose `EXT-X-MEDIA` then has none.
 //! Writing into a `String` cannot fail, so those results are dropped.
 
@@ -56,7 +56,7 @@ impl Master {
     fn groups(&self) -> Vec<Group<'_>> {
         let mut groups: Vec<Group<'_>> = Vec::new();
         for audio in &self.audio {
-            match groups.iter_mut().find(|group| group.members[0].codecs == audio.codecs) {
+            match groups.iter_mut().find(|group| group.takes(audio)) {
                 Some(group) => group.members.push(audio),
                 None => groups.push(Group { id: format!("audio{}", groups.len()), members: vec![audio], main: 0 }),
             }
@@ -69,6 +69,11 @@ impl Master {
 }
 
 impl Group<'_> {
+    fn takes(&self, audio: &AudioRendition) -> bool {
+        let first = self.members[0];
+        first.codecs == audio.codecs && (first.channels > 2) == (audio.channels > 2)
+    }
+
     /// What a variant must reckon with: the member that needs most.
     fn rates(&self) -> Rates {
         Rates {

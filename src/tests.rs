@@ -208,6 +208,7 @@ fn rendition(number: u32, name: &str) -> NewRendition {
         language: (!pictures).then(|| "de".into()),
         label: None,
         is_default: true,
+        forced: false,
         reorder_delay: 0,
         planned_bandwidth: 3_000_000,
         init: INIT.to_vec(),

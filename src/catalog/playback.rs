@@ -101,7 +101,7 @@ impl Catalog {
                 );
                 let found: Option<(Rendition, bool)> = tx
                     .prepare_cached(&sql)?
-                    .query_row(params![video.0, track], |row| Ok((record(row)?, row.get(23)?)))
+                    .query_row(params![video.0, track], |row| Ok((record(row)?, row.get(24)?)))
                     .optional()?;
                 let Some((rendition, finished)) = found else { return Ok(None) };
                 let mut statement = tx.prepare_cached(

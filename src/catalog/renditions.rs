@@ -46,6 +46,8 @@ pub struct NewRendition {
     pub label: Option<String>,
     /// Whether a player takes it unasked.
     pub is_default: bool,
+    /// Of subtitles: whether they hold only what is spoken in another language than the sound's.
+    pub forced: bool,
     /// Ticks between decoding and showing that its packager chose.
     pub reorder_delay: u32,
     /// Bits per second to declare until it is measured.
@@ -93,6 +95,8 @@ pub struct Rendition {
     pub label: Option<String>,
     /// Whether a player takes it unasked.
     pub is_default: bool,
+    /// Of subtitles: whether they hold only what is spoken in another language than the sound's.
+    pub forced: bool,
     /// Ticks between decoding and showing.
     pub reorder_delay: u32,
     /// Bits per second: measured peak when finished, else planned.
@@ -117,7 +121,8 @@ pub(super) const COLUMNS: &str =
     renditions.why, renditions.state = 'finished', renditions.codecs, renditions.timescale, renditions.target_duration,
     renditions.width, renditions.height, renditions.frame_rate_milli, renditions.video_range, renditions.channels,
     renditions.language, renditions.label, renditions.is_default, renditions.reorder_delay,
-    coalesce(renditions.peak_bandwidth, renditions.planned_bandwidth), renditions.average_bandwidth, renditions.independent, renditions.refines";
+    coalesce(renditions.peak_bandwidth, renditions.planned_bandwidth), renditions.average_bandwidth, renditions.independent, renditions.refines,
+    renditions.forced";
 
 impl Catalog {
     /// Begins a rendition of the job's video; one of the same name that exists is answered as it is.
@@ -185,8 +190,8 @@ fn insert(tx: &rusqlite::Transaction<'_>, video: i64, new: &NewRendition) -> Res
     tx.execute(
         "INSERT INTO renditions (video, number, name, generation, kind, method, why, state, codecs, timescale,
                 target_duration, width, height, frame_rate_milli, video_range, channels, sample_rate, language, label,
-                is_default, reorder_delay, planned_bandwidth, refines)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'growing', ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
+                is_default, reorder_delay, planned_bandwidth, refines, forced)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'growing', ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
         params![
             video,
             new.number,
@@ -210,6 +215,7 @@ fn insert(tx: &rusqlite::Transaction<'_>, video: i64, new: &NewRendition) -> Res
             new.reorder_delay,
             new.planned_bandwidth,
             new.refines,
+            new.forced,
         ],
     )?;
     Ok(())
@@ -240,5 +246,6 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Rendition> {
         average_bandwidth: row.get(20)?,
         independent: row.get(21)?,
         refines: row.get(22)?,
+        forced: row.get(23)?,
     })
 }

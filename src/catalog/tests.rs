@@ -172,6 +172,7 @@ fn track(name: &str) -> NewRendition {
         language: None,
         label: None,
         is_default: true,
+        forced: false,
         reorder_delay: 0,
         planned_bandwidth: 3_000_000,
         init: b"init".to_vec(),

@@ -108,6 +108,7 @@ impl TrackSpec {
             language: audio.and_then(|plan| plan.language.clone()),
             label: audio.and_then(|plan| plan.label.clone()),
             is_default: audio.is_none_or(|plan| plan.is_default),
+            forced: false,
             reorder_delay,
             planned_bandwidth: video
                 .map(|plan| plan.planned_bandwidth)

@@ -8,6 +8,7 @@
 pub mod extent;
 pub mod id;
 pub mod ladder;
+pub mod language;
 pub mod pack;
 pub mod placement;
 pub mod plan;

@@ -123,6 +123,19 @@ pub struct AudioRendition {
     pub rates: Rates,
 }
 
+/// A subtitle rendition as the master playlist describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextRendition {
+    /// Its name.
+    pub name: TrackName,
+    /// Language tag as the source gave it; cleaned when written.
+    pub language: Option<String>,
+    /// What people read in the menu; `None` falls back to the language, then to a number.
+    pub label: Option<String>,
+    /// Whether it holds only what is spoken in another language than the sound's.
+    pub forced: bool,
+}
+
 impl RenditionKind {
     /// The word the catalog and the API use.
     pub fn as_str(self) -> &'static str {

@@ -233,6 +233,7 @@ fn rendition(name: &str) -> NewRendition {
         language: None,
         label: None,
         is_default: true,
+        forced: false,
         reorder_delay: 0,
         planned_bandwidth: 1,
         init: b"init".to_vec(),

@@ -10,6 +10,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0002_telegram.sql"),
     include_str!("../../migrations/0003_shares.sql"),
     include_str!("../../migrations/0004_missed.sql"),
+    include_str!("../../migrations/0006_forwards.sql"),
 ];
 
 /// A catalog up to this many bytes is checked page by page at every start; a larger one would delay

@@ -46,7 +46,7 @@ pub(super) struct Known {
     is_doubled: bool,
 }
 
-/// A nonce that is looked for.
+/// An imprint that is looked for.
 struct Wanted {
     /// Messages that may still carry it.
     left: usize,
@@ -101,14 +101,14 @@ impl Pass<'_> {
             looks += 1;
             match self.look_at(MessageId(message)).await {
                 Ok(Some(seen)) => {
-                    let Some(nonce) = nonce_of(&seen, &wanted) else { continue };
+                    let Some(imprint) = imprint_of(&seen, &wanted) else { continue };
                     let (channel, bot) = (self.bot.channel, self.bot.id);
                     strays.push(Spot { channel, message: MessageId(message), bot, file: seen.file }.locator());
-                    wanted.entry(nonce).and_modify(|wanted| wanted.left = wanted.left.saturating_sub(1));
+                    wanted.entry(imprint).and_modify(|wanted| wanted.left = wanted.left.saturating_sub(1));
                 }
                 Ok(None) => self.known.add_blank(MessageId(message)),
                 Err(error) => {
-                    let undecided = wanted.iter().filter(|(_, wanted)| is_open(wanted)).map(|(nonce, _)| *nonce);
+                    let undecided = wanted.iter().filter(|(_, wanted)| is_open(wanted)).map(|(imprint, _)| *imprint);
                     return Ok(Search { strays, undecided: undecided.collect(), broke_off: Some(error) });
                 }
             }
@@ -143,7 +143,7 @@ impl Pass<'_> {
         if seen.caption.as_deref() == Some(MARK) {
             self.unsend(&lease, message).await?;
         }
-        Ok(Some(seen).filter(|seen| nonces(seen).next().is_some()))
+        Ok(Some(seen).filter(|seen| imprints(seen).next().is_some()))
     }
 
     /// Deletes a message of the search itself, with those that could not be deleted before.
@@ -161,25 +161,25 @@ impl Pass<'_> {
     }
 }
 
-/// What is looked for, by nonce: a copy that was sent again carries the same one.
+/// What is looked for, by imprint: a copy that was sent again has the same one, and so has a forward of it.
 fn wanted(unheard: &[UnheardCopy]) -> Result<HashMap<Uuid, Wanted>, StoreError> {
     let mut all: HashMap<Uuid, Wanted> = HashMap::new();
     for copy in unheard {
         let after = copy.after.as_ref().map(|after| Spot::parse(after, DOING)).transpose()?;
         let after = after.map_or(0, |spot| spot.message.0);
-        let wanted = all.entry(copy.nonce).or_insert(Wanted { left: 0, after });
+        let wanted = all.entry(copy.imprint).or_insert(Wanted { left: 0, after });
         wanted.left += 1;
         wanted.after = wanted.after.min(after);
     }
     Ok(all)
 }
 
-fn nonce_of(seen: &SentDocument, wanted: &HashMap<Uuid, Wanted>) -> Option<Uuid> {
-    nonces(seen).find(|nonce| wanted.contains_key(nonce))
+fn imprint_of(seen: &SentDocument, wanted: &HashMap<Uuid, Wanted>) -> Option<Uuid> {
+    imprints(seen).find(|imprint| wanted.contains_key(imprint))
 }
 
-/// Every UUID in the caption: which of them is the nonce, only those know who wrote it.
-fn nonces(seen: &SentDocument) -> impl Iterator<Item = Uuid> {
+/// Every UUID in the caption: which of them is the imprint, only those know who wrote it.
+fn imprints(seen: &SentDocument) -> impl Iterator<Item = Uuid> {
     let words = seen.caption.as_deref().unwrap_or_default().split_whitespace();
     words.filter_map(|word| Uuid::try_parse(word).ok())
 }

@@ -24,7 +24,7 @@ impl Scene {
             let (ticket, file) = scene.bench.ticket(b"lost", 0);
             assert!(scene.bench.store.put(&ticket, &file).await.unwrap_err().may_be_there());
             let after = Some(scene.named[0].clone());
-            scene.unheard.push(UnheardCopy { nonce: ticket.nonce, after });
+            scene.unheard.push(UnheardCopy { imprint: ticket.nonce, after });
             scene.hear().await;
         }
         scene
@@ -74,8 +74,8 @@ async fn a_search_that_breaks_off_says_what_it_found_and_the_next_one_goes_on() 
     scene.trouble(Mischief::once(Operation::Forward, Trouble::Status { code: 502 }).after(3));
     let search = scene.search().await;
     assert!(search.broke_off.is_some_and(|error| error.is_worth_retrying()));
-    let nonces = scene.unheard.iter().map(|copy| copy.nonce);
-    assert_eq!(search.undecided, nonces.take(2).collect(), "three were found, newest first");
+    let imprints = scene.unheard.iter().map(|copy| copy.imprint);
+    assert_eq!(search.undecided, imprints.take(2).collect(), "three were found, newest first");
     assert_eq!(search.strays.len(), 3);
     scene.bench.store.remove(&search.strays).await.unwrap();
 
@@ -93,7 +93,7 @@ async fn a_search_that_breaks_off_says_what_it_found_and_the_next_one_goes_on() 
 #[tokio::test]
 async fn a_send_that_never_arrived_is_looked_for_once() {
     let mut scene = Scene::with_lost(1).await;
-    let [first, never] = [scene.unheard[0].clone(), UnheardCopy { nonce: uuid::Uuid::new_v4(), after: None }];
+    let [first, never] = [scene.unheard[0].clone(), UnheardCopy { imprint: uuid::Uuid::new_v4(), after: None }];
     scene.unheard.push(never);
     scene.bench.store.remove(&scene.named.split_off(1)).await.unwrap();
 

@@ -2,7 +2,9 @@
 
 use super::Bench;
 use crate::media::extent::{ChannelId, Locator, UnheardCopy};
-use crate::store::{BlobStore, Search};
+use crate::store::{BlobStore, Presence, Search, TelegramStore};
+use crate::tests::fleet_of;
+use std::time::Duration;
 use telegram_sim::{Fault as Mischief, Operation, Trouble};
 
 /// A channel with `lost` sends that nobody heard of, each followed by one that somebody did.
@@ -129,4 +131,79 @@ async fn what_a_failed_search_leaves_is_removed_by_the_next_one() {
         scene.bench.store.remove(&search.strays).await.unwrap();
         assert!(scene.is_clean(), "{trouble:?}");
     }
+}
+
+#[tokio::test]
+async fn a_double_of_what_nobody_asks_for_is_removed_and_the_original_stays() {
+    for caption in ["telecine/1 {nonce}", "films of the house"] {
+        let scene = Scene::with_lost(1).await;
+        let (mut other, file) = scene.bench.ticket(b"being put", 0);
+        other.caption = caption.replace("{nonce}", &other.nonce.to_string());
+        let other = scene.bench.store.put(&other, &file).await.unwrap();
+        scene.trouble(Mischief::once(Operation::Forward, Trouble::LoseAnswer));
+        assert!(scene.search().await.broke_off.is_some());
+        assert_eq!(scene.bench.messages(0), scene.named.len() + 3, "the lost one, the other one and its double");
+
+        let search = scene.search().await;
+        assert_eq!((search.strays.len(), search.undecided.len()), (2, 0), "{caption}");
+        // Whoever cannot remove them now finds them again.
+        assert_eq!(scene.search().await.strays, search.strays);
+        scene.bench.store.remove(&search.strays).await.unwrap();
+
+        assert_eq!(scene.search().await.strays, []);
+        assert_eq!(scene.bench.messages(0), scene.named.len() + 1);
+        assert_eq!(scene.bench.store.probe(&other).await.unwrap(), Presence::Present);
+    }
+}
+
+#[tokio::test]
+async fn a_double_that_cannot_be_deleted_any_more_is_said_to_stay() {
+    let scene = Scene::with_lost(1).await;
+    let (other, file) = scene.bench.ticket(b"being put", 0);
+    scene.bench.store.put(&other, &file).await.unwrap();
+    scene.trouble(Mischief::once(Operation::Forward, Trouble::LoseAnswer));
+    assert!(scene.search().await.broke_off.is_some());
+    scene.bench.sim.world().advance(Duration::from_secs(49 * 3600)).unwrap();
+
+    let search = scene.search().await;
+
+    assert_eq!(search.strays.len(), 2);
+    assert_eq!(scene.bench.store.remove(&search.strays).await.unwrap(), search.strays);
+}
+
+#[tokio::test]
+async fn what_was_doubled_before_a_restart_is_found_twice() {
+    let scene = Scene::with_lost(1).await;
+    scene.trouble(Mischief::once(Operation::Forward, Trouble::LoseAnswer));
+    assert!(scene.search().await.broke_off.is_some());
+    let restarted = TelegramStore::new(fleet_of(&scene.bench.sim));
+
+    let search = restarted.find(&scene.channel, &scene.unheard, &scene.named).await.unwrap();
+
+    assert_eq!(search.strays.len(), 2);
+    restarted.remove(&search.strays).await.unwrap();
+    assert!(scene.is_clean());
+}
+
+#[tokio::test]
+async fn a_look_that_nobody_waits_for_any_more_is_made_good_by_the_next_search() {
+    let scene = Scene::with_lost(1).await;
+    let (other, file) = scene.bench.ticket(b"being put", 0);
+    scene.bench.store.put(&other, &file).await.unwrap();
+    scene.trouble(Mischief::once(Operation::Forward, Trouble::LoseAnswer));
+    let is_looking = async {
+        while scene.requests("forwardMessage") == 0 || scene.bench.messages(0) < scene.named.len() + 3 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = is_looking => {}
+        _ = scene.search() => {}
+    }
+
+    let search = scene.search().await;
+
+    scene.bench.store.remove(&search.strays).await.unwrap();
+    assert_eq!(scene.bench.messages(0), scene.named.len() + 1);
 }

@@ -3,6 +3,7 @@
 
 mod affected;
 mod arrivals;
+mod doubts;
 mod fences;
 mod jobs;
 mod list;

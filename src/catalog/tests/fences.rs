@@ -16,6 +16,7 @@ async fn answers(
     let (nonce, locator) = (Uuid::new_v4(), Locator("local:1/x".into()));
     let growth = || Growth { segments: segments_in(blob, 1..2), ..Growth::default() };
     let measured = Measured { peak: 1, average: 1 };
+    let forward = catalog.intend_forward(lease, blob, 1, ChannelId("2".into()), locator.clone(), NOW);
     vec![
         ("beat_job", catalog.beat_job(lease, LEASE_END, Progress::default()).await),
         ("settle_job", catalog.settle_job(lease, Settlement::Done, NOW).await),
@@ -35,6 +36,7 @@ async fn answers(
         ("has_poster", catalog.has_poster(lease).await.map(drop)),
         ("blob_to_store", catalog.blob_to_store(lease, blob).await.map(drop)),
         ("intend_copy", catalog.intend_copy(lease, blob, 0, ChannelId("1".into()), NOW).await.map(drop)),
+        ("intend_forward", forward.await.map(drop)),
         ("copy_sent", catalog.copy_sent(lease, blob, nonce, locator, NOW).await),
         ("copy_verified", catalog.copy_verified(lease, blob, nonce, NOW).await),
         ("copy_refused", catalog.copy_refused(lease, blob, nonce).await),

@@ -88,6 +88,8 @@ pub struct Ingest {
     pub hardware_acceleration: bool,
     /// Encoder to try first: `vaapi`, `nvenc`, `qsv` or `software`.
     pub preferred_encoder: Option<String>,
+    /// The device of VA-API and Quick Sync encoders.
+    pub vaapi_device: PathBuf,
 }
 
 /// What is kept close at hand.
@@ -243,6 +245,7 @@ fn ingest(reader: &mut Reader<'_>) -> Ingest {
         ladder: reader.value("LADDER", parse::ladder),
         hardware_acceleration: reader.value("ENABLE_HARDWARE_ACCELERATION", parse::switch),
         preferred_encoder: reader.value("PREFERRED_ENCODER", parse::encoder),
+        vaapi_device: reader.value("VAAPI_DEVICE", parse::device),
     }
 }
 

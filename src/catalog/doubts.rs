@@ -176,6 +176,24 @@ fn newest_on(tx: &Transaction<'_>, channel: &str, at: i64) -> Result<Option<Loca
         .optional()?)
 }
 
+/// Forgets a blob that nobody reads any more, and answers its copies. They are litter until they are removed;
+/// those of which nobody heard are looked for.
+pub(super) fn abandon(tx: &Transaction<'_>, blob: BlobId, now: Timestamp) -> Result<Vec<Locator>, CatalogError> {
+    let copies = tx
+        .prepare_cached("SELECT locator FROM copies WHERE blob = ?1 AND locator IS NOT NULL")?
+        .query_map([blob.0], |row| row.get(0).map(Locator))?
+        .collect::<Result<Vec<_>, _>>()?;
+    litter(tx, &copies, now)?;
+    for (channel, unheard) in unheard_of(tx, blob)? {
+        for UnheardCopy { imprint, after } in unheard {
+            tx.prepare_cached("INSERT INTO doubts (channel, imprint, after, at) VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![channel.0, imprint, after.map(|after| after.0), now.0])?;
+        }
+    }
+    tx.prepare_cached("DELETE FROM blobs WHERE id = ?1")?.execute([blob.0])?;
+    Ok(copies)
+}
+
 /// The copies of a blob that were intended and of which nobody heard, by channel.
 pub(super) fn unheard_of(
     tx: &Transaction<'_>,

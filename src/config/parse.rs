@@ -188,6 +188,15 @@ pub(super) fn ladder(text: &str) -> Result<Ladder, Wrong> {
     text.parse().or_else(|error: NotALadder| wrong(error.to_string(), "write steps like 1080p:6M,720p:3M"))
 }
 
+/// A device of the system, spelt so that no value can become another argument of ffmpeg.
+pub(super) fn device(text: &str) -> Result<PathBuf, Wrong> {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/_-.".contains(letter);
+    if text.starts_with("/dev/") && !text.contains("..") && text.chars().all(is_plain) {
+        return Ok(PathBuf::from(text));
+    }
+    wrong(format!("\"{text}\" is not a device"), "write a path like /dev/dri/renderD128")
+}
+
 /// A name only, so that no value can become another argument of ffmpeg.
 pub(super) fn encoder(text: &str) -> Result<Option<String>, Wrong> {
     match text {

@@ -7,6 +7,7 @@ use super::command::words;
 use super::package::VideoEncode;
 use crate::media::ladder::Rung;
 use std::ffi::OsString;
+use std::path::Path;
 use std::str::FromStr;
 
 /// A family of H.264 encoders.
@@ -87,16 +88,22 @@ impl Encoder {
         }
     }
 
-    /// Opens the device; stands before the input.
-    pub(super) fn device_arguments(self) -> &'static str {
-        match self {
-            Self::Vaapi => "-init_hw_device vaapi=va:/dev/dri/renderD128 -filter_hw_device va",
-            Self::Nvenc => "-init_hw_device cuda=cu:0 -filter_hw_device cu",
-            Self::Qsv => {
-                "-init_hw_device vaapi=va:/dev/dri/renderD128,driver=iHD -init_hw_device qsv=qs@va -filter_hw_device qs"
-            }
-            Self::Software => "",
-        }
+    /// Opens the device; stands before the input. `vaapi` is the path of the VA-API device.
+    pub(super) fn device_arguments(self, vaapi: &Path) -> Vec<OsString> {
+        let device = |kind: &str, more: &str| {
+            let mut text = OsString::from(kind);
+            text.push(vaapi);
+            text.push(more);
+            vec![OsString::from("-init_hw_device"), text]
+        };
+        let (mut list, rest) = match self {
+            Self::Vaapi => (device("vaapi=va:", ""), "-filter_hw_device va"),
+            Self::Nvenc => (Vec::new(), "-init_hw_device cuda=cu:0 -filter_hw_device cu"),
+            Self::Qsv => (device("vaapi=va:", ",driver=iHD"), "-init_hw_device qsv=qs@va -filter_hw_device qs"),
+            Self::Software => (Vec::new(), ""),
+        };
+        list.extend(words(rest));
+        list
     }
 
     /// Decodes on the device and keeps the frames there; stands before the input.

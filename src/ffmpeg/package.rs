@@ -12,10 +12,13 @@ use crate::media::ladder::Rung;
 use crate::media::probe::Ratio;
 use crate::media::time::TIMELINE_OFFSET_SECONDS;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Microseconds of sound in one fragment when there is no picture to cut at.
 const AUDIO_FRAGMENT_US: u32 = 1_000_000;
+
+/// How much a child in the background gives way (`nice`).
+const BACKGROUND: u64 = 10;
 
 /// What to make of one file.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +32,8 @@ pub struct PackageTask {
     /// The sounds, which follow in this order. A video clip's bounds do not hold for them, so they are encoded
     /// apart from clips.
     pub audio: Vec<AudioTask>,
+    /// Whether others come first where the processor is short.
+    pub in_background: bool,
 }
 
 /// What becomes of the picture.
@@ -143,11 +148,11 @@ impl VideoEncode {
 }
 
 impl PackageTask {
-    /// ffmpeg's arguments, complete.
-    pub fn arguments(&self) -> Vec<OsString> {
+    /// ffmpeg's arguments, complete. `vaapi` is the path of the VA-API device.
+    pub fn arguments(&self, vaapi: &Path) -> Vec<OsString> {
         let mut list = words("-hide_banner -nostdin -loglevel warning -nostats -progress pipe:2 -copyts");
         if let Some(VideoTask::Encode(encode)) = &self.video {
-            list.extend(words(encode.encoder.device_arguments()));
+            list.extend(encode.encoder.device_arguments(vaapi));
             if encode.decodes_on_device() {
                 list.extend(words(encode.encoder.decoder_arguments()));
             }
@@ -240,11 +245,12 @@ impl Ffmpeg {
     pub(super) fn package_limits(&self, task: &PackageTask) -> CageLimits {
         let on_device = matches!(&task.video, Some(VideoTask::Encode(encode)) if encode.encoder != Encoder::Software);
         let cpu_s = self.settings.encode_cpu.as_secs().max(1);
+        let nice = if task.in_background { BACKGROUND } else { 0 };
         if on_device {
             // Drivers map far more than they use, and keep shader caches and shared memory as files.
-            CageLimits { address_space: None, cpu_s, file_size: 1 << 30, open_files: 1024 }
+            CageLimits { address_space: None, cpu_s, file_size: 1 << 30, open_files: 1024, nice }
         } else {
-            CageLimits { address_space: Some(self.settings.address_space), cpu_s, ..CageLimits::default() }
+            CageLimits { address_space: Some(self.settings.address_space), cpu_s, nice, ..CageLimits::default() }
         }
     }
 }

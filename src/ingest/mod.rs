@@ -19,7 +19,7 @@ use crate::catalog::{Catalog, JobLease, JobRecord};
 use crate::clock::Clock;
 use crate::deposit::Deposit;
 use crate::events::{Event, Events, VideoChange};
-use crate::ffmpeg::{EncoderReport, Ffmpeg};
+use crate::ffmpeg::{Encoders, Ffmpeg};
 use crate::jobs::{Outcome, Work};
 use crate::media::id::VideoId;
 use crate::media::plan::{Plan, Policy, Turn};
@@ -28,7 +28,7 @@ use crate::spool::Spool;
 use error::IngestError;
 use futures::FutureExt;
 use std::path::{Path, PathBuf};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 /// Runs a job that keeps failing on ffmpeg's side this often before giving up.
 const ATTEMPTS: u32 = 3;
@@ -42,8 +42,8 @@ pub struct Ingest {
     pub catalog: Catalog,
     /// Child processes.
     pub ffmpeg: Ffmpeg,
-    /// What the trial of the encoders found, best first; empty until it is over.
-    pub encoders: watch::Receiver<Vec<EncoderReport>>,
+    /// Those that work on this machine.
+    pub encoders: Encoders,
     /// Where uploads lie.
     pub spool: Spool,
     /// The way into the store.

@@ -22,12 +22,19 @@ const LIST_BYTES: u64 = 64 * 1024 * 1024;
 /// Room in the spool that must be there to go on.
 const ROOM_BYTES: u64 = 16 * 1024 * 1024;
 
+/// A track that was begun so often is not begun anew.
+const MOST_GENERATIONS: u32 = 8;
+
 /// What a track will be called and declared as, known before its first byte.
 #[derive(Clone, Debug)]
 pub(super) struct TrackSpec {
     kind: TrackKind,
     /// Position among the film's forms of this kind.
     position: u32,
+    /// How often it was begun, this time included.
+    generation: u32,
+    /// Why it was begun anew, for people.
+    anew: Option<String>,
     turn: Turn,
     method: Method,
     timing: Timing,
@@ -63,7 +70,19 @@ impl TrackSpec {
             };
             let (kind, video) = (TrackKind::Video, Some(form.clone()));
             let (target_duration, cut) = (plan.target_duration, plan.cut);
-            Self { kind, position, turn, method, timing, video, audio: None, target_duration, cut }
+            Self {
+                kind,
+                position,
+                generation: 1,
+                anew: None,
+                turn,
+                method,
+                timing,
+                video,
+                audio: None,
+                target_duration,
+                cut,
+            }
         };
         forms.map(spec).collect()
     }
@@ -75,7 +94,19 @@ impl TrackSpec {
             let method = if form.action == AudioAction::Copy { Method::Copied } else { Method::Encoded };
             let (kind, timing, audio) = (TrackKind::Audio, Timing::Source, Some(form.clone()));
             let (target_duration, cut) = (plan.target_duration, plan.cut);
-            Self { kind, position, turn, method, timing, video: None, audio, target_duration, cut }
+            Self {
+                kind,
+                position,
+                generation: 1,
+                anew: None,
+                turn,
+                method,
+                timing,
+                video: None,
+                audio,
+                target_duration,
+                cut,
+            }
         };
         forms.map(spec).collect()
     }
@@ -84,20 +115,27 @@ impl TrackSpec {
         if self.kind == TrackKind::Video { RenditionKind::Video } else { RenditionKind::Audio }
     }
 
-    fn name(&self) -> String {
-        TrackName::new(self.rendition_kind(), self.position).to_string()
+    fn name(&self) -> TrackName {
+        TrackName { generation: self.generation, ..TrackName::new(self.rendition_kind(), self.position) }
+    }
+
+    /// Why it is made as it is, for people.
+    fn why(&self) -> String {
+        let plan = self.video.as_ref().map(|plan| &plan.why).or(self.audio.as_ref().map(|plan| &plan.why));
+        let why = plan.cloned().unwrap_or_default();
+        self.anew.as_ref().map_or_else(|| why.clone(), |anew| format!("{why}; begun anew in software, since {anew}"))
     }
 
     fn rendition(&self, source: &SourceTrack, reorder_delay: u32) -> NewRendition {
         let (video, audio) = (self.video.as_ref(), self.audio.as_ref());
         NewRendition {
             number: number_of(self.rendition_kind(), self.position),
-            name: self.name(),
-            generation: 1,
+            name: self.name().to_string(),
+            generation: self.generation,
             kind: self.rendition_kind(),
             refines: self.turn == Turn::Later,
             method: self.method,
-            why: video.map(|plan| &plan.why).or(audio.map(|plan| &plan.why)).cloned().unwrap_or_default(),
+            why: self.why(),
             codecs: source.codecs(),
             timescale: source.timescale,
             target_duration: self.target_duration,
@@ -126,9 +164,15 @@ impl<'a> Track<'a> {
         spec: TrackSpec,
         sealed: mpsc::UnboundedSender<BlobId>,
     ) -> Result<Track<'a>, IngestError> {
-        let name = spec.name();
-        let known = run.ingest.catalog.renditions_of(run.work.lease).await?;
-        let rendition = known.into_iter().find(|rendition| rendition.name == name);
+        let (mut spec, mut rendition) = (spec, None);
+        for known in run.ingest.catalog.renditions_of(run.work.lease).await? {
+            let Ok(name) = known.name.parse::<TrackName>() else { continue };
+            let is_later = name.generation >= spec.generation;
+            if is_later && (name.kind, name.number) == (spec.rendition_kind(), spec.position) {
+                spec.generation = name.generation;
+                rendition = Some(known);
+            }
+        }
         Ok(Self {
             run,
             spec,
@@ -140,6 +184,32 @@ impl<'a> Track<'a> {
             listed_at: Instant::now(),
             is_shown: false,
         })
+    }
+
+    /// When it is made.
+    pub(super) fn turn(&self) -> Turn {
+        self.spec.turn
+    }
+
+    /// How often it was begun, this time included.
+    pub(super) fn generation(&self) -> u32 {
+        self.spec.generation
+    }
+
+    /// Begins anew, under another name: what is listed keeps its bytes.
+    ///
+    /// # Errors
+    /// `Changed` when it was begun too often.
+    pub(super) fn begin_anew(&mut self, why: &str) -> Result<(), IngestError> {
+        if self.spec.generation >= MOST_GENERATIONS {
+            return Err(IngestError::Changed);
+        }
+        if self.rendition.take().is_some() {
+            self.spec.generation += 1;
+        }
+        self.spec.anew = Some(why.to_owned());
+        (self.packager, self.packer, self.source) = (None, None, None);
+        Ok(())
     }
 
     /// The form of the picture that it carries, if it does.

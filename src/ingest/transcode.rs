@@ -6,8 +6,8 @@ use super::track::{Track, TrackSpec};
 use super::{IngestError, Run};
 use crate::cmaf::{Demuxer, Event, Limits, SourceTrack};
 use crate::events::VideoChange;
+use crate::ffmpeg::Encoder;
 use crate::ffmpeg::Output;
-use crate::ffmpeg::encoder::{Encoder, choose};
 use crate::ffmpeg::package::{AudioTask, Clip, CopiedCodec, PackageTask, ToneMap, VideoEncode, VideoTask};
 use crate::media::id::BlobId;
 use crate::media::ladder::Rung;
@@ -128,7 +128,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Encoded pictures, span after span, all forms from one decoder.
+    /// Encoded pictures, all forms from one decoder. Where a device fails in the middle, or the encoder became
+    /// another one since an earlier run, the forms begin anew in software.
     async fn in_spans(
         &self,
         probe: &Probe,
@@ -138,9 +139,37 @@ impl Run<'_> {
         meter: &Meter<'_>,
     ) -> Result<(), IngestError> {
         let Some(encoding) = plan.encoding.as_ref().filter(|_| !tracks.is_empty()) else { return Ok(()) };
-        let encoder = self.encoder().await?;
+        let is_new = tracks.iter().all(|track| track.generation() == 1);
+        let mut encoder = if is_new { self.encoder().await? } else { Encoder::Software };
+        while let Err(error) = self.encode(probe, encoding, &mut tracks, (encoder, turn), meter).await {
+            let Some(why) = why_anew(&error, encoder) else { return Err(error) };
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                encoder = encoder.name(),
+                "pictures begin anew in software"
+            );
+            for track in &mut tracks {
+                track.begin_anew(&why)?;
+            }
+            encoder = Encoder::Software;
+        }
+        for track in tracks {
+            track.finish().await?;
+        }
+        Ok(self.ingest.deposit.discard_superseded(self.work.lease).await?)
+    }
+
+    /// Encodes what is left of the spans, one after the other.
+    async fn encode(
+        &self,
+        probe: &Probe,
+        encoding: &Encoding,
+        tracks: &mut [Track<'_>],
+        (encoder, turn): (Encoder, Turn),
+        meter: &Meter<'_>,
+    ) -> Result<(), IngestError> {
         let mut listed = Vec::with_capacity(tracks.len());
-        for track in &tracks {
+        for track in tracks.iter() {
             listed.push(track.next_tick().await?);
         }
         for span in &encoding.spans {
@@ -163,15 +192,13 @@ impl Run<'_> {
                 start_s: probe.start_s,
                 video: Some(VideoTask::Encode(Box::new(encode))),
                 audio: Vec::new(),
+                in_background: turn == Turn::Later,
             };
             lacking[0].room(bytes).await?;
             self.run_ffmpeg(&task, &mut lacking, Some(meter)).await?;
             for track in lacking {
                 track.end_span(span.next_tick).await?;
             }
-        }
-        for track in tracks {
-            track.finish().await?;
         }
         Ok(())
     }
@@ -231,12 +258,20 @@ impl Run<'_> {
 
     /// The encoder to use, once it is known which ones work.
     async fn encoder(&self) -> Result<Encoder, IngestError> {
-        let mut encoders = self.ingest.encoders.clone();
-        let reports = tokio::select! {
-            reports = encoders.wait_for(|reports| !reports.is_empty()) => reports,
-            () = self.work.cancel.cancelled() => return Err(IngestError::Stopped),
-        };
-        reports.map(|reports| choose(&reports)).map_err(|_| IngestError::Stopped)
+        let chosen = self.work.cancel.run_until_cancelled(self.ingest.encoders.chosen()).await;
+        chosen.ok_or(IngestError::Stopped)
+    }
+}
+
+/// Why forms begin anew after this failure, for people; `None` when that would not help.
+fn why_anew(error: &IngestError, encoder: Encoder) -> Option<String> {
+    match error {
+        IngestError::Changed => Some("the encoder became another one in the middle".to_owned()),
+        IngestError::Ffmpeg(_) | IngestError::Cmaf(_) if encoder != Encoder::Software => {
+            let source = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+            Some(format!("{} failed: {source}", encoder.name()))
+        }
+        _ => None,
     }
 }
 
@@ -302,6 +337,7 @@ fn copy_task(input: &Path, probe: &Probe, tracks: &[&mut Track<'_>]) -> PackageT
         start_s: probe.start_s,
         video: tracks.iter().find_map(|track| track.picture()).map(copied),
         audio: tracks.iter().filter_map(|track| track.sound()).map(audio_task).collect(),
+        in_background: tracks.iter().all(|track| track.turn() == Turn::Later),
     }
 }
 

@@ -81,7 +81,7 @@ impl Bench {
 
 fn copy(input: PathBuf) -> PackageTask {
     let video = Some(VideoTask::Copy { index: 0, codec: CopiedCodec::H264 });
-    PackageTask { input, start_s: 0.0, video, audio: Vec::new() }
+    PackageTask { input, start_s: 0.0, video, audio: Vec::new(), in_background: false }
 }
 
 /// The film with a display matrix that turns it by 90 degrees, as phones write it (ISO 14496-12, `tkhd`).
@@ -354,7 +354,8 @@ async fn odd_sound_becomes_stereo_aac_of_the_same_length_and_place() {
         let path = bench.make(name, source);
         let probe = bench.probe(&path).await;
         let audio = AudioTask::Aac { index: probe.audio[0].index, channels: 2, sample_rate: 48_000, bit_rate: 160_000 };
-        let task = PackageTask { input: path, start_s: probe.start_s, video: None, audio: vec![audio] };
+        let task =
+            PackageTask { input: path, start_s: probe.start_s, video: None, audio: vec![audio], in_background: false };
         let out = bench.write("out.mp4", bench.package(&task).await);
         let made = bench.probe(&out).await;
         let start = if name == "late.mkv" { 11.0 } else { 10.0 };
@@ -379,7 +380,7 @@ async fn aac_of_a_transport_stream_is_copied_bit_for_bit() {
     let film = bench.make("film.ts", "-f lavfi -i sine=440:d=3 -c:a aac");
     let probe = bench.probe(&film).await;
     let audio = vec![AudioTask::Copy { index: probe.audio[0].index }];
-    let task = PackageTask { input: film.clone(), start_s: probe.start_s, video: None, audio };
+    let task = PackageTask { input: film.clone(), start_s: probe.start_s, video: None, audio, in_background: false };
     let out = bench.write("out.mp4", bench.package(&task).await);
     let hash = |path: &Path| {
         let words = ["-c", "copy", "-bsf:a", "aac_adtstoasc", "-f", "streamhash", "-"];

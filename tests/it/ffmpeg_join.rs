@@ -23,7 +23,7 @@ fn encode(input: &Path, probe: &Probe, clip: Option<Clip>) -> PackageTask {
         key_frame_interval_s: 2,
     };
     let video = Some(VideoTask::Encode(Box::new(encode)));
-    PackageTask { input: input.to_owned(), start_s: probe.start_s, video, audio: Vec::new() }
+    PackageTask { input: input.to_owned(), start_s: probe.start_s, video, audio: Vec::new(), in_background: false }
 }
 
 /// The body of the first box of this kind, wherever it lies.

@@ -15,6 +15,7 @@ mod encoded;
 mod ffmpeg_child;
 mod ffmpeg_join;
 mod growing;
+mod hardware;
 mod hostile;
 mod killed;
 mod layering;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::ffmpeg::VAAPI_DEVICE;
 use crate::ffmpeg::package::{Clip, PackageTask, ToneMap, VideoTask};
 use crate::media::ladder::Rung;
 use crate::media::probe::Ratio;
@@ -18,8 +19,9 @@ fn arguments(encoder: Encoder, change: impl FnOnce(&mut VideoEncode)) -> String 
     };
     change(&mut encode);
     let video = Some(VideoTask::Encode(Box::new(encode)));
-    let task = PackageTask { input: "/spool/1".into(), start_s: 1.4, video, audio: Vec::new() };
-    let list: Vec<String> = task.arguments().into_iter().map(|word| word.into_string().unwrap()).collect();
+    let task = PackageTask { input: "/spool/1".into(), start_s: 1.4, video, audio: Vec::new(), in_background: false };
+    let list: Vec<String> =
+        task.arguments(Path::new(VAAPI_DEVICE)).into_iter().map(|word| word.into_string().unwrap()).collect();
     list.join(" ")
 }
 

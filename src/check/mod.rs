@@ -9,6 +9,7 @@
 
 mod boxes;
 mod codec;
+mod encoding;
 mod exchange;
 mod fetch;
 mod fragment;

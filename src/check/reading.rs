@@ -8,11 +8,12 @@ use super::exchange::{self, Holds};
 use super::fetch::{Ask, FetchError, Fetcher, TEXT_MAX};
 use super::i_frame::Frames;
 use super::init::{Init, TrackKind};
-use super::list::{Map, MediaList};
+use super::list::{Listed, Map, MediaList};
 use super::measured::{Format, Measured};
 use super::report::{Fault, Report};
 use super::text::shown;
 use super::timeline::Timeline;
+use super::whole;
 use reqwest::Url;
 use std::sync::Arc;
 
@@ -79,7 +80,7 @@ impl<'a> Reading<'a> {
                 continue;
             }
             let Some(url) = self.address(&listed.uri) else { continue };
-            self.follow(listed.map.as_ref()).await;
+            self.follow(listed).await;
             let is_spot = at == 0 || at == last || at == last / 2;
             self.segment(&url, listed, is_spot).await;
         }
@@ -104,6 +105,9 @@ impl<'a> Reading<'a> {
                 self.leave("segments of a format that is not known");
             }
             _ => {}
+        }
+        if self.task.role == Role::Text && self.task.film.is_none() {
+            self.leave("whether cues lie within the film, whose times are not known");
         }
         if !self.task.list.ended {
             self.leave("it still grows: bit rates, total durations, and what it will be");
@@ -135,8 +139,8 @@ impl<'a> Reading<'a> {
     }
 
     /// Reads the init segment, if another one applies from here on.
-    async fn follow(&mut self, map: Option<&Arc<Map>>) {
-        let Some(map) = map else { return };
+    async fn follow(&mut self, listed: &Listed) {
+        let Some(map) = &listed.map else { return };
         if self.init.as_ref().is_some_and(|(current, _)| current == map) {
             return;
         }
@@ -147,7 +151,11 @@ impl<'a> Reading<'a> {
         if let Some(init) = init.as_ref().filter(|_| self.found.tracks.is_empty()) {
             self.found.tracks.clone_from(&init.tracks);
         }
-        self.init = Some((map.clone(), init));
+        let before = self.init.replace((map.clone(), init));
+        let tracks = |init: Option<&(Arc<Map>, Option<Init>)>| Some(init?.1.as_ref()?.tracks.clone());
+        if let (Some(before), Some(now)) = (tracks(before.as_ref()), tracks(self.init.as_ref())) {
+            self.report.add(self.task.url.as_str(), whole::change_fault(&before, &now, listed));
+        }
     }
 
     async fn read_init(&mut self, url: &Url, map: &Map) -> Option<Init> {

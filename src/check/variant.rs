@@ -1,6 +1,7 @@
 //! What a master playlist says of a variant, against what its renditions are.
 
 use super::codec::is_same;
+use super::encoding;
 use super::init::TrackKind;
 use super::master::{CodecKind, Master, Media, Variant, codec_kind};
 use super::measured::{Format, Measured};
@@ -27,6 +28,7 @@ impl Cast<'_> {
     /// What is wrong with what the master says.
     pub(super) fn faults(&self) -> Vec<Fault> {
         let mut faults = self.codecs();
+        faults.extend(encoding::faults(self.variant, self.own));
         faults.extend(self.pictures());
         if self.own.ended && self.sounds.iter().all(|sound| sound.ended) {
             faults.extend(self.bandwidth());

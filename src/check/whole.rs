@@ -1,5 +1,7 @@
 //! Rules that bind the renditions of a film to each other.
 
+use super::init::Track;
+use super::list::Listed;
 use super::master::Master;
 use super::measured::{Format, Measured};
 use super::report::Fault;
@@ -46,10 +48,18 @@ pub(super) fn faults(first: &Measured, other: &Measured) -> Vec<Fault> {
         }
     }
     if !is_text && !same_places(&first.discontinuities, &other.discontinuities) {
-        let (here, there) = (&other.discontinuities, &first.discontinuities);
-        wrong("A 8.15", format!("discontinuities at {here:.3?} s, those of {} at {there:.3?} s", first.address));
+        let (here, there) = (places(&other.discontinuities), places(&first.discontinuities));
+        wrong("A 8.15", format!("{here}, {} has {there}", first.address));
     }
     faults
+}
+
+/// Discontinuities in words; the first few of them.
+fn places(all: &[f64]) -> String {
+    const TOLD: usize = 5;
+    let times: Vec<String> = all.iter().take(TOLD).map(|time| format!("{time:.3} s")).collect();
+    let more = if all.len() > TOLD { ", …" } else { "" };
+    format!("{} discontinuities ({}{more})", all.len(), times.join(", "))
 }
 
 fn same_places(one: &[f64], other: &[f64]) -> bool {
@@ -64,9 +74,28 @@ pub(super) fn claim_faults(master: Option<&Master>, list: &Measured) -> Option<F
     silent.then(|| Fault::new("A 9.12", "every segment begins with an IDR, but there is no EXT-X-INDEPENDENT-SEGMENTS"))
 }
 
+/// Another encoding begins at a discontinuity (A 8.13).
+pub(super) fn change_fault(before: &[Track], now: &[Track], listed: &Listed) -> Option<Fault> {
+    let is_silent = before != now && !listed.discontinuity;
+    is_silent
+        .then(|| Fault::new("A 8.13", format!("line {}: another encoding without EXT-X-DISCONTINUITY", listed.line)))
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::list::MediaList;
+    use super::super::text;
     use super::*;
+
+    #[test]
+    fn another_encoding_is_marked() {
+        let (lines, _) = text::lines(b"#EXTM3U\n#EXTINF:5,\na\n#EXT-X-DISCONTINUITY\n#EXTINF:5,\nb\n");
+        let list = MediaList::read(&lines);
+        let (one, other) = ([Track { id: 1, ..Track::default() }], [Track { id: 2, ..Track::default() }]);
+        assert!(change_fault(&one, &other, &list.segments[0]).is_some());
+        assert!(change_fault(&one, &other, &list.segments[1]).is_none());
+        assert!(change_fault(&one, &one, &list.segments[0]).is_none());
+    }
 
     fn rendition() -> Measured {
         Measured {

@@ -158,6 +158,79 @@ async fn every_broken_file_is_named_with_the_rule_it_breaks() {
     );
 }
 
+/// Adds I-frames (the first pictures of the segments) and subtitles to the files of a film.
+fn enrich(files: &mut Files, cue_end: &str) {
+    let list = String::from_utf8(files["/v0/playlist.m3u8"].clone()).unwrap();
+    let durations: Vec<f64> =
+        list.lines().filter_map(|line| line.strip_prefix("#EXTINF:")?.strip_suffix(',')?.parse().ok()).collect();
+    let target = list.lines().find(|line| line.starts_with("#EXT-X-TARGETDURATION")).unwrap();
+    let mut frames = format!(
+        "#EXTM3U\n#EXT-X-VERSION:6\n{target}\n#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-I-FRAMES-ONLY\n#EXT-X-MAP:URI=\"../v0/init.mp4\"\n"
+    );
+    let mut peak: f64 = 0.0;
+    for (number, duration) in durations.iter().enumerate() {
+        let len = i_frame_len(&files[&format!("/v0/{number}.m4s")]);
+        peak = peak.max(len as f64 * 8.0 / duration);
+        frames += &format!("#EXTINF:{duration:.6},\n#EXT-X-BYTERANGE:{len}@0\n../v0/{number}.m4s\n");
+    }
+    let seconds: f64 = durations.iter().sum();
+    let master = String::from_utf8(files["/master.m3u8"].clone()).unwrap();
+    let codec = master.split("CODECS=\"").nth(1).unwrap().split(',').next().unwrap();
+    let master = master.replace(",AUDIO=", ",SUBTITLES=\"s\",AUDIO=")
+        + "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"s\",NAME=\"English\",LANGUAGE=\"en\",URI=\"s0/playlist.m3u8\"\n"
+        + &format!(
+            "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH={},CODECS=\"{codec}\",RESOLUTION=640x360,URI=\"k0/playlist.m3u8\"\n",
+            peak.round()
+        );
+    let cues = format!(
+        "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:900000,LOCAL:00:00:00.000\n\n00:01.000 --> 00:02.000\nOne\n\n00:03.000 --> {cue_end}\nTwo\n"
+    );
+    let texts = format!(
+        "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:16\n#EXT-X-PLAYLIST-TYPE:VOD\n#EXTINF:{seconds:.6},\n0.vtt\n#EXT-X-ENDLIST\n"
+    );
+    files.insert("/master.m3u8".to_owned(), master.into_bytes());
+    files.insert("/k0/playlist.m3u8".to_owned(), (frames + "#EXT-X-ENDLIST\n").into_bytes());
+    files.insert("/s0/playlist.m3u8".to_owned(), texts.into_bytes());
+    files.insert("/s0/0.vtt".to_owned(), cues.into_bytes());
+}
+
+/// Bytes up to the end of a segment's first picture: the first box, the header of the `mdat`, and as many
+/// bytes as the length before the first large unit says.
+fn i_frame_len(segment: &[u8]) -> usize {
+    let number = |at: usize| u32::from_be_bytes(segment[at..at + 4].try_into().unwrap()) as usize;
+    let mut at = number(0) + 8;
+    // Units of type 5 are those of an IDR; parameter sets and remarks come before it.
+    while segment[at + 4] & 0x1F != 5 {
+        at += 4 + number(at);
+    }
+    at + 4 + number(at)
+}
+
+#[tokio::test]
+async fn i_frames_and_subtitles_are_checked_too() {
+    let world = World::start().await;
+    let video = world.published(&to_copy()).await;
+    let good = files_of(&world, &video).await;
+    let mut rich = good.clone();
+    enrich(&mut rich, "00:15.000");
+    let shelf = Shelf::of(rich.clone(), Manners::Good).await;
+    let report = assert_clean(&world, &shelf.url("/master.m3u8")).await;
+    assert_eq!((&report["playlists"], &report["excepted_count"]), (&Value::from(5), &Value::from(1)), "{report:#}");
+
+    let len = i_frame_len(&good["/v0/0.m4s"]);
+    let mut short = rich.clone();
+    replace(&mut short, "/k0/playlist.m3u8", &format!("BYTERANGE:{len}@0"), &format!("BYTERANGE:{}@0", len - 1));
+    let wanted = [("RFC 8216bis 4.4.3.6", "/v0/0.m4s")];
+    assert_eq!(broken(&world, short, Manners::Good).await, set(&wanted));
+
+    let mut late = good;
+    enrich(&mut late, "00:17.000");
+    replace(&mut late, "/s0/playlist.m3u8", "EXTINF:16", "EXTINF:15");
+    replace(&mut late, "/s0/0.vtt", "WEBVTT", "WEBVT");
+    let wanted = [("RFC 8216bis 3.1.4", "/s0/0.vtt"), ("A 5.5", "/s0/playlist.m3u8")];
+    assert_eq!(broken(&world, late, Manners::Good).await, set(&wanted));
+}
+
 #[tokio::test]
 async fn a_server_without_manners_is_told_them() {
     let world = World::start().await;

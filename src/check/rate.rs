@@ -51,7 +51,7 @@ mod tests {
         let steady = rates(&[(6.0, 750_000); 5], 6.0);
         assert_eq!((steady.peak, steady.average), (1e6, 1e6));
         // Alone, the short ones do not count; together they last 4 s.
-        let burst = rates(&[(6.0, 6_000), (2.0, 20_000), (2.0, 20_000), (6.0, 6_000)], 6.0);
+        let burst = rates(&[(6.0, 6_000), (2.0, 30_000), (2.0, 10_000), (6.0, 6_000)], 6.0);
         assert_eq!(burst.peak, 80_000.0);
         assert_eq!(burst.average, 26_000.0);
     }

@@ -242,7 +242,7 @@ pub(super) mod tests {
         assert!(scanned(&[0, 0, 0, 1, b'm', b'o', b'o', b'f', 0, 0, 0, 1, 0, 0, 0, 0]).broken.is_some());
         assert!(scanned(&boxed(b"moof", &boxed(b"traf", b""))).broken.is_some());
         let mut scanner = Scanner::new();
-        scanner.feed(&boxed(b"mdat", &vec![1; 3 * HEAD]));
+        boxed(b"mdat", &vec![1; 3 * HEAD]).chunks(HEAD - 1).for_each(|slice| scanner.feed(slice));
         assert_eq!(scanner.finish().head.len(), HEAD);
     }
 }

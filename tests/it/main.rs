@@ -8,6 +8,7 @@
 mod harness;
 
 mod bots;
+mod checked;
 mod copied;
 mod damaged;
 mod delivery;

@@ -6,6 +6,9 @@
 use super::encoder::Encoder;
 use super::package::{Clip, ToneMap, VideoEncode};
 
+/// The last step before JPEG, which is full range.
+pub(super) const TO_JPEG: &str = "scale=out_range=pc,format=yuvj420p";
+
 /// The whole chain as `-vf` takes it.
 pub(super) fn chain(encode: &VideoEncode) -> String {
     let mut steps = Vec::new();

@@ -62,9 +62,9 @@ pub struct Subtitles {
 /// How the text of a track is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// `SubRip`.
+    /// SubRip.
     Srt,
-    /// Advanced `SubStation` Alpha and its ancestor SSA.
+    /// Advanced SubStation Alpha and its ancestor SSA.
     Ass,
     /// W3C WebVTT.
     WebVtt,
@@ -136,7 +136,7 @@ impl Format {
         if start.strip_prefix("WEBVTT").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\n'])) {
             return Some(Self::WebVtt);
         }
-        if text.lines().any(|line| ass::is_sign(line)) {
+        if text.lines().any(ass::is_sign) {
             return Some(Self::Ass);
         }
         text.lines().any(|line| clock::Timing::of(line).is_some()).then_some(Self::Srt)
@@ -209,7 +209,7 @@ struct Found {
 impl Found {
     /// Takes a cue in, unless it is never shown.
     fn push(&mut self, start: i64, end: i64, settings: Settings, text: CueText) -> Result<(), SubtitlesError> {
-        if start >= end || text.as_str().is_empty() {
+        if text.as_str().is_empty() {
             return Ok(());
         }
         let (start, end) = (start.clamp(0, MAX_MS).unsigned_abs(), end.clamp(0, MAX_MS).unsigned_abs());

@@ -11,12 +11,25 @@ pub(super) fn decode(bytes: &[u8]) -> String {
         None => of(std::iter::once(bytes)).decode_without_bom_handling(bytes).0,
     };
     if text.contains('\r') {
-        return text.replace("\r\n", "\n").replace('\r', "\n");
+        return with_plain_lines(&text);
     }
     match text {
         Cow::Borrowed(text) => text.to_owned(),
         Cow::Owned(text) => text,
     }
+}
+
+/// Lines ended by `\r\n` or `\r` are ended by `\n`, in one copy.
+fn with_plain_lines(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for (number, part) in text.split('\r').enumerate() {
+        if number > 0 {
+            plain.push('\n');
+        }
+        let follows_return = number > 0 && part.starts_with('\n');
+        plain.push_str(&part[usize::from(follows_return)..]);
+    }
+    plain
 }
 
 /// The encoding of texts without a byte order mark that belong together.

@@ -1,4 +1,4 @@
-//! `SubRip`. There is no standard, and files are full of faults: numbers that are missing or wrong,
+//! SubRip. There is no standard, and files are full of faults: numbers that are missing or wrong,
 //! no blank line between cues, blank lines within them. Only the lines with times are relied on.
 
 use super::clock::Timing;

@@ -10,6 +10,8 @@ use crate::clock::Clock;
 use crate::events::{Event, Events, VideoChange};
 use crate::jobs::Jobs;
 use crate::media::id::VideoId;
+use crate::media::plan::Plan;
+use crate::media::probe::{Chapter, Probe};
 use crate::media::title::clean_title;
 use std::time::Duration;
 
@@ -41,6 +43,19 @@ pub struct Listing {
     pub limit: u32,
     /// Where the last page ended.
     pub cursor: Option<Cursor>,
+}
+
+/// A video with everything known of it.
+#[derive(Clone, Debug)]
+pub struct Details {
+    /// The video.
+    pub video: Video,
+    /// Its tracks, playable or not.
+    pub renditions: Vec<Rendition>,
+    /// What of its file was not taken over, and why.
+    pub left_out: Vec<String>,
+    /// Its chapters, in seconds of the film.
+    pub chapters: Vec<Chapter>,
 }
 
 /// When a deleted video is removed for good.
@@ -113,13 +128,23 @@ impl Library {
         found.filter(|video| video.trashed_at.is_none()).ok_or(LibraryError::NoSuchVideo)
     }
 
-    /// One video with all its tracks, playable or not.
+    /// One video with everything known of it, playable or not.
     ///
     /// # Errors
     /// `NoSuchVideo`, `Catalog`.
-    pub async fn details(&self, id: VideoId) -> Result<(Video, Vec<Rendition>), LibraryError> {
+    pub async fn details(&self, id: VideoId) -> Result<Details, LibraryError> {
         let video = self.video(id).await?;
-        Ok((video, self.catalog.details(id).await?))
+        let renditions = self.catalog.details(id).await?;
+        let (probe, plan) = self.catalog.planned_for(id).await?.unwrap_or_default();
+        let probe: Option<Probe> = serde_json::from_str(&probe).ok();
+        let plan: Option<Plan> = serde_json::from_str(&plan).ok();
+        let start_s = probe.as_ref().map_or(0.0, |probe| probe.start_s);
+        let mut chapters = probe.map(|probe| probe.chapters).unwrap_or_default();
+        for chapter in &mut chapters {
+            chapter.start_s = (chapter.start_s - start_s).max(0.0);
+            chapter.end_s = (chapter.end_s - start_s).max(0.0);
+        }
+        Ok(Details { video, renditions, left_out: plan.map(|plan| plan.left_out).unwrap_or_default(), chapters })
     }
 
     /// Changes title or description, cleaned; answers the video as it is now.

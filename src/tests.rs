@@ -141,7 +141,7 @@ impl Sample {
     async fn fill(&self, video: VideoId, lease: JobLease, track: NewRendition, sealed: mpsc::UnboundedSender<BlobId>) {
         let NewRendition { number, timescale, init, name, .. } = track.clone();
         let rendition = self.catalog.begin_rendition(lease, track).await.unwrap().id;
-        let settings = PackerSettings { lease, video, rendition, number, init, timescale };
+        let settings = PackerSettings { lease, video, rendition, number, init, timescale, ramps: true };
         let mut packer = self.deposit.packer(settings, sealed).await.unwrap();
         for at in 0..2 {
             let (data, start) = (Bytes::from(segment(&name, at)), at as u64 * 2_000);

@@ -77,7 +77,8 @@ impl Catalog {
                     return Err(CatalogError::NotAllowed("the video is being removed for good already"));
                 }
                 if trashed {
-                    let goes_on = was_stopped_by_deletion(tx, row)?;
+                    let (goes_on, is_refined) =
+                        (was_stopped_by_deletion(tx, row)?, was_refined_until_deletion(tx, row)?);
                     cancel(tx, row, JobKind::Forget, now)?;
                     tx.execute(
                         "UPDATE videos SET trashed_at = NULL, updated_at = ?2 WHERE id = ?1",
@@ -85,6 +86,9 @@ impl Catalog {
                     )?;
                     if goes_on {
                         requeue(tx, row, now)?;
+                    }
+                    if is_refined {
+                        jobs::enqueue(tx, JobKind::Refine, row, now, now)?;
                     }
                 }
                 Ok(true)
@@ -179,6 +183,16 @@ fn was_stopped_by_deletion(tx: &rusqlite::Transaction<'_>, row: i64) -> Result<b
         "SELECT EXISTS (SELECT 1 FROM videos JOIN jobs ON jobs.id = videos.job
            WHERE videos.id = ?1 AND videos.state = 'failed' AND jobs.state = ?2
              AND jobs.finished_at >= videos.trashed_at)",
+        params![row, JobState::Cancelled.text()],
+        |row| row.get(0),
+    )?)
+}
+
+/// Whether the trashed video was still being refined when it was deleted.
+fn was_refined_until_deletion(tx: &rusqlite::Transaction<'_>, row: i64) -> Result<bool, CatalogError> {
+    Ok(tx.query_row(
+        "SELECT EXISTS (SELECT 1 FROM videos JOIN jobs ON jobs.video = videos.id
+           WHERE videos.id = ?1 AND jobs.kind = 'refine' AND jobs.state = ?2 AND jobs.finished_at >= videos.trashed_at)",
         params![row, JobState::Cancelled.text()],
         |row| row.get(0),
     )?)

@@ -133,7 +133,9 @@ impl Catalog {
             .write(|tx| {
                 tx.execute("DELETE FROM uploads WHERE state = 'receiving'", [])?;
                 let mut statement = tx.prepare(
-                    "SELECT uploads.uuid FROM uploads JOIN videos ON videos.id = uploads.video WHERE videos.state <> 'ready'",
+                    "SELECT uploads.uuid FROM uploads JOIN videos ON videos.id = uploads.video
+                      WHERE videos.state <> 'ready' OR EXISTS (SELECT 1 FROM jobs
+                            WHERE jobs.video = videos.id AND jobs.kind = 'refine' AND jobs.state NOT IN ('done', 'failed'))",
                 )?;
                 let rows = statement.query_map([], |row| row.get(0).map(UploadId))?;
                 Ok(rows.collect::<Result<_, _>>()?)

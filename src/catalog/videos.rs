@@ -98,7 +98,7 @@ impl VideoState {
 /// when each of its planned tracks lists a segment.
 pub(super) const COLUMNS: &str = "videos.uuid, videos.title, videos.description, videos.state, videos.error,
     jobs.stage, jobs.fraction, jobs.eta_s, jobs.state,
-    videos.tracks > 0 AND videos.tracks = (SELECT count(*) FROM renditions WHERE renditions.video = videos.id
+    videos.tracks > 0 AND videos.tracks = (SELECT count(*) FROM renditions WHERE renditions.video = videos.id AND renditions.refines = 0
         AND EXISTS (SELECT 1 FROM segments WHERE segments.rendition = renditions.id)),
     videos.state = 'ready' AND NOT EXISTS (SELECT 1 FROM blobs WHERE blobs.video = videos.id
         AND (SELECT count(*) FROM copies WHERE copies.blob = blobs.id AND copies.state = 'verified') < ?1),
@@ -128,6 +128,16 @@ impl Catalog {
                     params![id.0, changes.title, changes.description, now.0],
                 )?;
                 Ok(touched == 1)
+            })
+            .await
+    }
+
+    /// What was found in a video's file and what was planned for it, as JSON; `None` before that is known.
+    pub async fn planned_for(&self, video: VideoId) -> Result<Option<(String, String)>, CatalogError> {
+        self.sqlite
+            .read(move |tx| {
+                let sql = "SELECT probe, plan FROM videos WHERE uuid = ?1 AND probe IS NOT NULL AND plan IS NOT NULL";
+                Ok(tx.prepare_cached(sql)?.query_row([video.0], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
             })
             .await
     }

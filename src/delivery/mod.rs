@@ -15,7 +15,8 @@ use crate::catalog::{Catalog, CatalogError};
 use crate::media::extent::{Hash, PlacedPiece};
 use crate::media::id::VideoId;
 use crate::media::range::ByteRange;
-use crate::media::rendition::TrackName;
+use crate::media::rendition::{RenditionKind, TrackName};
+use crate::media::storyboard::Storyboard;
 use bytes::Bytes;
 use futures::Stream;
 use reading::Reading;
@@ -54,6 +55,7 @@ struct Memory {
 enum PlaylistKey {
     Master(VideoId),
     Media(VideoId, TrackName),
+    Thumbnails(VideoId, TrackName),
 }
 
 /// What a piece of storage is to a player.
@@ -136,6 +138,23 @@ impl Delivery {
         }
         let Some(playlist) = self.catalog.track_playlist(video, track.to_string()).await? else { return Ok(None) };
         Ok(Some(self.keep_playlist(key, version, playlists::media(&playlist))))
+    }
+
+    /// Which part of which sheet of a storyboard shows which time (`WebVTT`), with addresses relative to the track.
+    ///
+    /// # Errors
+    /// `Catalog`.
+    pub async fn thumbnails(&self, video: VideoId, track: TrackName) -> Result<Option<Arc<Playlist>>, DeliveryError> {
+        let (key, version) = (PlaylistKey::Thumbnails(video, track), self.catalog.version());
+        if let Some(known) = self.memory.playlists.get(&key, version) {
+            return Ok(Some(known));
+        }
+        if track.kind != RenditionKind::Images {
+            return Ok(None);
+        }
+        let Some(init) = self.init(video, track).await? else { return Ok(None) };
+        let board: Option<Storyboard> = serde_json::from_slice(&init).ok();
+        Ok(board.map(|board| self.keep_playlist(key, version, board.thumbnails())))
     }
 
     /// A track's init segment.

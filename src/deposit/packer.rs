@@ -29,6 +29,8 @@ pub struct PackerSettings {
     pub init: Vec<u8>,
     /// Ticks per second of its durations.
     pub timescale: Timescale,
+    /// Whether packs are small at first, so that a cold start waits for little; else each is as large as may be.
+    pub ramps: bool,
 }
 
 /// A segment just made.
@@ -285,7 +287,8 @@ impl Packer {
 
     fn fits(&self, open: &OpenPack, len: u64) -> bool {
         let with_it = open.writer.len() + len + trailer_len(open.entries.len() + 1) as u64;
-        open.entries.len() < ramp(open.number) as usize && with_it <= self.deposit.settings.max_blob_bytes
+        let most = if self.settings.ramps { ramp(open.number) as usize } else { usize::MAX };
+        open.entries.len() < most && with_it <= self.deposit.settings.max_blob_bytes
     }
 
     async fn begin_pack(&mut self) -> Result<OpenPack, DepositError> {

@@ -50,7 +50,7 @@ impl Ffmpeg {
 fn arguments(file: &Path) -> Vec<OsString> {
     let mut list = super::command::words("-hide_banner -loglevel error -threads 1");
     list.extend(input::protections());
-    list.extend(super::command::words("-show_format -show_streams -of json=compact=1 -i"));
+    list.extend(super::command::words("-show_format -show_streams -show_chapters -of json=compact=1 -i"));
     list.push(input::url(file));
     list
 }

@@ -164,6 +164,7 @@ mod tests {
             audio: vec![audio],
             subtitles: Vec::new(),
             cover: None,
+            chapters: Vec::new(),
         };
         let list = arguments(Path::new("/film"), &probe, streams, 10_000.0);
         list.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")

@@ -20,6 +20,7 @@ use futures::stream;
 use std::convert::Infallible;
 
 const PLAYLIST: &str = "application/vnd.apple.mpegurl";
+const TEXT: &str = "text/vtt; charset=utf-8";
 const JPEG: &str = "image/jpeg";
 
 /// Start playing a film
@@ -61,6 +62,27 @@ pub(super) async fn media_playlist(
     let (video, track) = (address::video(&path.0)?, address::track(&path.1)?);
     let playlist = delivery.media_playlist(video, track).await?.ok_or_else(address::nothing_here)?;
     Ok(playlist_answer(&request, &texts, &playlist))
+}
+
+/// Show what to show while somebody scrubs
+///
+/// `WebVTT` whose cues are parts of the storyboard's sheets, such as `0.jpg#xywh=160,0,160,90`.
+#[utoipa::path(get, path = "/hls/{video}/{track}/thumbnails.vtt", tag = "playback", params(
+    ("video" = Uuid, Path, description = "The film"), ("track" = String, Path, description = "The storyboard, such as p0")), responses(
+    (status = 200, description = "The list", content_type = "text/vtt", body = String),
+    (status = 304, description = "The caller has it"),
+    (status = 404, description = "There is no such storyboard", body = ProblemView),
+))]
+pub(super) async fn thumbnails(
+    _: Grant,
+    request: HttpRequest,
+    delivery: web::Data<Delivery>,
+    texts: web::Data<Texts>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, ApiError> {
+    let (video, track) = (address::video(&path.0)?, address::track(&path.1)?);
+    let list = delivery.thumbnails(video, track).await?.ok_or_else(address::nothing_here)?;
+    Ok(texts.of(&list).answer(&request, TEXT, Freshness::Revalidate))
 }
 
 /// Fetch a segment
@@ -148,7 +170,7 @@ fn media_type(track: TrackName) -> &'static str {
     match track.kind {
         RenditionKind::Audio => "audio/mp4",
         RenditionKind::Video | RenditionKind::IFrames => "video/mp4",
-        RenditionKind::Subtitles => "text/vtt",
+        RenditionKind::Subtitles => TEXT,
         RenditionKind::Images => JPEG,
     }
 }

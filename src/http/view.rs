@@ -2,6 +2,8 @@
 
 use super::error::ApiError;
 use crate::catalog::{Cursor, JobState, Rendition, Video, VideoState};
+use crate::library::Details;
+use crate::media::probe::Chapter;
 use crate::media::rendition::{Method, RenditionKind};
 use crate::media::time::Timestamp;
 use serde::Serialize;
@@ -57,6 +59,23 @@ pub(super) struct VideoDetails {
     video: VideoView,
     /// Its tracks, in order.
     tracks: Vec<TrackView>,
+    /// What of its file was not taken over, and why, for people.
+    left_out: Vec<String>,
+    /// Its chapters, in order.
+    chapters: Vec<ChapterView>,
+    /// Which small picture to show at which time while somebody scrubs (`WebVTT`); null until there are some.
+    thumbnails_url: Option<String>,
+}
+
+/// A part of a film that has a name.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ChapterView {
+    /// Second at which it begins.
+    start_seconds: f64,
+    /// Second at which it ends.
+    end_seconds: f64,
+    /// What it is called; null when it has no name.
+    title: Option<String>,
 }
 
 /// One track of a film.
@@ -152,9 +171,24 @@ impl From<Video> for VideoView {
     }
 }
 
-impl From<(Video, Vec<Rendition>)> for VideoDetails {
-    fn from((video, renditions): (Video, Vec<Rendition>)) -> Self {
-        Self { video: video.into(), tracks: renditions.into_iter().map(TrackView::from).collect() }
+impl From<Details> for VideoDetails {
+    fn from(details: Details) -> Self {
+        let id = details.video.id;
+        let is_board = |track: &&Rendition| track.kind == RenditionKind::Images && track.finished;
+        let board = details.renditions.iter().find(is_board);
+        let thumbnails_url = board.map(|board| format!("/hls/{id}/{}/thumbnails.vtt", board.name));
+        let chapter = |chapter: Chapter| ChapterView {
+            start_seconds: chapter.start_s,
+            end_seconds: chapter.end_s,
+            title: chapter.title,
+        };
+        Self {
+            video: details.video.into(),
+            tracks: details.renditions.into_iter().map(TrackView::from).collect(),
+            left_out: details.left_out,
+            chapters: details.chapters.into_iter().map(chapter).collect(),
+            thumbnails_url,
+        }
     }
 }
 

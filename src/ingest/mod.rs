@@ -4,6 +4,7 @@
 //! Every step checks what is recorded, does the next thing and records it, so a job that was cut
 //! off at any point goes on where it was.
 
+mod aside;
 mod error;
 mod inspect;
 mod progress;
@@ -88,7 +89,10 @@ impl Ingest {
         let lease = work.lease;
         let (source, bytes) = self.catalog.source_of(lease).await?;
         if !self.catalog.begin_processing(lease, self.clock.now()).await? {
-            source::let_go(&self.spool, &source).await;
+            // It was published already; what refines it still needs the source.
+            if !self.known_plan(lease).await?.is_some_and(|(_, plan)| plan.refines()) {
+                source::let_go(&self.spool, &source).await;
+            }
             return Ok(());
         }
         let input = source::open(&self.spool, &source, bytes).await?;
@@ -114,6 +118,12 @@ impl Ingest {
         Ok(())
     }
 
+    /// What an earlier run planned.
+    async fn known_plan(&self, lease: JobLease) -> Result<Option<(Probe, Plan)>, IngestError> {
+        let Some((probe, plan)) = self.catalog.plan_of(lease).await? else { return Ok(None) };
+        Ok(serde_json::from_str(&probe).ok().zip(serde_json::from_str(&plan).ok()))
+    }
+
     fn tell(&self, video: VideoId, change: VideoChange) {
         self.events.publish(Event::Video { video_id: video, change });
     }
@@ -122,10 +132,8 @@ impl Ingest {
 impl Run<'_> {
     /// What was planned for this video, now or by an earlier run.
     async fn planned(&self, lease: JobLease) -> Result<(Probe, Plan), IngestError> {
-        if let Some((probe, plan)) = self.ingest.catalog.plan_of(lease).await?
-            && let (Ok(probe), Ok(plan)) = (serde_json::from_str(&probe), serde_json::from_str(&plan))
-        {
-            return Ok((probe, plan));
+        if let Some(known) = self.ingest.known_plan(lease).await? {
+            return Ok(known);
         }
         self.work.stage("inspect");
         let (probe, plan) = self.inspect().await?;

@@ -364,6 +364,7 @@ impl<'a> Track<'a> {
             number: rendition.number,
             init: catalog.init_of(rendition.id).await?,
             timescale: rendition.timescale,
+            ramps: true,
         };
         self.rendition = Some(rendition);
         Ok(self.run.ingest.deposit.packer(settings, self.sealed.clone()).await?)

@@ -87,10 +87,22 @@ impl Run<'_> {
 
     /// What makes a film better that can be played already.
     async fn later(&self, probe: &Probe, plan: &Plan, meter: &Meter<'_>, sealed: Sealed) -> Result<(), IngestError> {
+        let left_out = self.beside(probe, plan, &sealed).await?;
+        self.leave_out(probe, plan, left_out).await?;
         let sounds = self.open(TrackSpec::sounds(plan, Turn::Later), &sealed).await?;
         self.in_one_piece(probe, plan, sounds, Some(meter)).await?;
         let pictures = self.open(TrackSpec::pictures(plan, Turn::Later), &sealed).await?;
         self.in_spans(probe, plan, pictures, Turn::Later, meter).await
+    }
+
+    /// Writes down what could not be made, for whoever asks for the film's details.
+    async fn leave_out(&self, probe: &Probe, plan: &Plan, mut left_out: Vec<String>) -> Result<(), IngestError> {
+        left_out.retain(|why| !plan.left_out.contains(why));
+        if left_out.is_empty() {
+            return Ok(());
+        }
+        tracing::info!(?left_out, "a film is not taken over as a whole");
+        self.record(probe, &Plan { left_out: [plan.left_out.clone(), left_out].concat(), ..plan.clone() }).await
     }
 
     /// The tracks that an earlier run did not finish.

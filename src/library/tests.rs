@@ -28,7 +28,7 @@ async fn a_deleted_film_waits_in_the_trash_and_comes_back() {
     assert_eq!(library.list(newest(true)).await.unwrap().videos[0].id, id);
     assert_eq!(sample.catalog.next_job_due().await.unwrap(), Some(sample.clock.now().after(SETTINGS.trash_keep)));
     assert_eq!(library.restore(id).await.unwrap().state, VideoState::Ready);
-    assert_eq!(library.details(id).await.unwrap().1.len(), 2);
+    assert_eq!(library.details(id).await.unwrap().renditions.len(), 2);
     let (deleted, restored) = (VideoChange::Deleted, VideoChange::Restored);
     assert_eq!(heard.next().await, Some(Event::Video { video_id: id, change: deleted }));
     assert_eq!(heard.next().await, Some(Event::Video { video_id: id, change: restored }));

@@ -231,7 +231,8 @@ impl Plan {
     /// Whether anything is made when the film can be played.
     pub fn refines(&self) -> bool {
         let all = self.video.len() + self.audio.len() + self.subtitles.len();
-        all > self.first() as usize
+        // Of every picture there are small ones to scrub by.
+        !self.video.is_empty() || all > self.first() as usize
     }
 
     /// Whether a copy of these packets is the one that was planned: a film may be planned from other packets than

@@ -32,6 +32,20 @@ pub struct Probe {
     pub subtitles: Vec<SubtitleStream>,
     /// Stream index of an attached cover picture.
     pub cover: Option<u32>,
+    /// Its chapters, in order.
+    #[serde(default)]
+    pub chapters: Vec<Chapter>,
+}
+
+/// A part of the film that has a name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Chapter {
+    /// Seconds of the file at which it begins.
+    pub start_s: f64,
+    /// Seconds of the file at which it ends.
+    pub end_s: f64,
+    /// What it is called, if anything.
+    pub title: Option<String>,
 }
 
 /// A stream of moving pictures.

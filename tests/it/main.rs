@@ -28,6 +28,7 @@ mod multipart;
 mod names;
 mod outage;
 mod pages;
+mod refined;
 mod source;
 mod system;
 mod tidy;

@@ -134,7 +134,15 @@ impl Desk {
 
     pub(super) async fn packer(&self, rendition: RenditionId) -> Packer {
         let (lease, video) = (self.lease, self.video);
-        let settings = PackerSettings { lease, video, rendition, number: 0, init: b"init".to_vec(), timescale: 1_000 };
+        let settings = PackerSettings {
+            lease,
+            video,
+            rendition,
+            number: 0,
+            init: b"init".to_vec(),
+            timescale: 1_000,
+            ramps: true,
+        };
         self.deposit.packer(settings, self.sender.clone()).await.unwrap()
     }
 

@@ -1,8 +1,11 @@
 //! ffprobe's JSON, and what we make of it.
 
-use crate::media::probe::{AudioStream, Probe, Ratio, SubtitleStream, VideoStream};
+use crate::media::probe::{AudioStream, Chapter, Probe, Ratio, SubtitleStream, VideoStream};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+
+/// More chapters are not for people.
+const MOST_CHAPTERS: usize = 500;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Report {
@@ -10,6 +13,16 @@ pub(super) struct Report {
     streams: Vec<Stream>,
     #[serde(default)]
     format: Format,
+    #[serde(default)]
+    chapters: Vec<ReportedChapter>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ReportedChapter {
+    start_time: Option<String>,
+    end_time: Option<String>,
+    tags: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -64,7 +77,7 @@ impl Report {
     }
 
     pub(super) fn into_probe(self) -> Probe {
-        let Self { streams, format } = self;
+        let Self { streams, format, chapters } = self;
         let longest = streams.iter().filter_map(|stream| number(stream.duration.as_ref())).reduce(f64::max);
         let earliest = streams.iter().filter_map(|stream| number(stream.start_time.as_ref())).reduce(f64::min);
         let mut probe = Probe {
@@ -77,6 +90,7 @@ impl Report {
             audio: Vec::new(),
             subtitles: Vec::new(),
             cover: None,
+            chapters: chapters.into_iter().take(MOST_CHAPTERS).filter_map(ReportedChapter::into_chapter).collect(),
         };
         for stream in streams {
             match stream.codec_type.as_str() {
@@ -90,6 +104,15 @@ impl Report {
             }
         }
         probe
+    }
+}
+
+impl ReportedChapter {
+    /// `None` for one whose times make no sense.
+    fn into_chapter(self) -> Option<Chapter> {
+        let (start_s, end_s) = (number(self.start_time.as_ref())?, number(self.end_time.as_ref())?);
+        let is_one = start_s.is_finite() && end_s.is_finite() && end_s > start_s;
+        is_one.then(|| Chapter { start_s, end_s, title: tag(&self.tags, "title") })
     }
 }
 

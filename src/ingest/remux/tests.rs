@@ -53,6 +53,7 @@ fn probe() -> Probe {
         audio: Vec::new(),
         subtitles: Vec::new(),
         cover: None,
+        chapters: Vec::new(),
     }
 }
 

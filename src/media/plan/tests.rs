@@ -55,6 +55,7 @@ fn probe(video: Vec<VideoStream>, audio: Vec<AudioStream>) -> Probe {
         audio,
         subtitles: Vec::new(),
         cover: None,
+        chapters: Vec::new(),
     }
 }
 

@@ -1,0 +1,153 @@
+//! What a film that can be played already gets besides: smaller sizes, further sounds, subtitles, pictures to scrub by.
+
+use crate::harness::World;
+use crate::harness::clip::{self, Clip, made};
+use crate::harness::measure;
+use crate::harness::wait::until;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// Seconds of the film, and its pictures.
+const SECONDS: usize = 20;
+const PICTURES: usize = SECONDS * 25;
+
+const ENGLISH: &str = "1\n00:00:02,000 --> 00:00:04,500\nHello <b>there</b>\n\n2\n00:00:15,250 --> 00:00:18,000\n<script>alert(1)</script>Bye\n";
+const GERMAN: &str = "1\n00:00:02,000 --> 00:00:04,500\nHallo\n";
+
+/// 1280 × 720 in H.264, English and German sound of which the German one has six channels, subtitles in both, and
+/// two chapters.
+fn film(world: &World) -> Clip {
+    let write = |name: &str, text: &str| {
+        let path = world.folder().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (english, german) = (write("en.srt", ENGLISH), write("de.srt", GERMAN));
+    let chapters = ";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=8000\ntitle=One\n\
+                    [CHAPTER]\nTIMEBASE=1/1000\nSTART=8000\nEND=20000\ntitle=Two\n";
+    let chapters = write("chapters.txt", chapters);
+    let picture = format!("testsrc2=size=1280x720:rate=25:duration={SECONDS}");
+    let sound = format!("sine=frequency=440:sample_rate=48000:duration={SECONDS}");
+    let mut words = vec!["-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &sound];
+    for file in [&english, &german, &chapters] {
+        words.extend(["-i", file]);
+    }
+    let more = "-map 0 -map 1 -map 1 -map 2 -map 3 -map_chapters 4 -c:v libx264 -preset ultrafast -b:v 2M -g 50 -pix_fmt yuv420p \
+                -c:a:0 aac -ac:a:0 2 -c:a:1 ac3 -ac:a:1 6 -c:s srt -metadata:s:a:0 language=eng -metadata:s:a:1 language=ger \
+                -metadata:s:s:0 language=eng -metadata:s:s:1 language=ger -metadata:s:s:1 title=Deutsch";
+    words.extend(more.split_whitespace());
+    made("mkv", &words)
+}
+
+/// Waits until nothing is left to be done for any film.
+async fn refined(world: &World) {
+    until("everything is made", async || {
+        let status = world.json("/api/system/status").await;
+        status["jobs"].as_array().unwrap().is_empty().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_film_gets_sizes_sounds_subtitles_and_scrub_pictures() {
+    let world = World::start().await;
+    let film = film(&world);
+    let video = world.published(&film).await;
+    assert_eq!(world.video(&video).await["playable"], true);
+    refined(&world).await;
+    let details = world.video(&video).await;
+    assert_eq!((&details["playable"], &details["left_out"]), (&true.into(), &json!([])), "{details:#}");
+
+    let master = world.player(&video).master().await;
+    let heights: Vec<u64> = master.variants.iter().map(|it| it.resolution.unwrap().height).collect();
+    assert_eq!(heights, [720, 720, 480, 480, 360, 360]);
+    let named = |group: &str| -> Vec<String> {
+        let members = master.alternatives.iter().filter(|it| it.group_id == group);
+        members.map(|it| format!("{} {} {}", it.name, it.channels.clone().unwrap_or_default(), it.default)).collect()
+    };
+    assert_eq!(named("audio0"), ["English 2 true", "Deutsch 2 false"]);
+    assert_eq!(named("audio1"), ["English 2 true", "Deutsch 6 false"]);
+    assert_eq!(named("subtitles"), ["English  false", "Deutsch  false"]);
+
+    assert_sizes(&world, &film, &video).await;
+    assert_subtitles(&world, &video).await;
+    let chapters = json!([
+        {"start_seconds": 0.0, "end_seconds": 8.0, "title": "One"},
+        {"start_seconds": 8.0, "end_seconds": 20.0, "title": "Two"},
+    ]);
+    assert_eq!(details["chapters"], chapters);
+    assert_scrub_pictures(&world, details["thumbnails_url"].as_str().unwrap()).await;
+    assert_eq!(world.files("spool/uploads"), Vec::<std::path::PathBuf>::new(), "the source is let go");
+    assert_eq!(world.files("spool/packs"), Vec::<std::path::PathBuf>::new());
+
+    let checked = world.run(&["check-hls", "--except", "A 6.1", &world.url(&world.player(&video).master_path())]);
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
+}
+
+/// The largest size is the source, bit for bit; the others have the same pictures at the same times, and the same cuts.
+async fn assert_sizes(world: &World, film: &Clip, video: &str) {
+    let mut reels = Vec::new();
+    for track in ["v0", "v1", "v2"] {
+        let reel = world.player(video).reel(&format!("/hls/{video}/{track}/")).await;
+        reel.assert_well_formed();
+        let file = reel.save(world, &format!("{track}.mp4"));
+        assert_eq!(measure::frame_times(&file, "v").len(), PICTURES, "{track}");
+        reels.push((file, reel));
+    }
+    assert_eq!(measure::packet_hash(&reels[0].0, "v"), measure::packet_hash(&film.path, "v"));
+    let cuts = |at: usize| -> Vec<String> {
+        reels[at].1.text.lines().filter(|line| line.starts_with("#EXTINF")).map(Into::into).collect()
+    };
+    assert!(!cuts(1).is_empty());
+    assert_eq!(cuts(1), cuts(2));
+}
+
+/// In time, and nothing in them is active.
+async fn assert_subtitles(world: &World, video: &str) {
+    let list = world.get(&format!("/hls/{video}/s0/playlist.m3u8")).await.text().await.unwrap();
+    assert!(list.contains("#EXTINF:20.000000,\n0.vtt\n#EXT-X-ENDLIST") && !list.contains("EXT-X-MAP"), "{list}");
+    let answer = world.get(&format!("/hls/{video}/s0/0.vtt")).await;
+    assert!(answer.headers()["content-type"].to_str().unwrap().starts_with("text/vtt"));
+    let text = answer.text().await.unwrap();
+    for wanted in [
+        "X-TIMESTAMP-MAP=MPEGTS:900000,LOCAL:00:00:00.000",
+        "00:00:02.000 --> 00:00:04.500\nHello <b>there</b>\n",
+        "00:00:15.250 --> 00:00:18.000\n&lt;script&gt;",
+    ] {
+        assert!(text.contains(wanted), "{wanted}\n{text}");
+    }
+    assert_eq!(world.get(&format!("/hls/{video}/s0/0.m4s")).await.status(), 404);
+}
+
+async fn assert_scrub_pictures(world: &World, thumbnails: &str) {
+    let list = world.get(thumbnails).await.text().await.unwrap();
+    assert_eq!(list.matches("0.jpg#xywh=").count(), SECONDS, "{list}");
+    assert!(list.contains("00:00:11.000 --> 00:00:12.000\n0.jpg#xywh=160,90,160,90\n"), "{list}");
+    let folder = thumbnails.strip_suffix("thumbnails.vtt").unwrap();
+    let sheet = world.get(&format!("{folder}0.jpg")).await;
+    assert_eq!(sheet.headers()["content-type"], "image/jpeg");
+    assert!(sheet.bytes().await.unwrap().starts_with(&[0xFF, 0xD8]));
+}
+
+#[tokio::test]
+async fn a_killed_refinement_goes_on_and_a_deleted_film_takes_it_along() {
+    let mut world = World::start().await;
+    let picture = "testsrc2=size=854x480:rate=25:duration=60";
+    let words =
+        ["-f", "lavfi", "-i", picture, "-c:v", "libx264", "-preset", "ultrafast", "-g", "50", "-pix_fmt", "yuv420p"];
+    let film = made("mp4", &words);
+    let video = world.published(&film).await;
+    until("the first span of a smaller size", async || (!world.ffmpegs().is_empty()).then_some(())).await;
+    world.kill();
+    world.resume().await;
+    refined(&world).await;
+    let reel = world.player(&video).reel(&format!("/hls/{video}/v1/")).await;
+    reel.assert_well_formed();
+    assert_eq!(measure::frame_times(&reel.save(&world, "v1.mp4"), "v").len(), 60 * 25);
+    assert_eq!(clip::made("mp4", &words).path, film.path);
+
+    assert_eq!(world.send(Method::DELETE, &format!("/api/videos/{video}?now=true")).await.status(), 204);
+    until("nothing is left", async || world.files("channels").is_empty().then_some(())).await;
+    let counts = world.json("/api/system/status").await["counts"].clone();
+    assert_eq!(counts["blobs"], Value::from(0), "{counts}");
+}

@@ -7,6 +7,7 @@
 
 pub mod extent;
 pub mod id;
+pub mod key_frame;
 pub mod pack;
 pub mod placement;
 pub mod plan;

@@ -42,7 +42,8 @@ pub struct TrackPlaylist {
 }
 
 /// Only videos that are neither in the trash nor failed.
-const PLAYABLE: &str = "videos.uuid = ?1 AND videos.trashed_at IS NULL AND videos.state IN ('processing', 'ready')";
+pub(super) const PLAYABLE: &str =
+    "videos.uuid = ?1 AND videos.trashed_at IS NULL AND videos.state IN ('processing', 'ready')";
 
 const FINISHED: &str = "videos.tracks = (SELECT count(*) FROM renditions AS done
     WHERE done.video = videos.id AND done.state = 'finished')";
@@ -97,7 +98,7 @@ impl Catalog {
                 );
                 let found: Option<(Rendition, bool)> = tx
                     .prepare_cached(&sql)?
-                    .query_row(params![video.0, track], |row| Ok((record(row)?, row.get(22)?)))
+                    .query_row(params![video.0, track], |row| Ok((record(row)?, row.get(24)?)))
                     .optional()?;
                 let Some((rendition, finished)) = found else { return Ok(None) };
                 let mut statement = tx.prepare_cached(

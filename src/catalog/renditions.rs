@@ -5,7 +5,7 @@ use super::jobs::{JobLease, hold};
 use super::sqlite::parsed;
 use super::{Catalog, CatalogError};
 use crate::media::id::RenditionId;
-use crate::media::rendition::{Method, RenditionKind};
+use crate::media::rendition::{Method, Rates, RenditionKind};
 use crate::media::time::Timescale;
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -97,6 +97,8 @@ pub struct Rendition {
     pub average_bandwidth: Option<u64>,
     /// Whether every segment listed so far can be decoded without the one before it.
     pub independent: bool,
+    /// Rates of its I-frame playlist, once it is finished and has one.
+    pub i_frames: Option<Rates>,
 }
 
 /// Rates of a finished rendition, from its bytes, in bits per second.
@@ -106,6 +108,8 @@ pub struct Measured {
     pub peak: u64,
     /// Over the whole.
     pub average: u64,
+    /// Those of its I-frame playlist; `None` when it has none.
+    pub i_frames: Option<Rates>,
 }
 
 pub(super) const COLUMNS: &str =
@@ -113,7 +117,8 @@ pub(super) const COLUMNS: &str =
     renditions.why, renditions.state = 'finished', renditions.codecs, renditions.timescale, renditions.target_duration,
     renditions.width, renditions.height, renditions.frame_rate_milli, renditions.video_range, renditions.channels,
     renditions.language, renditions.label, renditions.is_default, renditions.reorder_delay,
-    coalesce(renditions.peak_bandwidth, renditions.planned_bandwidth), renditions.average_bandwidth, renditions.independent";
+    coalesce(renditions.peak_bandwidth, renditions.planned_bandwidth), renditions.average_bandwidth, renditions.independent,
+    renditions.i_frame_peak_bandwidth, renditions.i_frame_average_bandwidth";
 
 impl Catalog {
     /// Begins a rendition of the job's video; one of the same name that exists is answered as it is.
@@ -166,10 +171,12 @@ impl Catalog {
         self.sqlite
             .write(move |tx| {
                 let video = hold(tx, lease)?;
+                let i_frames = measured.i_frames.map(|rates| (rates.peak, rates.average)).unzip();
                 tx.execute(
-                    "UPDATE renditions SET state = 'finished', peak_bandwidth = ?3, average_bandwidth = ?4
+                    "UPDATE renditions SET state = 'finished', peak_bandwidth = ?3, average_bandwidth = ?4,
+                            i_frame_peak_bandwidth = ?5, i_frame_average_bandwidth = ?6
                       WHERE id = ?1 AND video = ?2",
-                    params![rendition.0, video, measured.peak, measured.average],
+                    params![rendition.0, video, measured.peak, measured.average, i_frames.0, i_frames.1],
                 )?;
                 Ok(())
             })
@@ -212,6 +219,7 @@ fn insert(tx: &rusqlite::Transaction<'_>, video: i64, new: &NewRendition) -> Res
 
 pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Rendition> {
     let size: (Option<u32>, Option<u32>) = (row.get(10)?, row.get(11)?);
+    let i_frames: (Option<u64>, Option<u64>) = (row.get(22)?, row.get(23)?);
     Ok(Rendition {
         id: RenditionId(row.get(0)?),
         number: row.get(1)?,
@@ -234,5 +242,6 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Rendition> {
         bandwidth: row.get(19)?,
         average_bandwidth: row.get(20)?,
         independent: row.get(21)?,
+        i_frames: i_frames.0.zip(i_frames.1).map(|(peak, average)| Rates { peak, average }),
     })
 }

@@ -15,7 +15,7 @@ async fn answers(
     let catalog = &shelf.catalog;
     let (nonce, locator) = (Uuid::new_v4(), Locator("local:1/x".into()));
     let growth = || Growth { segments: segments_in(blob, 1..2), ..Growth::default() };
-    let measured = Measured { peak: 1, average: 1 };
+    let measured = Measured { peak: 1, average: 1, i_frames: None };
     vec![
         ("beat_job", catalog.beat_job(lease, LEASE_END, Progress::default()).await),
         ("settle_job", catalog.settle_job(lease, Settlement::Done, NOW).await),

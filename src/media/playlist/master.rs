@@ -3,9 +3,10 @@
 //! Sound renditions of one codec form one group, so that `CODECS` tells exactly what a variant
 //! needs. Each video rendition is offered once with every group. Without pictures, each group is
 //! a variant by itself: the address is that of its main sound, whose `EXT-X-MEDIA` then has none.
+//! The I-frames of each video rendition that is complete follow at the end.
 //! Writing into a `String` cannot fail, so those results are dropped.
 
-use super::{PLAYLIST_NAME, VERSION};
+use super::{I_FRAMES_NAME, PLAYLIST_NAME, VERSION};
 use crate::media::rendition::{AudioRendition, Rates, VideoRange, VideoRendition};
 use std::fmt::Write as _;
 
@@ -31,7 +32,7 @@ impl Master {
     /// The playlist's text.
     pub fn write(&self) -> String {
         let groups = self.groups();
-        let lines = self.audio.len() + self.video.len() * groups.len().max(1) + groups.len();
+        let lines = self.audio.len() + self.video.len() * (groups.len().max(1) + 1) + groups.len();
         let mut out = String::with_capacity(128 + lines * 256);
         out.push_str("#EXTM3U\n");
         out.push_str(VERSION);
@@ -50,6 +51,7 @@ impl Master {
                 write_variant(&mut out, video, None);
             }
         }
+        self.video.iter().for_each(|video| write_i_frames(&mut out, video));
         out
     }
 
@@ -116,7 +118,7 @@ impl Group<'_> {
 
     fn write_alone(&self, out: &mut String) {
         let (main, rates) = (self.members[self.main], self.rates());
-        write_rates(out, rates);
+        write_rates(out, "STREAM-INF", rates);
         _ = write!(out, ",CODECS=\"{}\",AUDIO=\"{}\"", quotable(&main.codecs).unwrap_or_default(), self.id);
         _ = write!(out, "\n{}/{PLAYLIST_NAME}\n", main.name);
     }
@@ -126,6 +128,7 @@ fn write_variant(out: &mut String, video: &VideoRendition, sound: Option<&Group<
     let more = sound.map(Group::rates).unwrap_or_default();
     write_rates(
         out,
+        "STREAM-INF",
         Rates {
             peak: video.rates.peak.saturating_add(more.peak),
             average: video.rates.average.saturating_add(more.average),
@@ -138,20 +141,34 @@ fn write_variant(out: &mut String, video: &VideoRendition, sound: Option<&Group<
     if let Some(rate) = video.frame_rate.filter(|rate| rate.num > 0) {
         _ = write!(out, ",FRAME-RATE={:.3}", rate.value());
     }
-    match video.range {
-        VideoRange::Sdr => {}
-        VideoRange::Hlg => out.push_str(",VIDEO-RANGE=HLG"),
-        VideoRange::Pq => out.push_str(",VIDEO-RANGE=PQ"),
-    }
+    out.push_str(range_attribute(video.range));
     if let Some(group) = sound {
         _ = write!(out, ",AUDIO=\"{}\"", group.id);
     }
     _ = write!(out, "\n{}/{PLAYLIST_NAME}\n", video.name);
 }
 
-fn write_rates(out: &mut String, rates: Rates) {
+/// The pictures alone, so `CODECS` and rates are without sound (RFC 8216bis, 4.4.6.3).
+fn write_i_frames(out: &mut String, video: &VideoRendition) {
+    let Some(rates) = video.i_frames else { return };
+    write_rates(out, "I-FRAME-STREAM-INF", rates);
+    _ = write!(out, ",CODECS=\"{}\"", quotable(&video.codecs).unwrap_or_default());
+    _ = write!(out, ",RESOLUTION={}x{}", video.resolution.width, video.resolution.height);
+    out.push_str(range_attribute(video.range));
+    _ = writeln!(out, ",URI=\"{}/{I_FRAMES_NAME}\"", video.name);
+}
+
+fn range_attribute(range: VideoRange) -> &'static str {
+    match range {
+        VideoRange::Sdr => "",
+        VideoRange::Hlg => ",VIDEO-RANGE=HLG",
+        VideoRange::Pq => ",VIDEO-RANGE=PQ",
+    }
+}
+
+fn write_rates(out: &mut String, tag: &str, rates: Rates) {
     // Zero is no legal bandwidth, and players divide by it.
-    _ = write!(out, "#EXT-X-STREAM-INF:BANDWIDTH={}", rates.peak.max(1));
+    _ = write!(out, "#EXT-X-{tag}:BANDWIDTH={}", rates.peak.max(1));
     if rates.average > 0 {
         _ = write!(out, ",AVERAGE-BANDWIDTH={}", rates.average);
     }

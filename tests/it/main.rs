@@ -16,6 +16,7 @@ mod ffmpeg_child;
 mod ffmpeg_join;
 mod growing;
 mod hostile;
+mod i_frames;
 mod killed;
 mod layering;
 mod library;

@@ -1,9 +1,11 @@
 //! Scrubbing: key frames can be fetched and shown by themselves (hls.md, requirement 11).
 
 use crate::harness::World;
-use crate::harness::clip::{self, Clip, made};
+use crate::harness::browser::Browser;
+use crate::harness::clip::{self, COLOURS, Clip, made};
 use crate::harness::i_frames::ROUNDING_US;
 use crate::harness::measure;
+use crate::pages::{colour_of, is_near};
 
 /// Publishes a clip, fetches every I-frame of it and decodes each alone.
 async fn assert_every_i_frame_is_one_picture(clip: &Clip, copy: &str) {
@@ -94,4 +96,35 @@ async fn the_master_says_what_scrubbing_costs() {
     let worst = sizes.iter().map(|(bits, seconds)| bits / seconds).fold(0.0, f64::max);
     let said = scrubbing.bandwidth as f64;
     assert!((said - worst).abs() <= 1.0, "BANDWIDTH {said}, measured {worst}");
+}
+
+/// hls.js, which the pages use, fetches one picture from the I-frame playlist and shows it.
+#[tokio::test]
+async fn a_browser_shows_the_picture_that_is_scrubbed_to() {
+    let world = World::start().await;
+    let video = world.published(&clip::colours()).await;
+    let browser = Browser::open().await;
+    browser.goto(&world.url(&format!("/watch/{video}"))).await;
+    let library = "performance.getEntriesByType('resource').find((it) => it.name.endsWith('hls.mjs'))?.name";
+    let library = browser.value("the page loads hls.js", library).await;
+    let master = world.player(&video).master_path();
+    let load = format!(
+        "import({library}).then(({{ default: Hls }}) => {{ window.film = new Hls(); film.loadSource('{master}'); }});"
+    );
+    browser.run(&load).await;
+    let scrubber = "window.scrubber = window.film?.createIFramePlayer()";
+    for second in [17, 5, 21, 1] {
+        browser.until("hls.js makes a player of I-frames", scrubber).await;
+        let attach = "window.seen = document.createElement('video'); document.body.append(seen);
+             window.attached = false; scrubber.on('hlsMediaAttached', () => { attached = true; }); scrubber.attachMedia(seen);";
+        browser.run(attach).await;
+        browser.until("it takes orders", "attached").await;
+        browser.run(&format!("scrubber.loadMediaAt({second}.5, {{ seekOnAppend: true }});")).await;
+        browser.until("a picture is there", "seen.readyState >= 2 && !seen.seeking").await;
+        let (name, wanted) = COLOURS[second / 4];
+        let colour = colour_of(&browser, "seen").await;
+        assert!(is_near(colour, wanted), "at {second} s there is {colour:?} and not {name}");
+        browser.run("scrubber.destroy(); seen.remove();").await;
+    }
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
 }

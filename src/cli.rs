@@ -1,5 +1,6 @@
 //! What a person can type: one type per command, with help that teaches.
 
+mod check_hls;
 pub mod config;
 pub mod import;
 mod migrate;
@@ -36,6 +37,7 @@ explains each, and `telecine config` shows what is in effect. Nothing has to be 
   telecine import ~/Films                 a whole collection, read where it lies
   telecine test-bots                      whether the bots are fit to hold films
   telecine migrate                        films of this machine to the bots' channels
+  telecine check-hls URL                  any HLS against the rules, as players see it
   telecine config                         what is in effect, and where it came from
   LOCAL_PORT=8080 telecine config --json  the same for programs, with another port";
 
@@ -52,6 +54,8 @@ pub enum Command {
     TestBots(test_bots::TestBots),
     /// Move the films that lie on this machine to the channels of the bots
     Migrate(migrate::Migrate),
+    /// Read any HLS playlist with all that it names, and print every rule that it breaks
+    CheckHls(check_hls::CheckHls),
     /// Limit this process and become another program
     #[command(hide = true)]
     Cage(Cage),
@@ -92,6 +96,7 @@ impl Command {
             Self::Import(command) => import_films(&command, config, redactor).await,
             Self::TestBots(command) => command.run(config).await,
             Self::Migrate(command) => command.run(config, redactor).await,
+            Self::CheckHls(command) => command.run().await,
             Self::Cage(cage) => Ok(crate::ffmpeg::cage::enter(cage.words.into_iter())),
         }
     }

@@ -10,6 +10,7 @@ mod telegram;
 #[cfg(test)]
 mod tests;
 
+use crate::media::ladder::Ladder;
 use crate::telemetry::LogFormat;
 use serde::Serialize;
 use std::fmt;
@@ -79,10 +80,16 @@ pub struct Ingest {
     pub copy_min_bytes: u64,
     /// Wanted length of a segment, 2 to 10 seconds.
     pub segment_duration: Duration,
+    /// Sizes and rates in which a picture is offered.
+    pub ladder: Ladder,
+    /// Whether smaller sizes than the largest are made.
+    pub adaptive: bool,
     /// Whether an encoder in hardware is tried.
     pub hardware_acceleration: bool,
     /// Encoder to try first: `vaapi`, `nvenc`, `qsv` or `software`.
     pub preferred_encoder: Option<String>,
+    /// The device of VA-API and Quick Sync encoders.
+    pub vaapi_device: PathBuf,
 }
 
 /// What is kept close at hand.
@@ -234,8 +241,11 @@ fn ingest(reader: &mut Reader<'_>) -> Ingest {
         copy_mode: reader.value("ENABLE_COPY_MODE", parse::switch),
         copy_min_bytes: reader.value("COPY_MODE_MIN_SIZE", parse::size_or_zero),
         segment_duration: reader.value("HLS_SEGMENT_DURATION", parse::segment_duration),
+        adaptive: reader.value("ENABLE_ABR", parse::switch),
+        ladder: reader.value("LADDER", parse::ladder),
         hardware_acceleration: reader.value("ENABLE_HARDWARE_ACCELERATION", parse::switch),
         preferred_encoder: reader.value("PREFERRED_ENCODER", parse::encoder),
+        vaapi_device: reader.value("VAAPI_DEVICE", parse::device),
     }
 }
 

@@ -66,6 +66,8 @@ pub enum VideoChange {
     Playable,
     /// It is complete.
     Ready,
+    /// There is another size, sound or subtitle of it.
+    Refined,
     /// Every wanted copy of it is verified.
     Protected,
     /// It could not be made.

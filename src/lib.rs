@@ -13,6 +13,7 @@
 //! - [`catalog`]: the library's records; the only place with SQL
 //! - [`ffmpeg`]: child processes that probe, copy and encode
 //! - [`cmaf`]: MP4 as values: ffmpeg's fragments and files' indexes in, our segments out
+//! - [`check`]: any HLS as a player sees it, measured against the rules
 //! - [`disk`]: files read and synced without blocking the runtime
 //! - [`telegram`]: the bots: what they may be asked, and what their answers mean
 //! - [`spool`]: bytes on local disk that are not stored yet
@@ -35,6 +36,7 @@
 pub mod app;
 pub mod cache;
 pub mod catalog;
+pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod cmaf;

@@ -13,7 +13,7 @@ use crate::cache::{SegmentCache, Stats};
 use crate::catalog::{Catalog, CatalogError, Counts, JobKind, JobRecord, JobState};
 use crate::clock::Clock;
 use crate::events::{Event, Events};
-use crate::ffmpeg::EncoderReport;
+use crate::ffmpeg::{EncoderReport, Encoders};
 use crate::jobs::Jobs;
 use crate::media::extent::ChannelId;
 use crate::shutdown::Shutdown;
@@ -25,7 +25,6 @@ use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
-use tokio::sync::watch;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -73,8 +72,8 @@ pub struct Parts {
     pub replicas: u32,
     /// The end of the program.
     pub shutdown: Shutdown,
-    /// What the trial of the encoders found, best first; empty until it is over.
-    pub encoders: watch::Receiver<Vec<EncoderReport>>,
+    /// Those that work on this machine.
+    pub encoders: Encoders,
 }
 
 /// An encoder of this machine.
@@ -215,7 +214,7 @@ impl System {
             },
             jobs: jobs.into_iter().map(OpenJob::from).collect(),
             counts,
-            encoders: encoders(&parts.encoders.borrow()),
+            encoders: encoders(&parts.encoders.reports()),
         })
     }
 
@@ -240,6 +239,15 @@ impl System {
             hit_rate: if asked == 0 { 0.0 } else { stats.hits as f64 / asked as f64 },
             entries: stats.entries,
         }
+    }
+
+    /// Tries the encoders anew. A trial that has begun goes on to its end when nobody waits for it any more.
+    pub async fn probe_encoders(&self) -> Vec<Encoder> {
+        let known = self.inner.parts.encoders.clone();
+        let trial = self.inner.parts.shutdown.spawn("encoder trial", async move { known.probe().await });
+        let reports = trial.await.unwrap_or_default();
+        self.inner.parts.events.publish(Event::System);
+        encoders(&reports)
     }
 
     /// Empties the memory of segments. The next ones come from the store.

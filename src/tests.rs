@@ -17,9 +17,11 @@ use crate::media::time::Timestamp;
 use crate::shutdown::Shutdown;
 use crate::spool::{self, Spool};
 use crate::store::{BlobStore, LocalSettings, LocalStore};
+use crate::telegram::{ApiSettings, BotSettings, ChatId, Fleet, FleetMemory, FleetSettings, PaceSettings};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
+use telegram_sim::Simulator;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -67,20 +69,19 @@ impl Sample {
     /// One that keeps so many copies of everything.
     pub(crate) async fn with_copies(replicas: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let store = LocalStore::open(LocalSettings { root: folder.path().join("store") }).await.unwrap();
+        Self::over(folder, Arc::new(store), replicas).await
+    }
+
+    /// One that keeps them in this store, and everything else in the folder.
+    pub(crate) async fn over(folder: TempDir, store: Arc<dyn BlobStore>, replicas: u32) -> Self {
         let catalog = Catalog::open(&Settings { file: folder.path().join("catalog"), readers: 2 }).unwrap();
         let settings = spool::Settings { root: folder.path().join("spool"), max_bytes: 64 * 1024 * 1024 };
         let spool = Spool::open(settings).await.unwrap();
-        let store = LocalStore::open(LocalSettings { root: folder.path().join("store") }).await.unwrap();
-        let store: Arc<dyn BlobStore> = Arc::new(store);
         let (shutdown, events, clock) = (Shutdown::new(), Events::new(), Clock::from_fn(|| Timestamp(1_000_000)));
         let memory = cache::Settings { memory_bytes: 16 * 1024 * 1024 };
         let (cache, damage) = SegmentCache::new(memory, store.clone(), spool.clone(), shutdown.clone());
-        let packs = deposit::Settings {
-            max_blob_bytes: 2 * 1024 * 1024,
-            replicas,
-            parallel: 2,
-            installation: uuid::Uuid::nil(),
-        };
+        let packs = packs(replicas);
         let deposit = Deposit::new(packs, catalog.clone(), store.clone(), spool.clone(), clock.clone());
         let (lease, beat, grace) = (Duration::from_secs(60), Duration::from_secs(20), Duration::from_secs(5));
         let work = jobs::Settings { workers: vec![(JobKind::Ingest, 1), (JobKind::Forget, 1)], lease, beat, grace };
@@ -166,7 +167,7 @@ impl Sample {
             let measured = Measured { peak: 2_500_000, average: 2_400_000, i_frames };
             self.catalog.finish_rendition(lease, rendition.id, measured).await.unwrap();
         }
-        self.catalog.publish(lease, now).await.unwrap();
+        self.catalog.publish(lease, false, now).await.unwrap();
         self.catalog.settle_job(lease, Settlement::Done, now).await.unwrap();
         video
     }
@@ -197,6 +198,27 @@ fn key_frames(start: u64) -> Vec<KeyFrame> {
     vec![KeyFrame { offset: 0, len: 5_000, start }, KeyFrame { offset: 300_000, len: 4_000, start: start + 1_000 }]
 }
 
+/// How films are packed when so many copies are wanted.
+pub(crate) fn packs(replicas: u32) -> deposit::Settings {
+    let installation = uuid::Uuid::nil();
+    deposit::Settings { max_blob_bytes: 2 * 1024 * 1024, replicas, parallel: 2, installation }
+}
+
+/// The bots of a simulator, which may send as fast as they like.
+pub(crate) fn fleet_of(sim: &Simulator) -> Fleet {
+    let bot = |(slot, bot): (u8, telegram_sim::Bot)| BotSettings {
+        slot,
+        token: bot.token.parse().unwrap(),
+        channel: ChatId(bot.channel.0),
+    };
+    let api = ApiSettings { url: sim.url().parse().unwrap(), ..ApiSettings::default() };
+    let bots = (1..).zip(sim.world().bots()).map(bot).collect();
+    let pace =
+        PaceSettings { bot_per_second: 1000, channel_burst: 1000, channel_per_minute: 4000, ..Default::default() };
+    let settings = FleetSettings { bots, api, pace, ..FleetSettings::default() };
+    Fleet::new(settings, &FleetMemory::default(), Clock::system(), Events::new()).unwrap()
+}
+
 fn rendition(number: u32, name: &str) -> NewRendition {
     let pictures = name == "v0";
     NewRendition {
@@ -204,6 +226,7 @@ fn rendition(number: u32, name: &str) -> NewRendition {
         name: name.into(),
         generation: 1,
         kind: if pictures { RenditionKind::Video } else { RenditionKind::Audio },
+        refines: false,
         method: Method::Copied,
         why: "players take it as it is".into(),
         codecs: if pictures { "avc1.640028" } else { "mp4a.40.2" }.into(),
@@ -216,6 +239,7 @@ fn rendition(number: u32, name: &str) -> NewRendition {
         language: (!pictures).then(|| "de".into()),
         label: None,
         is_default: true,
+        forced: false,
         reorder_delay: 0,
         planned_bandwidth: 3_000_000,
         init: INIT.to_vec(),

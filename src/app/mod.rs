@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::delivery::Delivery;
 use crate::deposit::{self, Deposit};
 use crate::events::Events;
-use crate::ffmpeg::{self, Encoder, EncoderReport, Ffmpeg, Preference, probe_encoders};
+use crate::ffmpeg::{self, Encoder, Encoders, Ffmpeg, Preference};
 use crate::http;
 use crate::http::auth::AdminToken;
 use crate::http::https::Transport;
@@ -39,7 +39,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -194,22 +194,11 @@ fn refuse_orphans(catalog: &Path, data_dir: &Path) -> anyhow::Result<()> {
 }
 
 /// Tries the encoders beside everything else; who needs one waits for the answer.
-fn try_encoders(config: &Config, base: &Base) -> anyhow::Result<watch::Receiver<Vec<EncoderReport>>> {
-    let (told, encoders) = watch::channel(Vec::new());
-    let preference = preference(config)?;
-    let ffmpeg = children(base.spool.work_folder())?;
-    let end = base.shutdown.token();
+fn try_encoders(config: &Config, base: &Base) -> anyhow::Result<Encoders> {
+    let encoders = Encoders::new(children(config, base.spool.work_folder())?, preference(config)?);
+    let (trial, end) = (encoders.clone(), base.shutdown.token());
     base.shutdown.spawn("encoder trial", async move {
-        tokio::select! {
-            reports = probe_encoders(&ffmpeg, preference) => {
-                for report in &reports {
-                    tracing::info!(encoder = report.encoder.name(), works = report.works, "an encoder was tried");
-                }
-                // What is sent stays readable when this end is gone.
-                told.send_replace(reports);
-            }
-            () = end.cancelled() => {}
-        }
+        end.run_until_cancelled(trial.probe()).await;
     });
     Ok(encoders)
 }
@@ -230,20 +219,23 @@ pub fn preference(config: &Config) -> anyhow::Result<Preference> {
 ///
 /// # Errors
 /// When this program's own file cannot be found.
-pub fn children(working_dir: PathBuf) -> anyhow::Result<Ffmpeg> {
+pub fn children(config: &Config, working_dir: PathBuf) -> anyhow::Result<Ffmpeg> {
     let cage = std::env::current_exe().context("finding this program's own file")?;
-    Ok(Ffmpeg::new(ffmpeg::Settings::new(cage, working_dir))?)
+    let vaapi_device = config.ingest.vaapi_device.clone();
+    Ok(Ffmpeg::new(ffmpeg::Settings { vaapi_device, ..ffmpeg::Settings::new(cage, working_dir) })?)
 }
 
-async fn work(
-    config: &Config,
-    base: &Base,
-    encoders: watch::Receiver<Vec<EncoderReport>>,
-) -> anyhow::Result<(Jobs, Uploads)> {
+async fn work(config: &Config, base: &Base, encoders: Encoders) -> anyhow::Result<(Jobs, Uploads)> {
     let Base { catalog, spool, store, events, clock, shutdown, .. } = base;
     let settings = jobs::Settings {
         // Two films at a time: ffmpeg itself uses all cores.
-        workers: vec![(JobKind::Ingest, 2), (JobKind::Forget, 1), (JobKind::Mend, 1), (JobKind::Move, 1)],
+        workers: vec![
+            (JobKind::Ingest, 2),
+            (JobKind::Refine, 1),
+            (JobKind::Forget, 1),
+            (JobKind::Mend, 1),
+            (JobKind::Move, 1),
+        ],
         lease: Duration::from_secs(60),
         beat: Duration::from_secs(1),
         grace: Duration::from_secs(10),
@@ -259,7 +251,7 @@ async fn work(
     let ingest = Ingest {
         policy: policy(config),
         catalog: catalog.clone(),
-        ffmpeg: children(spool.work_folder())?,
+        ffmpeg: children(config, spool.work_folder())?,
         encoders,
         spool: spool.clone(),
         deposit: deposit.clone(),
@@ -293,13 +285,15 @@ fn policy(config: &Config) -> Policy {
         copy_min_bytes: config.ingest.copy_min_bytes,
         segment_s: u32::try_from(config.ingest.segment_duration.as_secs()).unwrap_or(6),
         max_blob_bytes: config.storage.pack_max_bytes,
+        ladder: config.ingest.ladder.clone(),
+        adaptive: config.ingest.adaptive,
     }
 }
 
 fn faces(
     config: &Config,
     base: &Base,
-    encoders: watch::Receiver<Vec<EncoderReport>>,
+    encoders: Encoders,
     jobs: Jobs,
     uploads: Uploads,
     data_dir: &Path,

@@ -124,30 +124,33 @@ impl Catalog {
         self.sqlite
             .write(move |tx| {
                 hold(tx, lease)?;
-                let found: Option<(Uuid, String, i64, Option<String>)> = tx
-                    .prepare_cached(
-                        "SELECT nonce, state, at, locator FROM copies WHERE blob = ?1 AND copy = ?2 AND channel = ?3",
-                    )?
-                    .query_row(params![blob.0, copy, channel.0], |row| {
-                        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-                    })
-                    .optional()?;
-                if let Some((nonce, state, at, locator)) = found {
-                    if state == CopyState::Intended.text() {
-                        doubt(tx, &channel.0, nonce, at, now)?;
-                        return Ok(Intent { nonce, sent: None });
-                    }
-                    if state != CopyState::Lost.text() {
-                        return Ok(Intent { nonce, sent: locator.map(Locator) });
-                    }
-                    discard(tx, blob, nonce, now)?;
-                }
-                let nonce = Uuid::new_v4();
-                tx.prepare_cached(
-                    "INSERT INTO copies (blob, copy, channel, nonce, state, at) VALUES (?1, ?2, ?3, ?4, 'intended', ?5)",
-                )?
-                .execute(params![blob.0, copy, channel.0, nonce, now.0])?;
-                Ok(Intent { nonce, sent: None })
+                intend(tx, (blob, copy, &channel), None, now)
+            })
+            .await
+    }
+
+    /// As `intend_copy`, for a copy that is made by forwarding the one at `from`: it will have its imprint.
+    ///
+    /// # Errors
+    /// `NotAllowed` when the blob has no such copy any more.
+    pub async fn intend_forward(
+        &self,
+        lease: JobLease,
+        blob: BlobId,
+        copy: u32,
+        channel: ChannelId,
+        from: Locator,
+        now: Timestamp,
+    ) -> Result<Intent, CatalogError> {
+        self.sqlite
+            .write(move |tx| {
+                hold(tx, lease)?;
+                let imprint = tx
+                    .prepare_cached("SELECT coalesce(imprint, nonce) FROM copies WHERE blob = ?1 AND locator = ?2")?
+                    .query_row(params![blob.0, from.0], |row| row.get(0))
+                    .optional()?
+                    .ok_or(CatalogError::NotAllowed("the copy to be forwarded is not there any more"))?;
+                intend(tx, (blob, copy, &channel), Some(imprint), now)
             })
             .await
     }
@@ -250,18 +253,55 @@ impl Catalog {
     }
 }
 
+/// `imprint` is what this send will leave in the caption; `None` for the copy's own nonce.
+fn intend(
+    tx: &Transaction<'_>,
+    (blob, copy, channel): (BlobId, u32, &ChannelId),
+    imprint: Option<Uuid>,
+    now: Timestamp,
+) -> Result<Intent, CatalogError> {
+    let found: Option<(Uuid, Uuid, String, i64, Option<String>)> = tx
+        .prepare_cached(
+            "SELECT nonce, coalesce(imprint, nonce), state, at, locator FROM copies
+              WHERE blob = ?1 AND copy = ?2 AND channel = ?3",
+        )?
+        .query_row(params![blob.0, copy, channel.0], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+        })
+        .optional()?;
+    if let Some((nonce, earlier, state, at, locator)) = found {
+        if state == CopyState::Intended.text() {
+            doubt(tx, &channel.0, earlier, at, now)?;
+            tx.prepare_cached("UPDATE copies SET imprint = ?4 WHERE blob = ?1 AND copy = ?2 AND channel = ?3")?
+                .execute(params![blob.0, copy, channel.0, imprint])?;
+            return Ok(Intent { nonce, sent: None });
+        }
+        if state != CopyState::Lost.text() {
+            return Ok(Intent { nonce, sent: locator.map(Locator) });
+        }
+        discard(tx, blob, nonce, now)?;
+    }
+    let nonce = Uuid::new_v4();
+    tx.prepare_cached(
+        "INSERT INTO copies (blob, copy, channel, nonce, imprint, state, at)
+         VALUES (?1, ?2, ?3, ?4, ?5, 'intended', ?6)",
+    )?
+    .execute(params![blob.0, copy, channel.0, nonce, imprint, now.0])?;
+    Ok(Intent { nonce, sent: None })
+}
+
 /// Other channels that were asked for this copy may have taken it without a word.
 fn doubt_others(tx: &Transaction<'_>, blob: BlobId, nonce: Uuid, now: Timestamp) -> Result<(), CatalogError> {
     let others: Vec<(String, Uuid, i64)> = tx
         .prepare_cached(
             "DELETE FROM copies WHERE blob = ?1 AND nonce <> ?2 AND state = 'intended'
                 AND copy = (SELECT copy FROM copies WHERE blob = ?1 AND nonce = ?2)
-             RETURNING channel, nonce, at",
+             RETURNING channel, coalesce(imprint, nonce), at",
         )?
         .query_map(params![blob.0, nonce], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
         .collect::<Result<_, _>>()?;
-    for (channel, nonce, at) in others {
-        doubt(tx, &channel, nonce, at, now)?;
+    for (channel, imprint, at) in others {
+        doubt(tx, &channel, imprint, at, now)?;
     }
     Ok(())
 }

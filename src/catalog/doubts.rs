@@ -6,7 +6,7 @@ use crate::media::extent::{ChannelId, Locator, UnheardCopy};
 use crate::media::id::BlobId;
 use crate::media::time::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use uuid::Uuid;
 
 /// A send that may have left a copy which nobody names.
@@ -25,13 +25,13 @@ impl Catalog {
         self.sqlite
             .read(|tx| {
                 let mut statement = tx.prepare(
-                    "SELECT channel, nonce, after, id FROM doubts
-                      WHERE NOT EXISTS (SELECT 1 FROM copies WHERE copies.nonce = doubts.nonce AND copies.channel = doubts.channel
-                                           AND copies.state = 'intended')
+                    "SELECT channel, imprint, after, id FROM doubts
+                      WHERE NOT EXISTS (SELECT 1 FROM copies WHERE copies.channel = doubts.channel AND copies.state = 'intended'
+                                           AND doubts.imprint IN (copies.nonce, copies.imprint))
                       ORDER BY id",
                 )?;
                 let rows = statement.query_map([], |row| {
-                    let copy = UnheardCopy { nonce: row.get(1)?, after: row.get::<_, Option<String>>(2)?.map(Locator) };
+                    let copy = UnheardCopy { imprint: row.get(1)?, after: row.get::<_, Option<String>>(2)?.map(Locator) };
                     Ok((ChannelId(row.get(0)?), Doubt { id: row.get(3)?, copy }))
                 })?;
                 let mut doubts: BTreeMap<ChannelId, Vec<Doubt>> = BTreeMap::new();
@@ -40,6 +40,33 @@ impl Catalog {
                     doubts.entry(channel).or_default().push(doubt);
                 }
                 Ok(doubts)
+            })
+            .await
+    }
+
+    /// Whether a copy with one of these imprints was intended or sent on a channel since it had those `named`
+    /// copies alone. Two forwards of one copy have the same imprint: what was just found may be the later one.
+    pub async fn is_imprinted_since(
+        &self,
+        channel: ChannelId,
+        imprints: Vec<Uuid>,
+        named: Vec<Locator>,
+    ) -> Result<bool, CatalogError> {
+        self.sqlite
+            .read(move |tx| {
+                let (imprints, named): (HashSet<_>, HashSet<_>) =
+                    (imprints.into_iter().collect(), named.into_iter().collect());
+                let mut statement =
+                    tx.prepare_cached("SELECT coalesce(imprint, nonce), locator FROM copies WHERE channel = ?1")?;
+                let mut rows = statement.query([channel.0])?;
+                while let Some(row) = rows.next()? {
+                    let locator = row.get::<_, Option<String>>(1)?.map(Locator);
+                    let is_named = locator.is_some_and(|locator| named.contains(&locator));
+                    if imprints.contains(&row.get(0)?) && !is_named {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
             })
             .await
     }
@@ -125,17 +152,17 @@ pub(super) fn litter(tx: &Transaction<'_>, copies: &[Locator], now: Timestamp) -
     Ok(())
 }
 
-/// Notes that a copy which was intended at a time may have been sent to a channel.
+/// Notes that a copy with this imprint, which was intended at a time, may have been sent to a channel.
 pub(super) fn doubt(
     tx: &Transaction<'_>,
     channel: &str,
-    nonce: Uuid,
+    imprint: Uuid,
     intended_at: i64,
     now: Timestamp,
 ) -> Result<(), CatalogError> {
     let after = newest_on(tx, channel, intended_at)?.map(|locator| locator.0);
-    tx.prepare_cached("INSERT INTO doubts (channel, nonce, after, at) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![channel, nonce, after, now.0])?;
+    tx.prepare_cached("INSERT INTO doubts (channel, imprint, after, at) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![channel, imprint, after, now.0])?;
     Ok(())
 }
 
@@ -149,19 +176,38 @@ fn newest_on(tx: &Transaction<'_>, channel: &str, at: i64) -> Result<Option<Loca
         .optional()?)
 }
 
+/// Forgets a blob that nobody reads any more, and answers its copies. They are litter until they are removed;
+/// those of which nobody heard are looked for.
+pub(super) fn abandon(tx: &Transaction<'_>, blob: BlobId, now: Timestamp) -> Result<Vec<Locator>, CatalogError> {
+    let copies = tx
+        .prepare_cached("SELECT locator FROM copies WHERE blob = ?1 AND locator IS NOT NULL")?
+        .query_map([blob.0], |row| row.get(0).map(Locator))?
+        .collect::<Result<Vec<_>, _>>()?;
+    litter(tx, &copies, now)?;
+    for (channel, unheard) in unheard_of(tx, blob)? {
+        for UnheardCopy { imprint, after } in unheard {
+            tx.prepare_cached("INSERT INTO doubts (channel, imprint, after, at) VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![channel.0, imprint, after.map(|after| after.0), now.0])?;
+        }
+    }
+    tx.prepare_cached("DELETE FROM blobs WHERE id = ?1")?.execute([blob.0])?;
+    Ok(copies)
+}
+
 /// The copies of a blob that were intended and of which nobody heard, by channel.
 pub(super) fn unheard_of(
     tx: &Transaction<'_>,
     blob: BlobId,
 ) -> Result<BTreeMap<ChannelId, Vec<UnheardCopy>>, CatalogError> {
-    let mut statement =
-        tx.prepare_cached("SELECT channel, nonce, at FROM copies WHERE blob = ?1 AND locator IS NULL")?;
+    let mut statement = tx.prepare_cached(
+        "SELECT channel, coalesce(imprint, nonce), at FROM copies WHERE blob = ?1 AND locator IS NULL",
+    )?;
     let rows = statement.query_map([blob.0], |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?)))?;
     let mut unheard: BTreeMap<ChannelId, Vec<UnheardCopy>> = BTreeMap::new();
     for row in rows {
-        let (channel, nonce, at) = row?;
+        let (channel, imprint, at) = row?;
         let after = newest_on(tx, &channel, at)?;
-        unheard.entry(ChannelId(channel)).or_default().push(UnheardCopy { nonce, after });
+        unheard.entry(ChannelId(channel)).or_default().push(UnheardCopy { imprint, after });
     }
     Ok(unheard)
 }

@@ -17,6 +17,8 @@ use serde::Serialize;
 pub enum JobKind {
     /// Make an arrived file playable.
     Ingest,
+    /// Make a playable film better: further sizes, sounds, subtitles.
+    Refine,
     /// Remove a trashed video for good.
     Forget,
     /// Make the copies a video lacks.
@@ -87,12 +89,13 @@ const COLUMNS: &str = "jobs.id, jobs.kind, videos.uuid, videos.title, jobs.state
     jobs.fraction, jobs.speed, jobs.eta_s, jobs.error, jobs.fence";
 
 impl JobKind {
-    const ALL: [Self; 4] = [Self::Ingest, Self::Forget, Self::Mend, Self::Move];
+    const ALL: [Self; 5] = [Self::Ingest, Self::Refine, Self::Forget, Self::Mend, Self::Move];
 
     /// The word the catalog and the API use.
     pub fn text(self) -> &'static str {
         match self {
             Self::Ingest => "ingest",
+            Self::Refine => "refine",
             Self::Forget => "forget",
             Self::Mend => "mend",
             Self::Move => "move",
@@ -227,6 +230,18 @@ impl Catalog {
                     videos::mark_cancelled(tx, row, now)?;
                 }
                 Ok(stopped)
+            })
+            .await
+    }
+
+    /// Whether a film that cannot be played yet is being made, or could be now.
+    pub async fn is_ingesting(&self, now: Timestamp) -> Result<bool, CatalogError> {
+        self.sqlite
+            .read(move |tx| {
+                let sql = "SELECT EXISTS (SELECT 1 FROM jobs JOIN videos ON videos.id = jobs.video
+                            WHERE jobs.kind = 'ingest' AND videos.state <> 'ready'
+                              AND (jobs.state = 'running' OR (jobs.state IN ('queued', 'waiting') AND jobs.run_after <= ?1)))";
+                Ok(tx.prepare_cached(sql)?.query_row([now.0], |row| row.get(0))?)
             })
             .await
     }

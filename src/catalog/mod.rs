@@ -23,6 +23,7 @@ mod segments;
 mod shares;
 mod sqlite;
 mod status;
+mod superseded;
 #[cfg(test)]
 mod tests;
 mod trash;
@@ -43,6 +44,7 @@ pub use renditions::{Measured, NewRendition, Rendition};
 pub use segments::{Growth, NewPiece, NewSegment, Resume};
 pub use shares::Shares;
 pub use status::Counts;
+pub use superseded::Superseded;
 pub use trash::DoomedBlob;
 pub use uploads::{Accepted, Arrival, UploadRecord};
 pub use videos::{Changes, Shown, Source, Video, VideoState};

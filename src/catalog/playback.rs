@@ -41,12 +41,15 @@ pub struct TrackPlaylist {
     pub finished: bool,
 }
 
+/// Only renditions that are shown: those that refine a film that can be played are, once they are whole.
+const SHOWN: &str = "(renditions.refines = 0 OR renditions.state = 'finished')";
+
 /// Only videos that are neither in the trash nor failed.
 pub(super) const PLAYABLE: &str =
     "videos.uuid = ?1 AND videos.trashed_at IS NULL AND videos.state IN ('processing', 'ready')";
 
 const FINISHED: &str = "videos.tracks = (SELECT count(*) FROM renditions AS done
-    WHERE done.video = videos.id AND done.state = 'finished')";
+    WHERE done.video = videos.id AND done.state = 'finished' AND done.refines = 0)";
 
 impl Catalog {
     /// The tracks of a video; `None` when it is unknown or one of its planned tracks still lacks
@@ -61,13 +64,14 @@ impl Catalog {
                     .optional()?;
                 let Some((row, planned, finished)) = found else { return Ok(None) };
                 let sql = format!(
-                    "SELECT {COLUMNS} FROM renditions WHERE video = ?1
+                    "SELECT {COLUMNS} FROM renditions WHERE video = ?1 AND {SHOWN}
                         AND EXISTS (SELECT 1 FROM segments WHERE segments.rendition = renditions.id)
                       ORDER BY number, id"
                 );
                 let mut statement = tx.prepare_cached(&sql)?;
                 let renditions = statement.query_map([row], record)?.collect::<Result<Vec<_>, _>>()?;
-                let complete = planned > 0 && renditions.len() >= planned;
+                let first = renditions.iter().filter(|rendition| !rendition.refines).count();
+                let complete = planned > 0 && first >= planned;
                 Ok(complete.then_some(Tracks { renditions, finished }))
             })
             .await
@@ -94,11 +98,11 @@ impl Catalog {
             .read(move |tx| {
                 let sql = format!(
                     "SELECT {COLUMNS}, {FINISHED} FROM renditions JOIN videos ON videos.id = renditions.video
-                      WHERE {PLAYABLE} AND renditions.name = ?2"
+                      WHERE {PLAYABLE} AND renditions.name = ?2 AND {SHOWN}"
                 );
                 let found: Option<(Rendition, bool)> = tx
                     .prepare_cached(&sql)?
-                    .query_row(params![video.0, track], |row| Ok((record(row)?, row.get(24)?)))
+                    .query_row(params![video.0, track], |row| Ok((record(row)?, row.get(26)?)))
                     .optional()?;
                 let Some((rendition, finished)) = found else { return Ok(None) };
                 let mut statement = tx.prepare_cached(

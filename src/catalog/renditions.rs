@@ -20,6 +20,8 @@ pub struct NewRendition {
     pub generation: u32,
     /// What it carries.
     pub kind: RenditionKind,
+    /// Whether it is made when the film can be played already: it is shown once it is whole.
+    pub refines: bool,
     /// Whether it was copied or encoded.
     pub method: Method,
     /// Why, in words for people.
@@ -44,6 +46,8 @@ pub struct NewRendition {
     pub label: Option<String>,
     /// Whether a player takes it unasked.
     pub is_default: bool,
+    /// Of subtitles: whether they hold only what is spoken in another language than the sound's.
+    pub forced: bool,
     /// Ticks between decoding and showing that its packager chose.
     pub reorder_delay: u32,
     /// Bits per second to declare until it is measured.
@@ -69,6 +73,8 @@ pub struct Rendition {
     pub why: String,
     /// Whether its last segment is listed.
     pub finished: bool,
+    /// Whether it is made when the film can be played already.
+    pub refines: bool,
     /// RFC 6381 codecs string.
     pub codecs: String,
     /// Ticks per second.
@@ -89,6 +95,8 @@ pub struct Rendition {
     pub label: Option<String>,
     /// Whether a player takes it unasked.
     pub is_default: bool,
+    /// Of subtitles: whether they hold only what is spoken in another language than the sound's.
+    pub forced: bool,
     /// Ticks between decoding and showing.
     pub reorder_delay: u32,
     /// Bits per second: measured peak when finished, else planned.
@@ -117,8 +125,8 @@ pub(super) const COLUMNS: &str =
     renditions.why, renditions.state = 'finished', renditions.codecs, renditions.timescale, renditions.target_duration,
     renditions.width, renditions.height, renditions.frame_rate_milli, renditions.video_range, renditions.channels,
     renditions.language, renditions.label, renditions.is_default, renditions.reorder_delay,
-    coalesce(renditions.peak_bandwidth, renditions.planned_bandwidth), renditions.average_bandwidth, renditions.independent,
-    renditions.i_frame_peak_bandwidth, renditions.i_frame_average_bandwidth";
+    coalesce(renditions.peak_bandwidth, renditions.planned_bandwidth), renditions.average_bandwidth, renditions.independent, renditions.refines,
+    renditions.forced, renditions.i_frame_peak_bandwidth, renditions.i_frame_average_bandwidth";
 
 impl Catalog {
     /// Begins a rendition of the job's video; one of the same name that exists is answered as it is.
@@ -188,8 +196,8 @@ fn insert(tx: &rusqlite::Transaction<'_>, video: i64, new: &NewRendition) -> Res
     tx.execute(
         "INSERT INTO renditions (video, number, name, generation, kind, method, why, state, codecs, timescale,
                 target_duration, width, height, frame_rate_milli, video_range, channels, sample_rate, language, label,
-                is_default, reorder_delay, planned_bandwidth)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'growing', ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
+                is_default, reorder_delay, planned_bandwidth, refines, forced)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'growing', ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
         params![
             video,
             new.number,
@@ -212,6 +220,8 @@ fn insert(tx: &rusqlite::Transaction<'_>, video: i64, new: &NewRendition) -> Res
             new.is_default,
             new.reorder_delay,
             new.planned_bandwidth,
+            new.refines,
+            new.forced,
         ],
     )?;
     Ok(())
@@ -219,7 +229,7 @@ fn insert(tx: &rusqlite::Transaction<'_>, video: i64, new: &NewRendition) -> Res
 
 pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Rendition> {
     let size: (Option<u32>, Option<u32>) = (row.get(10)?, row.get(11)?);
-    let i_frames: (Option<u64>, Option<u64>) = (row.get(22)?, row.get(23)?);
+    let i_frames: (Option<u64>, Option<u64>) = (row.get(24)?, row.get(25)?);
     Ok(Rendition {
         id: RenditionId(row.get(0)?),
         number: row.get(1)?,
@@ -242,6 +252,8 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Rendition> {
         bandwidth: row.get(19)?,
         average_bandwidth: row.get(20)?,
         independent: row.get(21)?,
+        refines: row.get(22)?,
+        forced: row.get(23)?,
         i_frames: i_frames.0.zip(i_frames.1).map(|(peak, average)| Rates { peak, average }),
     })
 }

@@ -3,6 +3,7 @@
 
 mod affected;
 mod arrivals;
+mod doubts;
 mod fences;
 mod jobs;
 mod key_frames;
@@ -124,7 +125,7 @@ impl Shelf {
         }
         let measured = Measured { peak: 2_000_000, average: 1_000_000, i_frames: None };
         self.catalog.finish_rendition(film.lease, film.rendition, measured).await.unwrap();
-        self.catalog.publish(film.lease, NOW).await.unwrap();
+        self.catalog.publish(film.lease, false, NOW).await.unwrap();
         self.catalog.settle_job(film.lease, Settlement::Done, NOW).await.unwrap();
         film.video
     }
@@ -161,6 +162,7 @@ fn track(name: &str) -> NewRendition {
         name: name.into(),
         generation: 1,
         kind: RenditionKind::Video,
+        refines: false,
         method: Method::Copied,
         why: "players take it as it is".into(),
         codecs: "avc1.640028".into(),
@@ -173,6 +175,7 @@ fn track(name: &str) -> NewRendition {
         language: None,
         label: None,
         is_default: true,
+        forced: false,
         reorder_delay: 0,
         planned_bandwidth: 3_000_000,
         init: b"init".to_vec(),

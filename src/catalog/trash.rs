@@ -42,7 +42,7 @@ impl Catalog {
                     return Ok(Some(Vec::new()));
                 }
                 let mut stopped = Vec::new();
-                for kind in [JobKind::Ingest, JobKind::Mend, JobKind::Move] {
+                for kind in [JobKind::Ingest, JobKind::Refine, JobKind::Mend, JobKind::Move] {
                     stopped.extend(cancel(tx, row, kind, now)?);
                 }
                 videos::mark_cancelled(tx, row, now)?;

@@ -42,7 +42,7 @@ impl ShowConfig {
     /// # Errors
     /// Standard output cannot be written.
     pub async fn run(&self, config: &Config, unknown: &[&str]) -> anyhow::Result<ExitCode> {
-        let ffmpeg = app::children(std::env::temp_dir())?;
+        let ffmpeg = app::children(config, std::env::temp_dir())?;
         let version = ffmpeg.version().await.map_err(|error| error.to_string());
         let encoders = match version {
             Ok(_) => probe_encoders(&ffmpeg, app::preference(config)?).await,

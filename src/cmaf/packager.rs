@@ -49,6 +49,8 @@ pub struct PackagerSettings {
 pub struct Packager {
     settings: PackagerSettings,
     timeline: Timeline,
+    /// Spans: the pictures since the last key frame.
+    gop: Vec<Sample>,
     /// Video: the GOPs of the segment being filled.
     chunks: Vec<Chunk>,
     size: Gop,
@@ -67,6 +69,7 @@ impl Packager {
         Ok(Self {
             settings,
             timeline: Timeline::new(settings.timing, settings.timescale, settings.resume)?,
+            gop: Vec::new(),
             chunks: Vec::new(),
             size: Gop::default(),
             sound: Vec::new(),
@@ -75,11 +78,28 @@ impl Packager {
         })
     }
 
-    /// Adds one fragment (a GOP; for sound about a second) and returns the segments it completes.
+    /// Adds one fragment and returns the segments that this completes. A fragment of `Timing::Source` is a
+    /// GOP, or about a second of sound; one of spans may end anywhere, since the muxer cuts all its tracks
+    /// when any of them has a key frame.
     ///
     /// # Errors
     /// `CmafError::Times` if the time stamps cannot be packaged; the packager is then of no more use.
     pub fn push(&mut self, samples: Vec<Sample>) -> Result<Vec<Segment>, CmafError> {
+        if self.settings.timing == Timing::Source {
+            return self.take(samples);
+        }
+        let mut done = Vec::new();
+        for sample in samples {
+            if sample.sync && !self.gop.is_empty() {
+                let gop = std::mem::take(&mut self.gop);
+                done.extend(self.take(gop)?);
+            }
+            self.gop.push(sample);
+        }
+        Ok(done)
+    }
+
+    fn take(&mut self, samples: Vec<Sample>) -> Result<Vec<Segment>, CmafError> {
         match self.timeline.push(samples)? {
             Some(chunk) => self.join(chunk),
             None => Ok(Vec::new()),
@@ -93,10 +113,11 @@ impl Packager {
     /// # Errors
     /// `CmafError::Times` as for `push`, and if `next_pts` is not after every picture pushed.
     pub fn end_span(&mut self, next_pts: Option<i64>) -> Result<Vec<Segment>, CmafError> {
-        let mut segments = match self.timeline.end(next_pts)? {
-            Some(chunk) => self.join(chunk)?,
-            None => Vec::new(),
-        };
+        let gop = std::mem::take(&mut self.gop);
+        let mut segments = self.take(gop)?;
+        if let Some(chunk) = self.timeline.end(next_pts)? {
+            segments.extend(self.join(chunk)?);
+        }
         segments.extend(self.cut()?);
         Ok(segments)
     }

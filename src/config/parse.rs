@@ -1,5 +1,6 @@
 //! From text to value: one function per kind of value, each of which says what to write instead.
 
+use crate::media::ladder::{Ladder, NotALadder};
 use crate::telemetry::{LogFormat, check_filter};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -181,6 +182,19 @@ pub(super) fn segment_duration(text: &str) -> Result<Duration, Wrong> {
         return Ok(length);
     }
     wrong(format!("segments of {} seconds play badly", length.as_secs()), "write 2s to 10s; Apple advises 6s")
+}
+
+pub(super) fn ladder(text: &str) -> Result<Ladder, Wrong> {
+    text.parse().or_else(|error: NotALadder| wrong(error.to_string(), "write steps like 1080p:6M,720p:3M"))
+}
+
+/// A device of the system, spelt so that no value can become another argument of ffmpeg.
+pub(super) fn device(text: &str) -> Result<PathBuf, Wrong> {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/_-.".contains(letter);
+    if text.starts_with("/dev/") && !text.contains("..") && text.chars().all(is_plain) {
+        return Ok(PathBuf::from(text));
+    }
+    wrong(format!("\"{text}\" is not a device"), "write a path like /dev/dri/renderD128")
 }
 
 /// A name only, so that no value can become another argument of ffmpeg.

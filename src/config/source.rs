@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// Every variable the program reads with its default, in the order of `.env.example`.
-const DEFAULTS: [(&str, &str); 38] = [
+const DEFAULTS: [(&str, &str); 41] = [
     ("LOCAL_HOST", "127.0.0.1"),
     ("LOCAL_PORT", "5050"),
     ("FORCE_HTTPS", "false"),
@@ -42,8 +42,11 @@ const DEFAULTS: [(&str, &str); 38] = [
     ("ENABLE_COPY_MODE", "true"),
     ("COPY_MODE_MIN_SIZE", "20971520"),
     ("HLS_SEGMENT_DURATION", "6s"),
+    ("ENABLE_ABR", "true"),
+    ("LADDER", "2160p:16M,1440p:9M,1080p:6M,720p:3M,480p:1.2M,360p:600k"),
     ("ENABLE_HARDWARE_ACCELERATION", "true"),
     ("PREFERRED_ENCODER", ""),
+    ("VAAPI_DEVICE", "/dev/dri/renderD128"),
     ("CACHE_MEMORY_SIZE", "256MiB"),
     ("LOG_LEVEL", "info"),
     ("LOG_FORMAT", "text"),

@@ -2,10 +2,10 @@
 
 use super::DeliveryError;
 use crate::catalog::{KeyFrames, Rendition, TrackPlaylist};
-use crate::media::playlist::{IFramePlaylist, Master, MediaPlaylist, SegmentEntry, State};
+use crate::media::playlist::{Content, IFramePlaylist, Master, MediaPlaylist, SegmentEntry, State};
 use crate::media::probe::Ratio;
 use crate::media::rendition::{
-    AudioRendition, Method, Rates, RenditionKind, Resolution, TrackName, VideoRange, VideoRendition,
+    AudioRendition, Method, Rates, RenditionKind, Resolution, TextRendition, TrackName, VideoRange, VideoRendition,
 };
 use crate::media::time::Timescale;
 
@@ -16,8 +16,9 @@ pub(super) fn master(renditions: &[Rendition]) -> Result<String, DeliveryError> 
         match rendition.kind {
             RenditionKind::Video => master.video.push(video(name, rendition)),
             RenditionKind::Audio => master.audio.push(audio(name, rendition)),
-            // Nothing makes these yet, and the playlist has no lines for them.
-            RenditionKind::Subtitles | RenditionKind::IFrames | RenditionKind::Images => {}
+            RenditionKind::Subtitles => master.subtitles.push(text(name, rendition)),
+            // Players have no use for these in a master playlist.
+            RenditionKind::IFrames | RenditionKind::Images => {}
         }
     }
     Ok(master.write())
@@ -39,6 +40,7 @@ pub(super) fn media(playlist: &TrackPlaylist) -> String {
         target_duration_s: rendition.target_duration,
         timescale: rendition.timescale,
         independent_segments: is_independent(rendition),
+        content: Content::of(rendition.kind),
         state: if playlist.finished { State::Finished } else { State::Growing },
         segments: &segments,
     };
@@ -99,6 +101,11 @@ fn audio(name: TrackName, rendition: &Rendition) -> AudioRendition {
         default: rendition.is_default,
         rates: rates(rendition),
     }
+}
+
+fn text(name: TrackName, rendition: &Rendition) -> TextRendition {
+    let (language, label) = (rendition.language.clone(), rendition.label.clone());
+    TextRendition { name, language, label, forced: rendition.forced }
 }
 
 /// Planned while it grows, measured afterwards; an average of 0 is not written.

@@ -251,7 +251,11 @@ impl Attempt<'_> {
     async fn put_and_read_back(&self, channel: &ChannelId, sending: &mut Option<Sending>) -> Result<(), DepositError> {
         let Deposit { catalog, store, clock, .. } = self.deposit;
         let blob = self.blob.stored.id;
-        let intent = catalog.intend_copy(self.lease, blob, self.number, channel.clone(), clock.now()).await?;
+        let (to, now) = (channel.clone(), clock.now());
+        let intent = match self.bytes {
+            Bytes::File(_) => catalog.intend_copy(self.lease, blob, self.number, to, now).await?,
+            Bytes::Copy(from) => catalog.intend_forward(self.lease, blob, self.number, to, from.clone(), now).await?,
+        };
         let nonce = intent.nonce;
         let locator = match intent.sent {
             // It is known where it lies, and nothing more.

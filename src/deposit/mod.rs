@@ -9,6 +9,7 @@ mod error;
 mod load;
 mod mend;
 mod packer;
+mod superseded;
 #[cfg(test)]
 mod tests;
 

@@ -4,7 +4,7 @@
 //! What it takes away: memory, CPU time, writing files, many open files, core dumps, and life
 //! after its parent. The parent empties the environment and chooses the working directory.
 
-use rustix::process::{Resource, Rlimit, Signal, getppid, set_parent_process_death_signal, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, getppid, nice, set_parent_process_death_signal, setrlimit};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -26,11 +26,13 @@ pub struct CageLimits {
     pub file_size: u64,
     /// Open files, sockets and pipes at a time.
     pub open_files: u64,
+    /// How much it gives way to others where the processor is short: 0, not at all, to 19.
+    pub nice: u64,
 }
 
 impl Default for CageLimits {
     fn default() -> Self {
-        Self { address_space: Some(8 << 30), cpu_s: 60, file_size: 0, open_files: 256 }
+        Self { address_space: Some(8 << 30), cpu_s: 60, file_size: 0, open_files: 256, nice: 0 }
     }
 }
 
@@ -43,9 +45,12 @@ impl CageLimits {
         if let Some(bytes) = self.address_space {
             words.extend(["--address-space".into(), bytes.to_string().into()]);
         }
-        for (name, value) in
-            [("--cpu-seconds", self.cpu_s), ("--file-size", self.file_size), ("--open-files", self.open_files)]
-        {
+        for (name, value) in [
+            ("--cpu-seconds", self.cpu_s),
+            ("--file-size", self.file_size),
+            ("--open-files", self.open_files),
+            ("--nice", self.nice),
+        ] {
             words.extend([name.into(), value.to_string().into()]);
         }
         words.extend(["--".into(), program.to_owned()]);
@@ -92,6 +97,7 @@ fn parse(mut words: impl Iterator<Item = OsString>) -> Result<Order, &'static st
             Some("--cpu-seconds") => limits.cpu_s = value,
             Some("--file-size") => limits.file_size = value,
             Some("--open-files") => limits.open_files = value,
+            Some("--nice") => limits.nice = value.min(19),
             _ => return Err("an option it does not know"),
         }
     }
@@ -115,6 +121,9 @@ fn limit(order: &Order) -> io::Result<()> {
         return Err(io::Error::other("the parent is gone"));
     }
     let limits = &order.limits;
+    if limits.nice > 0 {
+        nice(limits.nice as i32)?;
+    }
     set(Resource::Core, 0)?;
     set(Resource::Cpu, limits.cpu_s)?;
     set(Resource::Fsize, limits.file_size)?;
@@ -132,7 +141,7 @@ mod tests {
 
     #[test]
     fn an_order_reads_back_as_it_was_written() {
-        let limits = CageLimits { address_space: Some(1 << 40), cpu_s: 7, file_size: 3, open_files: 9 };
+        let limits = CageLimits { address_space: Some(1 << 40), cpu_s: 7, file_size: 3, open_files: 9, nice: 10 };
         let mut words = limits.arguments(42, OsStr::new("ffmpeg"));
         words.extend(["-i", "--", "file:/x"].map(OsString::from));
 

@@ -5,7 +5,9 @@
 
 use super::command::words;
 use super::package::VideoEncode;
+use crate::media::ladder::Rung;
 use std::ffi::OsString;
+use std::path::Path;
 use std::str::FromStr;
 
 /// A family of H.264 encoders.
@@ -86,16 +88,22 @@ impl Encoder {
         }
     }
 
-    /// Opens the device; stands before the input.
-    pub(super) fn device_arguments(self) -> &'static str {
-        match self {
-            Self::Vaapi => "-init_hw_device vaapi=va:/dev/dri/renderD128 -filter_hw_device va",
-            Self::Nvenc => "-init_hw_device cuda=cu:0 -filter_hw_device cu",
-            Self::Qsv => {
-                "-init_hw_device vaapi=va:/dev/dri/renderD128,driver=iHD -init_hw_device qsv=qs@va -filter_hw_device qs"
-            }
-            Self::Software => "",
-        }
+    /// Opens the device; stands before the input. `vaapi` is the path of the VA-API device.
+    pub(super) fn device_arguments(self, vaapi: &Path) -> Vec<OsString> {
+        let device = |kind: &str, more: &str| {
+            let mut text = OsString::from(kind);
+            text.push(vaapi);
+            text.push(more);
+            vec![OsString::from("-init_hw_device"), text]
+        };
+        let (mut list, rest) = match self {
+            Self::Vaapi => (device("vaapi=va:", ""), "-filter_hw_device va"),
+            Self::Nvenc => (Vec::new(), "-init_hw_device cuda=cu:0 -filter_hw_device cu"),
+            Self::Qsv => (device("vaapi=va:", ",driver=iHD"), "-init_hw_device qsv=qs@va -filter_hw_device qs"),
+            Self::Software => (Vec::new(), ""),
+        };
+        list.extend(words(rest));
+        list
     }
 
     /// Decodes on the device and keeps the frames there; stands before the input.
@@ -107,39 +115,47 @@ impl Encoder {
         }
     }
 
-    /// The encoder and its rate control. Key frames come from `-force_key_frames`; the longest GOP
-    /// only backs that up, and every GOP is closed.
+    /// The encoder and the rate control of each rung. Key frames come from `-force_key_frames`; the longest
+    /// GOP only backs that up, and every GOP is closed.
     pub(super) fn arguments(self, encode: &VideoEncode) -> Vec<OsString> {
-        let most = encode.max_bit_rate;
-        let buffer = most.saturating_mul(2);
         let gop = (encode.frame_rate.value() * f64::from(encode.key_frame_interval_s)).ceil().clamp(1.0, 600.0);
         let family = match self {
-            Self::Vaapi => format!("-c:v h264_vaapi -profile:v high -rc_mode VBR -b:v {most} -maxrate {most}"),
-            Self::Nvenc => {
-                format!(
-                    "-c:v h264_nvenc -preset p4 -profile:v high -forced-idr 1 -no-scenecut 1 -b:v {most} -maxrate {most}"
-                )
-            }
-            Self::Qsv => {
-                format!(
-                    "-c:v h264_qsv -profile:v high -forced_idr 1 -mbbrc 1 -b:v {most} -maxrate {}",
-                    most.saturating_add(1)
-                )
-            }
+            Self::Vaapi => "-c:v h264_vaapi -profile:v high -rc_mode VBR",
+            Self::Nvenc => "-c:v h264_nvenc -preset p4 -profile:v high -forced-idr 1 -no-scenecut 1",
+            Self::Qsv => "-c:v h264_qsv -profile:v high -forced_idr 1 -mbbrc 1",
             // Constant quality under a cap: easy scenes stay far below it.
-            Self::Software => format!(
-                "-c:v libx264 -preset veryfast -profile:v high -level:v {} -pix_fmt yuv420p -crf 21 -maxrate {most} \
-                 -forced-idr 1 -sc_threshold 0",
-                level(encode.width, encode.height, encode.frame_rate.value(), most)
-            ),
+            Self::Software => {
+                "-c:v libx264 -preset veryfast -profile:v high -pix_fmt yuv420p -crf 21 -forced-idr 1 -sc_threshold 0"
+            }
         };
-        words(&format!("{family} -bufsize {buffer} -flags:v +cgop -g {gop}"))
+        let mut list = words(&format!("{family} -flags:v +cgop -g {gop}"));
+        for (at, rung) in encode.rungs.iter().enumerate() {
+            list.extend(words(&self.rate_control(at, rung, encode.frame_rate.value())));
+        }
+        list
+    }
+
+    /// Capped variable rate of the output's picture `at`, over a buffer of two seconds.
+    fn rate_control(self, at: usize, rung: &Rung, frame_rate: f64) -> String {
+        let most = rung.max_bit_rate;
+        let buffer = most.saturating_mul(2);
+        match self {
+            Self::Vaapi | Self::Nvenc => format!("-b:v:{at} {most} -maxrate:v:{at} {most} -bufsize:v:{at} {buffer}"),
+            // Equal rates would be taken for a constant one.
+            Self::Qsv => {
+                format!("-b:v:{at} {most} -maxrate:v:{at} {} -bufsize:v:{at} {buffer}", most.saturating_add(1))
+            }
+            Self::Software => {
+                let level = level(rung.size, frame_rate, most);
+                format!("-level:v:{at} {level} -maxrate:v:{at} {most} -bufsize:v:{at} {buffer}")
+            }
+        }
     }
 }
 
 /// The lowest H.264 level (ITU-T H.264 table A-1, High profile) that holds such pictures; 6.2 at most.
 /// Stated and not left to the encoder, which would guess a rate from the source's time base.
-fn level(width: u32, height: u32, rate: f64, bit_rate: u64) -> &'static str {
+fn level((width, height): (u32, u32), rate: f64, bit_rate: u64) -> &'static str {
     /// Level, macroblocks per second, macroblocks per picture, kilobits per second (High).
     const LEVELS: [(&str, f64, u32, u64); 12] = [
         ("3.0", 40_500.0, 1620, 12_500),

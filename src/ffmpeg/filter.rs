@@ -1,13 +1,30 @@
-//! The filter chain of a rung: what happens to a picture between decoder and encoder.
+//! The filter graph of a picture: what happens to it between decoder and encoders.
 //!
 //! The order matters. Deinterlacing and rate changes look at neighbours, so they come before
 //! `trim`, which picks the span's frames by source time; everything after sees only those frames.
+//! All that is the same for every rung is done once.
 
 use super::encoder::Encoder;
 use super::package::{Clip, ToneMap, VideoEncode};
+use crate::media::ladder::Rung;
 
-/// The whole chain as `-vf` takes it.
-pub(super) fn chain(encode: &VideoEncode) -> String {
+/// The whole graph as `-filter_complex` takes it: from the stream to `[v0]`, `[v1]`, … for each rung.
+pub(super) fn graph(encode: &VideoEncode) -> String {
+    let (mut steps, rungs) = (common(encode), encode.rungs.as_slice());
+    let branches: Vec<String> = rungs.iter().map(|rung| branch(encode, rung)).collect();
+    let from = format!("[0:{}]", encode.index);
+    if let [only] = branches.as_slice() {
+        steps.push(only.clone());
+        return format!("{from}{}[v0]", steps.join(","));
+    }
+    let pads: String = (0..branches.len()).map(|at| format!("[s{at}]")).collect();
+    steps.push(format!("split={}", branches.len()));
+    let forms = branches.iter().enumerate().map(|(at, branch)| format!(";[s{at}]{branch}[v{at}]"));
+    format!("{from}{}{pads}{}", steps.join(","), forms.collect::<String>())
+}
+
+/// What all rungs share.
+fn common(encode: &VideoEncode) -> Vec<String> {
     let mut steps = Vec::new();
     if encode.deinterlace {
         steps.push("bwdif=mode=send_frame:deint=interlaced".to_owned());
@@ -18,18 +35,32 @@ pub(super) fn chain(encode: &VideoEncode) -> String {
     if let Some(clip) = &encode.clip {
         steps.push(trim(clip));
     }
-    let (width, height) = (encode.width, encode.height);
+    // In linear light and 32 bits a channel: once, and for no more pixels than are needed.
+    if let (Some(curve), Some(largest)) = (encode.tone_map, encode.rungs.first()) {
+        steps.push(scale(largest));
+        steps.push(tone_map(curve));
+    }
+    steps
+}
+
+/// What makes one rung of it.
+fn branch(encode: &VideoEncode, rung: &Rung) -> String {
+    let mut steps = Vec::new();
     if encode.decodes_on_device() {
-        steps.push(device_scale(encode.encoder, width, height));
+        steps.push(device_scale(encode.encoder, rung.size));
     } else {
-        steps.push(format!("scale={width}:{height}:flags=bicubic"));
-        if let Some(curve) = encode.tone_map {
-            steps.push(tone_map(curve));
+        if encode.tone_map.is_none() || Some(rung) != encode.rungs.first() {
+            steps.push(scale(rung));
         }
         steps.push(upload(encode.encoder).to_owned());
     }
     steps.push("setsar=1".to_owned());
     steps.join(",")
+}
+
+fn scale(rung: &Rung) -> String {
+    let (width, height) = rung.size;
+    format!("scale={width}:{height}:flags=bicubic")
 }
 
 /// Frames whose source time is in `[from, to)`.
@@ -50,7 +81,7 @@ pub(super) fn tone_map(curve: ToneMap) -> String {
     )
 }
 
-fn device_scale(encoder: Encoder, width: u32, height: u32) -> String {
+fn device_scale(encoder: Encoder, (width, height): (u32, u32)) -> String {
     match encoder {
         Encoder::Vaapi => format!("scale_vaapi=w={width}:h={height}:format=nv12:extra_hw_frames=24"),
         Encoder::Nvenc => format!("scale_cuda=w={width}:h={height}:format=yuv420p"),

@@ -9,6 +9,7 @@
 pub mod cage;
 mod command;
 pub mod encoder;
+mod encoders;
 pub mod error;
 mod filter;
 mod input;
@@ -22,6 +23,7 @@ mod stills;
 mod trial;
 
 pub use encoder::{Encoder, EncoderReport, Preference};
+pub use encoders::Encoders;
 pub use error::FfmpegError;
 pub use package::PackageTask;
 pub use progress::Progress;
@@ -50,11 +52,16 @@ pub struct Settings {
     /// Bytes of address space a child may reserve. Not applied to hardware encoders: their drivers
     /// reserve far more than they use.
     pub address_space: u64,
+    /// The device of VA-API and Quick Sync encoders, such as `/dev/dri/renderD128`.
+    pub vaapi_device: PathBuf,
     /// CPU time one encode may spend, over all its threads.
     pub encode_cpu: Duration,
     /// How long a child may stay without any output before it is taken for stuck and killed.
     pub stall: Duration,
 }
+
+/// Where the first GPU of a machine usually is.
+pub const VAAPI_DEVICE: &str = "/dev/dri/renderD128";
 
 impl Settings {
     /// The usual bounds: 8 GiB of address space, a week of CPU time, 60 s without output.
@@ -65,6 +72,7 @@ impl Settings {
             cage,
             working_dir,
             address_space: 8 << 30,
+            vaapi_device: PathBuf::from(VAAPI_DEVICE),
             encode_cpu: Duration::from_secs(7 * 24 * 3600),
             stall: Duration::from_secs(60),
         }

@@ -8,13 +8,17 @@ use super::cage::CageLimits;
 use super::command::words;
 use super::encoder::Encoder;
 use super::{Ffmpeg, filter, input};
+use crate::media::ladder::Rung;
 use crate::media::probe::Ratio;
 use crate::media::time::TIMELINE_OFFSET_SECONDS;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Microseconds of sound in one fragment when there is no picture to cut at.
 const AUDIO_FRAGMENT_US: u32 = 1_000_000;
+
+/// How much a child in the background gives way (`nice`).
+const BACKGROUND: u64 = 10;
 
 /// What to make of one file.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,10 +27,13 @@ pub struct PackageTask {
     pub input: PathBuf,
     /// The probe's `start_s`: it becomes second 10 of the output.
     pub start_s: f64,
-    /// The picture; the first track of the output when there are both.
+    /// The picture: the first tracks of the output, one for each rung.
     pub video: Option<VideoTask>,
-    /// The sound. A video clip's bounds do not hold for it, so it is encoded apart from clips.
-    pub audio: Option<AudioTask>,
+    /// The sounds, which follow in this order. A video clip's bounds do not hold for them, so they are encoded
+    /// apart from clips.
+    pub audio: Vec<AudioTask>,
+    /// Whether others come first where the processor is short.
+    pub in_background: bool,
 }
 
 /// What becomes of the picture.
@@ -52,17 +59,15 @@ pub enum CopiedCodec {
     Hevc,
 }
 
-/// One rung, or one span of it.
+/// A picture decoded once and encoded in several forms, or one span of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VideoEncode {
     /// Stream index in the file.
     pub index: u32,
     /// Who encodes.
     pub encoder: Encoder,
-    /// Width in pixels, even, after rotation and with square pixels.
-    pub width: u32,
-    /// Height in pixels, even.
-    pub height: u32,
+    /// The forms, largest first, at least one.
+    pub rungs: Vec<Rung>,
     /// The highest picture rate of the output, for the level and the longest GOP.
     pub frame_rate: Ratio,
     /// Puts pictures on a grid of this rate: half the source's rate when that is above 60.
@@ -73,8 +78,6 @@ pub struct VideoEncode {
     pub rotated: bool,
     /// The source's HDR curve, if it is to become SDR.
     pub tone_map: Option<ToneMap>,
-    /// Bits per second at most, over a buffer of two seconds.
-    pub max_bit_rate: u64,
     /// Only this part; `None` for all.
     pub clip: Option<Clip>,
     /// Seconds from key frame to key frame.
@@ -145,11 +148,11 @@ impl VideoEncode {
 }
 
 impl PackageTask {
-    /// ffmpeg's arguments, complete.
-    pub fn arguments(&self) -> Vec<OsString> {
+    /// ffmpeg's arguments, complete. `vaapi` is the path of the VA-API device.
+    pub fn arguments(&self, vaapi: &Path) -> Vec<OsString> {
         let mut list = words("-hide_banner -nostdin -loglevel warning -nostats -progress pipe:2 -copyts");
         if let Some(VideoTask::Encode(encode)) = &self.video {
-            list.extend(words(encode.encoder.device_arguments()));
+            list.extend(encode.encoder.device_arguments(vaapi));
             if encode.decodes_on_device() {
                 list.extend(words(encode.encoder.decoder_arguments()));
             }
@@ -163,9 +166,11 @@ impl PackageTask {
             Some(VideoTask::Encode(encode)) => list.extend(encode.arguments()),
             None => list.push("-vn".into()),
         }
-        match &self.audio {
-            Some(task) => list.extend(task.arguments()),
-            None => list.push("-an".into()),
+        for (at, task) in self.audio.iter().enumerate() {
+            list.extend(task.arguments(at));
+        }
+        if self.audio.is_empty() {
+            list.push("-an".into());
         }
         list.extend(self.muxer());
         list
@@ -204,8 +209,11 @@ fn copy_video(index: u32, codec: CopiedCodec) -> Vec<OsString> {
 
 impl VideoEncode {
     fn arguments(&self) -> Vec<OsString> {
-        let mut list = words(&format!("-map 0:{} -vf", self.index));
-        list.push(filter::chain(self).into());
+        let mut list = words("-filter_complex");
+        list.push(filter::graph(self).into());
+        for rung in 0..self.rungs.len() {
+            list.extend(words(&format!("-map [v{rung}]")));
+        }
         list.extend(words(
             "-fps_mode passthrough -enc_time_base:v 1:90000 -video_track_timescale 90000 -force_key_frames",
         ));
@@ -219,13 +227,15 @@ impl VideoEncode {
 }
 
 impl AudioTask {
-    fn arguments(&self) -> Vec<OsString> {
+    /// As the output's sound `at`, from 0.
+    fn arguments(&self, at: usize) -> Vec<OsString> {
         match *self {
             // Transport streams wrap each AAC frame in a header (ADTS) that MP4 does not have.
-            Self::Copy { index } => words(&format!("-map 0:{index} -c:a copy -bsf:a aac_adtstoasc")),
+            Self::Copy { index } => words(&format!("-map 0:{index} -c:a:{at} copy -bsf:a:{at} aac_adtstoasc")),
             // `async=1` fills gaps with silence and cuts overlaps, and leaves the first sample where it was.
             Self::Aac { index, channels, sample_rate, bit_rate } => words(&format!(
-                "-map 0:{index} -af aresample=async=1 -ac {channels} -ar {sample_rate} -c:a aac -profile:a aac_low -b:a {bit_rate}"
+                "-map 0:{index} -filter:a:{at} aresample=async=1 -ac:a:{at} {channels} -ar:a:{at} {sample_rate} \
+                 -c:a:{at} aac -profile:a:{at} aac_low -b:a:{at} {bit_rate}"
             )),
         }
     }
@@ -235,11 +245,12 @@ impl Ffmpeg {
     pub(super) fn package_limits(&self, task: &PackageTask) -> CageLimits {
         let on_device = matches!(&task.video, Some(VideoTask::Encode(encode)) if encode.encoder != Encoder::Software);
         let cpu_s = self.settings.encode_cpu.as_secs().max(1);
+        let nice = if task.in_background { BACKGROUND } else { 0 };
         if on_device {
             // Drivers map far more than they use, and keep shader caches and shared memory as files.
-            CageLimits { address_space: None, cpu_s, file_size: 1 << 30, open_files: 1024 }
+            CageLimits { address_space: None, cpu_s, file_size: 1 << 30, open_files: 1024, nice }
         } else {
-            CageLimits { address_space: Some(self.settings.address_space), cpu_s, ..CageLimits::default() }
+            CageLimits { address_space: Some(self.settings.address_space), cpu_s, nice, ..CageLimits::default() }
         }
     }
 }

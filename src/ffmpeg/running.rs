@@ -88,7 +88,9 @@ impl Ffmpeg {
     /// # Errors
     /// `Io` when no process can be started. A program that is missing shows in [`Running::wait`].
     pub async fn start(&self, task: &PackageTask, cancel: CancellationToken) -> Result<Running, FfmpegError> {
-        let mut child = self.spawn(Program::Ffmpeg, &self.package_limits(task), task.arguments()).await?;
+        let mut child = self
+            .spawn(Program::Ffmpeg, &self.package_limits(task), task.arguments(&self.settings.vaapi_device))
+            .await?;
         let (stdout, stderr) = pipes(&mut child)?;
         let life =
             Arc::new(Life { began: Instant::now(), last_ms: AtomicU64::new(0), awaited: AtomicBool::new(false) });

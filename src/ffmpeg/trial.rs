@@ -6,8 +6,10 @@ use super::command::words;
 use super::encoder::{Encoder, EncoderReport, Preference};
 use super::package::VideoEncode;
 use super::{Ffmpeg, FfmpegError, Program, filter};
+use crate::media::ladder::Rung;
 use crate::media::probe::Ratio;
 use std::ffi::OsString;
+use std::path::Path;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -33,7 +35,9 @@ impl Ffmpeg {
             _ => CageLimits { address_space: None, file_size: 1 << 30, open_files: 1024, ..self.short_limits() },
         };
         let cancel = CancellationToken::new();
-        let output = self.run(Program::Ffmpeg, &limits, arguments(encoder), 1 << 20, LIMIT, &cancel).await?;
+        let output = self
+            .run(Program::Ffmpeg, &limits, arguments(encoder, &self.settings.vaapi_device), 1 << 20, LIMIT, &cancel)
+            .await?;
         let made = String::from_utf8_lossy(&output).lines().filter(|line| !line.starts_with('#')).count() as u64;
         if made == PICTURES {
             return Ok(());
@@ -44,26 +48,25 @@ impl Ffmpeg {
 
 /// Frames are made in memory, so they go up to the device as those of a rotated film would.
 /// The `framecrc` muxer writes one line for each coded picture.
-fn arguments(encoder: Encoder) -> Vec<OsString> {
+fn arguments(encoder: Encoder, vaapi: &Path) -> Vec<OsString> {
     let rate = Ratio { num: 30, den: 1 };
     let encode = VideoEncode {
         index: 0,
         encoder,
-        width: 640,
-        height: 360,
+        rungs: vec![Rung { size: (640, 360), max_bit_rate: 1_000_000 }],
         frame_rate: rate,
         fixed_rate: None,
         deinterlace: false,
         rotated: true,
         tone_map: None,
-        max_bit_rate: 1_000_000,
         clip: None,
         key_frame_interval_s: 2,
     };
     let mut list = words("-hide_banner -nostdin -loglevel error");
-    list.extend(words(encoder.device_arguments()));
-    list.extend(words("-f lavfi -i testsrc2=size=1280x720:rate=30:duration=1 -vf"));
-    list.push(filter::chain(&encode).into());
+    list.extend(encoder.device_arguments(vaapi));
+    list.extend(words("-f lavfi -i testsrc2=size=1280x720:rate=30:duration=1 -filter_complex"));
+    list.push(filter::graph(&encode).into());
+    list.extend(words("-map [v0]"));
     list.extend(encoder.arguments(&encode));
     list.extend(words("-f framecrc pipe:1"));
     list

@@ -53,7 +53,7 @@ pub(super) struct ProblemView {
         upload::upload_video, upload::upload_progress, imports::check_token, imports::import_video,
         playback::master_playlist, playback::media_playlist, playback::i_frame_playlist, playback::segment,
         playback::poster,
-        system::system_status, system::cache_stats, system::clear_cache,
+        system::system_status, system::cache_stats, system::clear_cache, system::probe_encoders,
         bots::bots_status, bots::test_bots, bots::migrate, bots::migration, bots::affected, events::listen, describe_api,
         health::alive, health::ready, health::metrics,
     ),

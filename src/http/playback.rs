@@ -11,7 +11,7 @@ use super::error::ApiError;
 use super::openapi::ProblemView;
 use super::texts::Texts;
 use crate::delivery::{Delivery, Playlist, Stored};
-use crate::media::playlist::TrackFile;
+use crate::media::playlist::{Content, TrackFile};
 use crate::media::rendition::{RenditionKind, TrackName};
 use actix_web::http::header::EntityTag;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -87,10 +87,10 @@ pub(super) async fn i_frame_playlist(
 
 /// Fetch a segment
 ///
-/// `init.mp4` or `<number>.m4s`. A single `Range` is served; the bytes never change.
+/// `init.mp4` or `<number>.m4s`; `<number>.vtt` of subtitles, `<number>.jpg` of pictures to scrub by. A single `Range` is served; the bytes never change.
 #[utoipa::path(get, path = "/hls/{video}/{track}/{segment}", tag = "playback", params(
     ("video" = Uuid, Path, description = "The film"), ("track" = String, Path, description = "The track, such as v0"),
-    ("segment" = String, Path, description = "init.mp4, or a number and .m4s")), responses(
+    ("segment" = String, Path, description = "init.mp4, or a number and .m4s, .vtt or .jpg")), responses(
     (status = 200, description = "The bytes", content_type = "video/mp4", body = Vec<u8>),
     (status = 206, description = "The part asked for", content_type = "video/mp4", body = Vec<u8>),
     (status = 304, description = "The caller has it"),
@@ -110,10 +110,11 @@ pub(super) async fn segment(
             let bytes = delivery.init(video, track).await?.ok_or_else(address::nothing_here)?;
             init_answer(&request, track, bytes)
         }
-        TrackFile::Segment(number) => {
+        TrackFile::Segment(number, content) if content == Content::of(track.kind) => {
             let found = delivery.segment(video, track, number).await?.ok_or_else(address::nothing_here)?;
             stored_answer(&request, &delivery, &found, media_type(track), Freshness::Immutable).await
         }
+        TrackFile::Segment(..) => Err(address::nothing_here()),
     }
 }
 

@@ -33,6 +33,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/api/system/status", [get(system::system_status)]))
         .service(at("/api/system/cache/stats", [get(system::cache_stats)]))
         .service(at("/api/system/cache/clear", [post(system::clear_cache)]))
+        .service(at("/api/system/encoders/probe", [post(system::probe_encoders)]))
         .service(at("/api/system/bots/status", [get(bots::bots_status)]))
         .service(at("/api/system/bots/test", [post(bots::test_bots)]))
         .service(at("/api/system/migrate", [get(bots::migration), post(bots::migrate)]))

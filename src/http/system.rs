@@ -2,7 +2,7 @@
 
 use super::auth::Grant;
 use super::error::ApiError;
-use crate::system::{CacheStats, Status, System};
+use crate::system::{CacheStats, Encoder, Status, System};
 use actix_web::{HttpResponse, web};
 
 /// Tell how the server is
@@ -19,6 +19,16 @@ pub(super) async fn system_status(_: Grant, system: web::Data<System>) -> Result
 ))]
 pub(super) async fn cache_stats(_: Grant, system: web::Data<System>) -> web::Json<CacheStats> {
     web::Json(system.cache_stats())
+}
+
+/// Try the encoders anew
+///
+/// After a driver was installed or a device was given to the server, for example. Takes up to ten seconds for each.
+#[utoipa::path(post, path = "/api/system/encoders/probe", tag = "system", responses(
+    (status = 200, description = "What became of each, best first", body = Vec<Encoder>),
+))]
+pub(super) async fn probe_encoders(_: Grant, system: web::Data<System>) -> web::Json<Vec<Encoder>> {
+    web::Json(system.probe_encoders().await)
 }
 
 /// Empty the memory of segments

@@ -29,7 +29,7 @@ impl Run<'_> {
         if !packets.is_empty() {
             let whole = Probe { duration_s: length_s(&packets)?, ..probe.clone() };
             let plan = plan(&whole, &packets, &self.ingest.policy)?;
-            if plan.video.as_ref().is_some_and(|video| video.action == VideoAction::Copy) {
+            if plan.video.iter().any(|form| form.action == VideoAction::Copy) {
                 return Ok((whole, plan));
             }
         }
@@ -76,17 +76,21 @@ impl Run<'_> {
 
     pub(super) async fn record(&self, probe: &Probe, plan: &Plan) -> Result<(), IngestError> {
         let shown = Shown {
-            tracks: u32::from(plan.video.is_some()) + u32::from(plan.audio.is_some()),
+            tracks: plan.first(),
             duration_ms: probe.duration_s.map(|seconds| (seconds * 1000.0) as u64),
-            size: plan.video.as_ref().map(|video| video.size),
+            size: plan.video.first().map(|form| form.size),
         };
-        let what = |plan: &Plan| {
-            plan.video.as_ref().map(|video| match &video.action {
-                VideoAction::Copy => "copy",
-                VideoAction::Encode { .. } => "encode",
-            })
-        };
-        tracing::info!(video = what(plan), sound = plan.audio.is_some(), "a film is planned");
+        let what = plan.video.first().map(|form| match &form.action {
+            VideoAction::Copy => "copy",
+            VideoAction::Encode { .. } => "encode",
+        });
+        tracing::info!(
+            video = what,
+            sizes = plan.video.len(),
+            sounds = plan.audio.len(),
+            subtitles = plan.subtitles.len(),
+            "a film is planned"
+        );
         let (probe, plan) = (as_json(probe)?, as_json(plan)?);
         self.ingest.catalog.record_plan(self.work.lease, probe, plan, shown, self.ingest.clock.now()).await?;
         Ok(())

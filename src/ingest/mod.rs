@@ -8,6 +8,7 @@ mod error;
 mod inspect;
 mod progress;
 mod publish;
+mod refine;
 mod remux;
 mod source;
 mod track;
@@ -18,16 +19,16 @@ use crate::catalog::{Catalog, JobLease, JobRecord};
 use crate::clock::Clock;
 use crate::deposit::Deposit;
 use crate::events::{Event, Events, VideoChange};
-use crate::ffmpeg::{EncoderReport, Ffmpeg};
+use crate::ffmpeg::{Encoders, Ffmpeg};
 use crate::jobs::{Outcome, Work};
 use crate::media::id::VideoId;
-use crate::media::plan::{Plan, Policy};
+use crate::media::plan::{Plan, Policy, Turn};
 use crate::media::probe::Probe;
 use crate::spool::Spool;
 use error::IngestError;
 use futures::FutureExt;
 use std::path::{Path, PathBuf};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 /// Runs a job that keeps failing on ffmpeg's side this often before giving up.
 const ATTEMPTS: u32 = 3;
@@ -41,8 +42,8 @@ pub struct Ingest {
     pub catalog: Catalog,
     /// Child processes.
     pub ffmpeg: Ffmpeg,
-    /// What the trial of the encoders found, best first; empty until it is over.
-    pub encoders: watch::Receiver<Vec<EncoderReport>>,
+    /// Those that work on this machine.
+    pub encoders: Encoders,
     /// Where uploads lie.
     pub spool: Spool,
     /// The way into the store.
@@ -95,11 +96,13 @@ impl Ingest {
         let (probe, plan) = run.planned(lease).await?;
         let (stored, to_protect) = mpsc::unbounded_channel();
         let publish = async {
-            run.make(&probe, &plan, stored).await?;
+            run.make(&probe, &plan, Turn::First, stored).await?;
             work.stage("publish");
-            publish::publish(self, lease).await?;
+            publish::publish(self, lease, plan.refines()).await?;
             self.tell(job.video, VideoChange::Ready);
-            source::let_go(&self.spool, &source).await;
+            if !plan.refines() {
+                source::let_go(&self.spool, &source).await;
+            }
             work.stage("protect");
             Ok::<(), IngestError>(())
         };

@@ -34,9 +34,10 @@ impl Run<'_> {
     }
 }
 
-/// Makes the video ready: the catalog refuses unless everything is stored and verified.
-pub(super) async fn publish(ingest: &Ingest, lease: JobLease) -> Result<(), IngestError> {
-    ingest.catalog.publish(lease, ingest.clock.now()).await?;
+/// Makes the video ready: the catalog refuses unless everything is stored and verified. `refine`: there is
+/// more to be made of it.
+pub(super) async fn publish(ingest: &Ingest, lease: JobLease, refine: bool) -> Result<(), IngestError> {
+    ingest.catalog.publish(lease, refine, ingest.clock.now()).await?;
     tracing::info!("a video is ready");
     Ok(())
 }

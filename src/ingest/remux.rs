@@ -4,12 +4,11 @@
 use super::inspect::listed_picture;
 use super::progress::Meter;
 use super::track::Track;
-use super::transcode::track_of;
 use super::{IngestError, Run};
 use crate::cmaf::{Index, IndexedSample, IndexedTrack, Sample, SourceTrack, TrackKind};
 use crate::disk::{self, Buffers};
 use crate::media::extent::CHUNK_SIZE;
-use crate::media::plan::{AudioAction, AudioPlan, Plan, Policy, VideoPlan};
+use crate::media::plan::{AudioAction, Plan};
 use crate::media::probe::{Packet, Probe};
 use crate::media::time::{TIMELINE_OFFSET_SECONDS, seconds};
 use std::fs::File;
@@ -69,26 +68,28 @@ impl Run<'_> {
         &self,
         probe: &Probe,
         plan: &Plan,
-        video: Option<&VideoPlan>,
-        audio: Option<&AudioPlan>,
+        tracks: &[&mut Track<'_>],
     ) -> Result<Option<Listing>, IngestError> {
-        if audio.is_some_and(|audio| audio.action != AudioAction::Copy) {
+        let is_copied = |track: &&mut Track<'_>| track.sound().is_none_or(|sound| sound.action == AudioAction::Copy);
+        if !tracks.iter().all(is_copied) {
             return Ok(None);
         }
         let Some(index) = self.index().await? else { return Ok(None) };
-        let picture = video.map(|video| {
-            let stream = probe.video.iter().find(|stream| stream.index == video.index)?;
-            let track = listed_picture(&index, stream).filter(|track| track.timescale <= FINEST_TIMESCALE)?;
-            is_planned(probe, plan, &track).then(|| Listed::of(&index, stream.index, track, probe.start_s))?
+        let listed = tracks.iter().map(|track| match (track.picture(), track.sound()) {
+            (Some(video), _) => {
+                let stream = probe.video.iter().find(|stream| stream.index == video.index)?;
+                let track = listed_picture(&index, stream).filter(|track| track.timescale <= FINEST_TIMESCALE)?;
+                is_planned(probe, plan, &track).then(|| Listed::of(&index, stream.index, track, probe.start_s))?
+            }
+            (None, sound) => {
+                let stream = probe.audio.iter().find(|stream| Some(stream.index) == sound.map(|sound| sound.index))?;
+                let track = index.track(stream.index).filter(is_plain_sound)?;
+                let listed = Listed::of(&index, stream.index, track, probe.start_s)?;
+                let (rate, channels) = (listed.source.sample_rate, listed.source.channels);
+                ((rate, channels) == (stream.sample_rate, stream.channels)).then_some(listed)
+            }
         });
-        let sound = audio.map(|audio| {
-            let stream = probe.audio.iter().find(|stream| stream.index == audio.index)?;
-            let track = index.track(audio.index).filter(is_plain_sound)?;
-            let listed = Listed::of(&index, audio.index, track, probe.start_s)?;
-            let (rate, channels) = (listed.source.sample_rate, listed.source.channels);
-            ((rate, channels) == (stream.sample_rate, stream.channels)).then_some(listed)
-        });
-        let tracks: Option<Vec<Listed>> = picture.into_iter().chain(sound).collect();
+        let tracks: Option<Vec<Listed>> = listed.collect();
         Ok(tracks.map(|tracks| Listing { tracks }))
     }
 
@@ -96,17 +97,13 @@ impl Run<'_> {
     pub(super) async fn remux(
         &self,
         listing: Listing,
-        tracks: &mut [Track<'_>],
+        tracks: &mut [&mut Track<'_>],
         meter: Option<&Meter<'_>>,
     ) -> Result<(), IngestError> {
         let mut begin = Vec::new();
-        for listed in &listing.tracks {
-            let mut from = i64::MAX;
-            if let Some(track) = track_of(tracks, listed.source.kind) {
-                track.begin_run(&listed.source).await?;
-                from = track.next_tick().await?.unwrap_or(i64::MIN);
-            }
-            begin.push(from);
+        for (listed, track) in listing.tracks.iter().zip(tracks.iter_mut()) {
+            track.begin_run(&listed.source).await?;
+            begin.push(track.next_tick().await?.unwrap_or(i64::MIN));
         }
         let (sender, mut receiver) = mpsc::channel(1);
         let read = async move {
@@ -122,14 +119,14 @@ impl Run<'_> {
                 let (samples, range) = (Arc::clone(&listed.samples), fragment.samples);
                 let read = disk::blocking(move || read_samples(&file, &buffers, &samples[range])).await;
                 // Who packages ends first only with an error of its own.
-                let _ = sender.send((listed.source.kind, read.map_err(IngestError::Source)?)).await;
+                let _ = sender.send((fragment.track, read.map_err(IngestError::Source)?)).await;
             }
             Ok(())
         };
         let package = async {
-            while let Some((kind, samples)) = receiver.recv().await {
-                let Some(track) = track_of(tracks, kind) else { continue };
-                if let (Some(meter), Some(last)) = (meter, samples.last()) {
+            while let Some((position, samples)) = receiver.recv().await {
+                let Some(track) = tracks.get_mut(position) else { continue };
+                if let (Some(meter), Some(last), 0) = (meter, samples.last(), position) {
                     meter.made(track.film_seconds(last.pts));
                 }
                 track.push(samples).await?;
@@ -201,11 +198,8 @@ impl Listing {
 /// Whether these pictures are those that the plan was made for: it may have been made from reading the
 /// film, which can find other key frames than the index lists.
 fn is_planned(probe: &Probe, plan: &Plan, track: &IndexedTrack) -> bool {
-    let (segment_s, max_blob_bytes) = (plan.cut.segment_s, plan.cut.max_bytes);
-    let policy = Policy { copy_mode: true, copy_min_bytes: 0, segment_s, max_blob_bytes };
     let packets: Vec<Packet> = track.samples.iter().map(IndexedSample::packet).collect();
-    let again = crate::media::plan::plan(probe, &packets, &policy);
-    again.is_ok_and(|again| again.video == plan.video && again.target_duration == plan.target_duration)
+    plan.copies(probe, &packets)
 }
 
 /// Whether a track is sound that needs no repair.

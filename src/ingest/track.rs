@@ -7,8 +7,8 @@ use crate::deposit::{FreshSegment, Packer, PackerSettings};
 use crate::events::VideoChange;
 use crate::media::id::BlobId;
 use crate::media::key_frame::thin;
-use crate::media::plan::{AudioPlan, Cut, Plan, VideoPlan};
-use crate::media::rendition::{Method, RenditionKind, TrackName};
+use crate::media::plan::{AudioAction, AudioPlan, Cut, Plan, Turn, VideoAction, VideoPlan};
+use crate::media::rendition::{Method, RenditionKind, TrackName, number_of};
 use crate::media::time::{TIMELINE_OFFSET_SECONDS, seconds};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -23,11 +23,20 @@ const LIST_BYTES: u64 = 64 * 1024 * 1024;
 /// Room in the spool that must be there to go on.
 const ROOM_BYTES: u64 = 16 * 1024 * 1024;
 
+/// A track that was begun so often is not begun anew.
+const MOST_GENERATIONS: u32 = 8;
+
 /// What a track will be called and declared as, known before its first byte.
 #[derive(Clone, Debug)]
 pub(super) struct TrackSpec {
     kind: TrackKind,
-    number: u32,
+    /// Position among the film's forms of this kind.
+    position: u32,
+    /// How often it was begun, this time included.
+    generation: u32,
+    /// Why it was begun anew, for people.
+    anew: Option<String>,
+    turn: Turn,
     method: Method,
     timing: Timing,
     video: Option<VideoPlan>,
@@ -52,50 +61,82 @@ pub(super) struct Track<'a> {
 }
 
 impl TrackSpec {
-    /// The picture of a plan.
-    pub(super) fn of_video(plan: &Plan, video: &VideoPlan, timing: Timing) -> Self {
-        let method = if timing == Timing::Source { Method::Copied } else { Method::Encoded };
-        let (kind, video) = (TrackKind::Video, Some(video.clone()));
-        Self {
-            kind,
-            number: 0,
-            method,
-            timing,
-            video,
-            audio: None,
-            target_duration: plan.target_duration,
-            cut: plan.cut,
-        }
+    /// The forms of the picture that have this turn.
+    pub(super) fn pictures(plan: &Plan, turn: Turn) -> Vec<Self> {
+        let forms = (0..).zip(&plan.video).filter(|(_, form)| form.turn == turn);
+        let spec = |(position, form): (u32, &VideoPlan)| {
+            let (timing, method) = match form.action {
+                VideoAction::Copy => (Timing::Source, Method::Copied),
+                VideoAction::Encode { .. } => (Timing::Spans, Method::Encoded),
+            };
+            let (kind, video) = (TrackKind::Video, Some(form.clone()));
+            let (target_duration, cut) = (plan.target_duration, plan.cut);
+            Self {
+                kind,
+                position,
+                generation: 1,
+                anew: None,
+                turn,
+                method,
+                timing,
+                video,
+                audio: None,
+                target_duration,
+                cut,
+            }
+        };
+        forms.map(spec).collect()
     }
 
-    /// The sound of a plan.
-    pub(super) fn of_sound(plan: &Plan, audio: &AudioPlan, method: Method) -> Self {
-        Self {
-            kind: TrackKind::Audio,
-            number: 1,
-            method,
-            timing: Timing::Source,
-            video: None,
-            audio: Some(audio.clone()),
-            target_duration: plan.target_duration,
-            cut: plan.cut,
-        }
+    /// The forms of the sound that have this turn.
+    pub(super) fn sounds(plan: &Plan, turn: Turn) -> Vec<Self> {
+        let forms = (0..).zip(&plan.audio).filter(|(_, form)| form.turn == turn);
+        let spec = |(position, form): (u32, &AudioPlan)| {
+            let method = if form.action == AudioAction::Copy { Method::Copied } else { Method::Encoded };
+            let (kind, timing, audio) = (TrackKind::Audio, Timing::Source, Some(form.clone()));
+            let (target_duration, cut) = (plan.target_duration, plan.cut);
+            Self {
+                kind,
+                position,
+                generation: 1,
+                anew: None,
+                turn,
+                method,
+                timing,
+                video: None,
+                audio,
+                target_duration,
+                cut,
+            }
+        };
+        forms.map(spec).collect()
     }
 
-    fn name(&self) -> String {
-        let kind = if self.kind == TrackKind::Video { RenditionKind::Video } else { RenditionKind::Audio };
-        TrackName::new(kind, 0).to_string()
+    fn rendition_kind(&self) -> RenditionKind {
+        if self.kind == TrackKind::Video { RenditionKind::Video } else { RenditionKind::Audio }
+    }
+
+    fn name(&self) -> TrackName {
+        TrackName { generation: self.generation, ..TrackName::new(self.rendition_kind(), self.position) }
+    }
+
+    /// Why it is made as it is, for people.
+    fn why(&self) -> String {
+        let plan = self.video.as_ref().map(|plan| &plan.why).or(self.audio.as_ref().map(|plan| &plan.why));
+        let why = plan.cloned().unwrap_or_default();
+        self.anew.as_ref().map_or_else(|| why.clone(), |anew| format!("{why}; begun anew in software, since {anew}"))
     }
 
     fn rendition(&self, source: &SourceTrack, reorder_delay: u32) -> NewRendition {
         let (video, audio) = (self.video.as_ref(), self.audio.as_ref());
         NewRendition {
-            number: self.number,
-            name: self.name(),
-            generation: 1,
-            kind: if video.is_some() { RenditionKind::Video } else { RenditionKind::Audio },
+            number: number_of(self.rendition_kind(), self.position),
+            name: self.name().to_string(),
+            generation: self.generation,
+            kind: self.rendition_kind(),
+            refines: self.turn == Turn::Later,
             method: self.method,
-            why: video.map(|plan| &plan.why).or(audio.map(|plan| &plan.why)).cloned().unwrap_or_default(),
+            why: self.why(),
             codecs: source.codecs(),
             timescale: source.timescale,
             target_duration: self.target_duration,
@@ -105,7 +146,8 @@ impl TrackSpec {
             sound: audio.map(|_| (source.channels, source.sample_rate)),
             language: audio.and_then(|plan| plan.language.clone()),
             label: audio.and_then(|plan| plan.label.clone()),
-            is_default: true,
+            is_default: audio.is_none_or(|plan| plan.is_default),
+            forced: false,
             reorder_delay,
             planned_bandwidth: video
                 .map(|plan| plan.planned_bandwidth)
@@ -123,9 +165,15 @@ impl<'a> Track<'a> {
         spec: TrackSpec,
         sealed: mpsc::UnboundedSender<BlobId>,
     ) -> Result<Track<'a>, IngestError> {
-        let name = spec.name();
-        let known = run.ingest.catalog.renditions_of(run.work.lease).await?;
-        let rendition = known.into_iter().find(|rendition| rendition.name == name);
+        let (mut spec, mut rendition) = (spec, None);
+        for known in run.ingest.catalog.renditions_of(run.work.lease).await? {
+            let Ok(name) = known.name.parse::<TrackName>() else { continue };
+            let is_later = name.generation >= spec.generation;
+            if is_later && (name.kind, name.number) == (spec.rendition_kind(), spec.position) {
+                spec.generation = name.generation;
+                rendition = Some(known);
+            }
+        }
         Ok(Self {
             run,
             spec,
@@ -139,9 +187,45 @@ impl<'a> Track<'a> {
         })
     }
 
-    /// What it carries.
-    pub(super) fn kind(&self) -> TrackKind {
-        self.spec.kind
+    /// When it is made.
+    pub(super) fn turn(&self) -> Turn {
+        self.spec.turn
+    }
+
+    /// How often it was begun, this time included.
+    pub(super) fn generation(&self) -> u32 {
+        self.spec.generation
+    }
+
+    /// Begins anew, under another name: what is listed keeps its bytes.
+    ///
+    /// # Errors
+    /// `Changed` when it was begun too often.
+    pub(super) fn begin_anew(&mut self, why: &str) -> Result<(), IngestError> {
+        if self.spec.generation >= MOST_GENERATIONS {
+            return Err(IngestError::Changed);
+        }
+        if self.rendition.take().is_some() {
+            self.spec.generation += 1;
+        }
+        self.spec.anew = Some(why.to_owned());
+        (self.packager, self.packer, self.source) = (None, None, None);
+        Ok(())
+    }
+
+    /// The form of the picture that it carries, if it does.
+    pub(super) fn picture(&self) -> Option<&VideoPlan> {
+        self.spec.video.as_ref()
+    }
+
+    /// The form of a sound that it carries, if it does.
+    pub(super) fn sound(&self) -> Option<&AudioPlan> {
+        self.spec.audio.as_ref()
+    }
+
+    /// Whether its decode times are the source's own, so that it is made in one piece.
+    pub(super) fn keeps_its_times(&self) -> bool {
+        self.spec.timing == Timing::Source
     }
 
     /// Whether an earlier run listed its last segment.
@@ -226,7 +310,11 @@ impl<'a> Track<'a> {
         let nothing = || IngestError::refused(format!("The file lists a {what}, but nothing of it could be decoded."));
         let rendition = self.rendition.ok_or_else(nothing)?;
         self.run.is_whole(&rendition, self.spec.video.as_ref().and_then(|plan| plan.end_s)).await?;
-        publish::finish(self.run.ingest, self.run.work.lease, &rendition).await
+        publish::finish(self.run.ingest, self.run.work.lease, &rendition).await?;
+        if self.spec.turn == Turn::Later {
+            self.run.ingest.tell(self.run.video, VideoChange::Refined);
+        }
+        Ok(())
     }
 
     /// Seconds of film that a tick of this track stands for.
@@ -277,7 +365,7 @@ impl<'a> Track<'a> {
             lease,
             video: self.run.video,
             rendition: rendition.id,
-            number: self.spec.number,
+            number: rendition.number,
             init: catalog.init_of(rendition.id).await?,
             timescale: rendition.timescale,
         };
@@ -302,7 +390,7 @@ impl<'a> Track<'a> {
     async fn list(&mut self) -> Result<(), IngestError> {
         if let Some(packer) = &mut self.packer {
             packer.commit().await?;
-            if !std::mem::replace(&mut self.is_shown, true) {
+            if !std::mem::replace(&mut self.is_shown, true) && self.spec.turn == Turn::First {
                 self.run.ingest.tell(self.run.video, VideoChange::Playable);
             }
         }

@@ -4,19 +4,20 @@
 use super::progress::Meter;
 use super::track::{Track, TrackSpec};
 use super::{IngestError, Run};
-use crate::cmaf::{Demuxer, Event, Limits, SourceTrack, Timing, TrackKind};
+use crate::cmaf::{Demuxer, Event, Limits, SourceTrack};
 use crate::events::VideoChange;
+use crate::ffmpeg::Encoder;
 use crate::ffmpeg::Output;
-use crate::ffmpeg::encoder::{Encoder, choose};
 use crate::ffmpeg::package::{AudioTask, Clip, CopiedCodec, PackageTask, ToneMap, VideoEncode, VideoTask};
 use crate::media::id::BlobId;
-use crate::media::plan::{AudioAction, AudioPlan, Plan, VideoAction, VideoPlan};
+use crate::media::ladder::Rung;
+use crate::media::plan::{AudioAction, AudioPlan, Encoding, Plan, Turn, VideoAction, VideoPlan};
 use crate::media::probe::{Probe, Ratio, VideoStream};
-use crate::media::rendition::Method;
 use crate::media::span::{Span, VIDEO_TIMESCALE};
 use bytes::{Bytes, BytesMut};
 use futures::FutureExt;
 use std::path::Path;
+use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
 
@@ -35,11 +36,14 @@ const MAX_BOX_BYTES: u64 = 160 * 1024 * 1024;
 /// Seconds between key frames that we ask an encoder for (Apple authoring rule 1.10).
 const KEY_FRAME_INTERVAL_S: u32 = 2;
 
+/// How often it is looked whether there is room on the machine for work that can wait.
+const WAY: Duration = Duration::from_secs(1);
+
 type Sealed = mpsc::UnboundedSender<BlobId>;
 
 impl Run<'_> {
-    /// Makes, stores and finishes everything that is planned; blobs with a first copy go to `stored`.
-    pub(super) async fn make(&self, probe: &Probe, plan: &Plan, stored: Sealed) -> Result<(), IngestError> {
+    /// Makes, stores and finishes everything that has this turn; blobs with a first copy go to `stored`.
+    pub(super) async fn make(&self, probe: &Probe, plan: &Plan, turn: Turn, stored: Sealed) -> Result<(), IngestError> {
         let (sealed, to_store) = mpsc::unbounded_channel();
         for blob in self.ingest.catalog.sealed_blobs(self.work.lease).await? {
             // The receiver lives as long as this function.
@@ -48,9 +52,14 @@ impl Run<'_> {
         let meter = Meter::new(self.work, probe.duration_s.unwrap_or(0.0));
         let store = self.ingest.deposit.store_all(self.work.lease, to_store, stored, &self.work.cancel);
         let make = async {
-            let poster = self.poster(probe, sealed.clone());
-            let tracks = self.tracks(probe, plan, &meter, sealed.clone());
-            tokio::try_join!(poster, tracks)?;
+            match turn {
+                Turn::First => {
+                    let poster = self.poster(probe, sealed.clone());
+                    let tracks = self.first(probe, plan, &meter, sealed.clone());
+                    tokio::try_join!(poster, tracks)?;
+                }
+                Turn::Later => self.later(probe, plan, &meter, sealed.clone()).await?,
+            }
             drop(sealed);
             meter.storing();
             Ok::<(), IngestError>(())
@@ -61,100 +70,157 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn tracks(&self, probe: &Probe, plan: &Plan, meter: &Meter<'_>, sealed: Sealed) -> Result<(), IngestError> {
-        let sound = plan.audio.as_ref();
-        match &plan.video {
-            None => self.in_one_piece(probe, plan, None, sound, Some(meter), sealed).await,
-            Some(video) if video.action == VideoAction::Copy => {
-                self.in_one_piece(probe, plan, Some(video), sound, Some(meter), sealed).await
-            }
-            Some(video) => {
-                let listen = async {
-                    match sound {
-                        // The picture takes longer: its progress is the film's.
-                        Some(_) => self.in_one_piece(probe, plan, None, sound, None, sealed.clone()).await,
-                        None => Ok(()),
-                    }
-                };
-                let look = self.in_spans(probe, plan, video, meter, sealed.clone());
-                tokio::try_join!(listen.boxed(), look.boxed())?;
-                Ok(())
-            }
+    /// What a film can be played with.
+    async fn first(&self, probe: &Probe, plan: &Plan, meter: &Meter<'_>, sealed: Sealed) -> Result<(), IngestError> {
+        let pictures = self.open(TrackSpec::pictures(plan, Turn::First), &sealed).await?;
+        let sounds = self.open(TrackSpec::sounds(plan, Turn::First), &sealed).await?;
+        if pictures.iter().all(Track::keeps_its_times) {
+            let tracks = pictures.into_iter().chain(sounds).collect();
+            return self.in_one_piece(probe, plan, tracks, Some(meter)).await;
         }
+        // The picture takes longer: its progress is the film's.
+        let listen = self.in_one_piece(probe, plan, sounds, None);
+        let look = self.in_spans(probe, plan, pictures, Turn::First, meter);
+        tokio::try_join!(listen.boxed(), look.boxed())?;
+        Ok(())
     }
 
-    /// Copied picture, and sound, in one run from beginning to end.
+    /// What makes a film better that can be played already.
+    async fn later(&self, probe: &Probe, plan: &Plan, meter: &Meter<'_>, sealed: Sealed) -> Result<(), IngestError> {
+        let sounds = self.open(TrackSpec::sounds(plan, Turn::Later), &sealed).await?;
+        self.in_one_piece(probe, plan, sounds, Some(meter)).await?;
+        let pictures = self.open(TrackSpec::pictures(plan, Turn::Later), &sealed).await?;
+        self.in_spans(probe, plan, pictures, Turn::Later, meter).await
+    }
+
+    /// The tracks that an earlier run did not finish.
+    async fn open(&self, specs: Vec<TrackSpec>, sealed: &Sealed) -> Result<Vec<Track<'_>>, IngestError> {
+        let mut tracks = Vec::with_capacity(specs.len());
+        for spec in specs {
+            let track = Track::open(self, spec, sealed.clone()).await?;
+            if !track.is_finished() {
+                tracks.push(track);
+            }
+        }
+        Ok(tracks)
+    }
+
+    /// Copied picture, and sounds, in one run from beginning to end.
     async fn in_one_piece(
         &self,
         probe: &Probe,
         plan: &Plan,
-        video: Option<&VideoPlan>,
-        audio: Option<&AudioPlan>,
+        mut tracks: Vec<Track<'_>>,
         meter: Option<&Meter<'_>>,
-        sealed: Sealed,
     ) -> Result<(), IngestError> {
-        let mut tracks = Vec::new();
-        if let Some(video) = video {
-            tracks.push(Track::open(self, TrackSpec::of_video(plan, video, Timing::Source), sealed.clone()).await?);
-        }
-        if let Some(audio) = audio {
-            let method = if audio.action == AudioAction::Copy { Method::Copied } else { Method::Encoded };
-            tracks.push(Track::open(self, TrackSpec::of_sound(plan, audio, method), sealed.clone()).await?);
-        }
-        if tracks.iter().all(Track::is_finished) {
+        if tracks.is_empty() {
             return Ok(());
         }
-        if let Some(listing) = self.listing(probe, plan, video, audio).await? {
-            self.remux(listing, &mut tracks, meter).await?;
+        let mut runs: Vec<&mut Track<'_>> = tracks.iter_mut().collect();
+        if let Some(listing) = self.listing(probe, plan, &runs).await? {
+            self.remux(listing, &mut runs, meter).await?;
         } else {
-            self.run_ffmpeg(&copy_task(self.input(), probe, video, audio), &mut tracks, meter).await?;
+            self.run_ffmpeg(&copy_task(self.input(), probe, &runs), &mut runs, meter).await?;
         }
-        for track in tracks.into_iter().filter(|track| !track.is_finished()) {
+        for track in tracks {
             track.finish().await?;
         }
         Ok(())
     }
 
-    /// Encoded picture, span after span.
+    /// Encoded pictures, all forms from one decoder. Where a device fails in the middle, or the encoder became
+    /// another one since an earlier run, the forms begin anew in software.
     async fn in_spans(
         &self,
         probe: &Probe,
         plan: &Plan,
-        video: &VideoPlan,
+        mut tracks: Vec<Track<'_>>,
+        turn: Turn,
         meter: &Meter<'_>,
-        sealed: Sealed,
     ) -> Result<(), IngestError> {
-        let VideoAction::Encode { spans, .. } = &video.action else { return Ok(()) };
-        let track = Track::open(self, TrackSpec::of_video(plan, video, Timing::Spans), sealed).await?;
-        if track.is_finished() {
-            return Ok(());
+        let Some(encoding) = plan.encoding.as_ref().filter(|_| !tracks.is_empty()) else { return Ok(()) };
+        let is_new = tracks.iter().all(|track| track.generation() == 1);
+        let mut encoder = if is_new { self.encoder().await? } else { Encoder::Software };
+        while let Err(error) = self.encode(probe, encoding, &mut tracks, (encoder, turn), meter).await {
+            let Some(why) = why_anew(&error, encoder) else { return Err(error) };
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                encoder = encoder.name(),
+                "pictures begin anew in software"
+            );
+            for track in &mut tracks {
+                track.begin_anew(&why)?;
+            }
+            encoder = Encoder::Software;
         }
-        let encoder = self.encoder().await?;
-        let next_tick = track.next_tick().await?;
-        let mut tracks = [track];
-        for span in spans.iter().filter(|span| is_left(span, next_tick)) {
-            let mut encode = encode_task(probe, video, encoder)?;
-            encode.clip = Some(Clip { seek_s: span.seek_s, from_s: span.from_s, to_s: span.to_s });
+        for track in tracks {
+            track.finish().await?;
+        }
+        Ok(self.ingest.deposit.discard_superseded(self.work.lease).await?)
+    }
+
+    /// Encodes what is left of the spans, one after the other.
+    async fn encode(
+        &self,
+        probe: &Probe,
+        encoding: &Encoding,
+        tracks: &mut [Track<'_>],
+        (encoder, turn): (Encoder, Turn),
+        meter: &Meter<'_>,
+    ) -> Result<(), IngestError> {
+        let mut listed = Vec::with_capacity(tracks.len());
+        for track in tracks.iter() {
+            listed.push(track.next_tick().await?);
+        }
+        for span in &encoding.spans {
+            // An earlier run may have listed the span of some forms only.
+            let with_next = tracks.iter_mut().zip(&listed);
+            let mut lacking: Vec<&mut Track<'_>> =
+                with_next.filter(|(_, next)| is_left(span, **next)).map(|(track, _)| track).collect();
+            if lacking.is_empty() {
+                continue;
+            }
+            if turn == Turn::Later {
+                self.make_way().await?;
+            }
+            let clip = Clip { seek_s: span.seek_s, from_s: span.from_s, to_s: span.to_s };
+            let forms: Vec<&VideoPlan> = lacking.iter().filter_map(|track| track.picture()).collect();
+            let encode = VideoEncode { clip: Some(clip), ..encode_task(probe, encoding, &forms, encoder)? };
+            let bytes: u64 = forms.iter().map(|form| span.seconds() * form.planned_bandwidth / 8).sum();
             let task = PackageTask {
                 input: self.input().to_path_buf(),
                 start_s: probe.start_s,
                 video: Some(VideoTask::Encode(Box::new(encode))),
-                audio: None,
+                audio: Vec::new(),
+                in_background: turn == Turn::Later,
             };
-            tracks[0].room(span.seconds() * video.planned_bandwidth / 8).await?;
-            self.run_ffmpeg(&task, &mut tracks, Some(meter)).await?;
-            tracks[0].end_span(span.next_tick).await?;
+            lacking[0].room(bytes).await?;
+            self.run_ffmpeg(&task, &mut lacking, Some(meter)).await?;
+            for track in lacking {
+                track.end_span(span.next_tick).await?;
+            }
         }
-        let [track] = tracks;
-        track.finish().await
+        Ok(())
     }
 
-    /// Runs ffmpeg and hands every fragment to the track it belongs to. Its pipe is read on while
+    /// Waits while films that cannot be played yet want the machine.
+    async fn make_way(&self) -> Result<(), IngestError> {
+        while self.ingest.catalog.is_ingesting(self.ingest.clock.now()).await? {
+            self.work.stage("make_way");
+            tokio::select! {
+                () = tokio::time::sleep(WAY) => {}
+                () = self.work.cancel.cancelled() => return Err(IngestError::Stopped),
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs ffmpeg and hands every fragment to the track it belongs to, in the order of the task's outputs. Its pipe is read on while
     /// segments are written, so that neither waits for the other.
     async fn run_ffmpeg(
         &self,
         task: &PackageTask,
-        tracks: &mut [Track<'_>],
+        tracks: &mut [&mut Track<'_>],
         meter: Option<&Meter<'_>>,
     ) -> Result<(), IngestError> {
         let mut running = self.ingest.ffmpeg.start(task, self.work.cancel.clone()).await?;
@@ -192,12 +258,20 @@ impl Run<'_> {
 
     /// The encoder to use, once it is known which ones work.
     async fn encoder(&self) -> Result<Encoder, IngestError> {
-        let mut encoders = self.ingest.encoders.clone();
-        let reports = tokio::select! {
-            reports = encoders.wait_for(|reports| !reports.is_empty()) => reports,
-            () = self.work.cancel.cancelled() => return Err(IngestError::Stopped),
-        };
-        reports.map(|reports| choose(&reports)).map_err(|_| IngestError::Stopped)
+        let chosen = self.work.cancel.run_until_cancelled(self.ingest.encoders.chosen()).await;
+        chosen.ok_or(IngestError::Stopped)
+    }
+}
+
+/// Why forms begin anew after this failure, for people; `None` when that would not help.
+fn why_anew(error: &IngestError, encoder: Encoder) -> Option<String> {
+    match error {
+        IngestError::Changed => Some("the encoder became another one in the middle".to_owned()),
+        IngestError::Ffmpeg(_) | IngestError::Cmaf(_) if encoder != Encoder::Software => {
+            let source = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+            Some(format!("{} failed: {source}", encoder.name()))
+        }
+        _ => None,
     }
 }
 
@@ -216,10 +290,10 @@ async fn read_all(output: &mut Output, taker: mpsc::Sender<Bytes>) -> Result<(),
     }
 }
 
-/// Hands fragments to their tracks as they come.
+/// Hands fragments to their tracks as they come. Progress is that of the first track.
 async fn package(
     mut bytes: mpsc::Receiver<Bytes>,
-    tracks: &mut [Track<'_>],
+    tracks: &mut [&mut Track<'_>],
     meter: Option<&Meter<'_>>,
 ) -> Result<Demuxer, IngestError> {
     let mut demuxer = Demuxer::new(Limits { max_box_bytes: MAX_BOX_BYTES });
@@ -230,17 +304,15 @@ async fn package(
             match event {
                 Event::Init(init) => {
                     sources = init.tracks;
-                    for source in &sources {
-                        if let Some(track) = track_of(tracks, source.kind) {
-                            track.begin_run(source).await?;
-                        }
+                    for (source, track) in sources.iter().zip(tracks.iter_mut()) {
+                        track.begin_run(source).await?;
                     }
                 }
                 Event::Fragment(fragment) => {
                     for run in fragment.runs {
-                        let kind = sources.iter().find(|source| source.id == run.track).map(|source| source.kind);
-                        let Some(track) = kind.and_then(|kind| track_of(tracks, kind)) else { continue };
-                        if let (Some(meter), Some(last)) = (meter, run.samples.last()) {
+                        let position = sources.iter().position(|source| source.id == run.track);
+                        let Some(track) = position.and_then(|position| tracks.get_mut(position)) else { continue };
+                        if let (Some(meter), Some(last), Some(0)) = (meter, run.samples.last(), position) {
                             meter.made(track.film_seconds(last.pts));
                         }
                         track.push(run.samples).await?;
@@ -252,23 +324,20 @@ async fn package(
     Ok(demuxer)
 }
 
-pub(super) fn track_of<'t, 'a>(tracks: &'t mut [Track<'a>], kind: TrackKind) -> Option<&'t mut Track<'a>> {
-    tracks.iter_mut().find(|track| track.kind() == kind && !track.is_finished())
-}
-
 /// Whether a span begins at or after what is listed; a hundredth of a second is rounding.
 fn is_left(span: &Span, next_tick: Option<i64>) -> bool {
     next_tick.is_none_or(|next| span.first_tick + i64::from(VIDEO_TIMESCALE) / 100 >= next)
 }
 
-/// The run of ffmpeg that copies the picture, if there is one, and copies or encodes the sound.
-fn copy_task(input: &Path, probe: &Probe, video: Option<&VideoPlan>, audio: Option<&AudioPlan>) -> PackageTask {
+/// The run of ffmpeg that copies the picture, if there is one, and copies or encodes the sounds.
+fn copy_task(input: &Path, probe: &Probe, tracks: &[&mut Track<'_>]) -> PackageTask {
     let copied = |plan: &VideoPlan| VideoTask::Copy { index: plan.index, codec: copied_codec(probe) };
     PackageTask {
         input: input.to_path_buf(),
         start_s: probe.start_s,
-        video: video.map(copied),
-        audio: audio.map(audio_task),
+        video: tracks.iter().find_map(|track| track.picture()).map(copied),
+        audio: tracks.iter().filter_map(|track| track.sound()).map(audio_task).collect(),
+        in_background: tracks.iter().all(|track| track.turn() == Turn::Later),
     }
 }
 
@@ -289,21 +358,28 @@ fn audio_task(plan: &AudioPlan) -> AudioTask {
     }
 }
 
-fn encode_task(probe: &Probe, plan: &VideoPlan, encoder: Encoder) -> Result<VideoEncode, IngestError> {
+fn encode_task(
+    probe: &Probe,
+    encoding: &Encoding,
+    forms: &[&VideoPlan],
+    encoder: Encoder,
+) -> Result<VideoEncode, IngestError> {
     let missing = || IngestError::refused("The file's picture cannot be found any more. Add the film again.");
-    let stream: &VideoStream = probe.video.iter().find(|stream| stream.index == plan.index).ok_or_else(missing)?;
-    let VideoAction::Encode { max_bit_rate, fixed_rate, .. } = &plan.action else { return Err(missing()) };
+    let first = forms.first().ok_or_else(missing)?;
+    let stream: &VideoStream = probe.video.iter().find(|stream| stream.index == first.index).ok_or_else(missing)?;
+    let rung = |form: &&VideoPlan| match form.action {
+        VideoAction::Encode { max_bit_rate } => Some(Rung { size: form.size, max_bit_rate }),
+        VideoAction::Copy => None,
+    };
     Ok(VideoEncode {
-        index: plan.index,
+        index: first.index,
         encoder,
-        width: plan.size.0,
-        height: plan.size.1,
-        frame_rate: Ratio { num: plan.frame_rate_milli.max(1000), den: 1000 },
-        fixed_rate: *fixed_rate,
+        rungs: forms.iter().filter_map(rung).collect(),
+        frame_rate: Ratio { num: first.frame_rate_milli.max(1000), den: 1000 },
+        fixed_rate: encoding.fixed_rate,
         deinterlace: stream.interlaced,
         rotated: stream.rotation != 0,
         tone_map: ToneMap::of(stream.transfer.as_deref()),
-        max_bit_rate: *max_bit_rate,
         clip: None,
         key_frame_interval_s: KEY_FRAME_INTERVAL_S,
     })

@@ -28,8 +28,8 @@ pub struct Locator(pub String);
 /// A copy that was meant to be made and of which nobody heard whether it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnheardCopy {
-    /// Names it for ever.
-    pub nonce: Uuid,
+    /// The nonce that it carries where it lies: its own; a forward keeps that of the copy it was made from.
+    pub imprint: Uuid,
     /// The newest copy known on its channel before it; `None` when there was none.
     pub after: Option<Locator>,
 }

@@ -8,6 +8,8 @@
 pub mod extent;
 pub mod id;
 pub mod key_frame;
+pub mod ladder;
+pub mod language;
 pub mod pack;
 pub mod placement;
 pub mod plan;

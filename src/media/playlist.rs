@@ -2,7 +2,8 @@
 //!
 //! A *master* names a video's renditions; a *media playlist* lists one rendition's segments. All
 //! addresses are relative: `v0/playlist.m3u8` from the master, `init.mp4` and `7.m4s` from a media
-//! playlist. An *I-frame playlist*, `v0/iframes.m3u8`, lists parts of the same segments. Rules are those of RFC 8216bis and of Apple's authoring specification ("A" and an item).
+//! playlist, `7.vtt` from one of subtitles. An *I-frame playlist*, `v0/iframes.m3u8`, lists parts of the
+//! same segments. Rules are those of RFC 8216bis and of Apple's authoring specification ("A" and an item).
 
 mod i_frames;
 mod master;
@@ -12,7 +13,7 @@ pub use i_frames::{I_FRAMES_NAME, IFramePlaylist};
 pub use master::Master;
 pub use rates::bandwidth;
 
-use super::rendition::plain_number;
+use super::rendition::{RenditionKind, plain_number};
 use super::time::Timescale;
 use std::fmt;
 use std::str::FromStr;
@@ -23,18 +24,30 @@ pub const PLAYLIST_NAME: &str = "playlist.m3u8";
 /// `EXT-X-MAP` in a list that is not of I-frames alone asks for version 6 (RFC 8216bis, section 8).
 const VERSION: &str = "#EXT-X-VERSION:6\n";
 
-/// What one file of a rendition's folder is. Written `init.mp4` or `<number>.m4s`.
+/// What one file of a rendition's folder is. Written `init.mp4`, or a number and what the segments hold:
+/// `7.m4s`, `7.vtt`, `7.jpg`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TrackFile {
     /// The init segment.
     Init,
-    /// A media segment by its number.
-    Segment(u32),
+    /// A segment by its number.
+    Segment(u32, Content),
+}
+
+/// What the segments of a rendition hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Content {
+    /// Fragments of MP4, after an init segment.
+    Fragments,
+    /// `WebVTT`.
+    Text,
+    /// A JPEG picture.
+    Image,
 }
 
 /// The text names no file of a rendition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a file of a track like init.mp4 or 7.m4s")]
+#[error("not a file of a track like init.mp4, 7.m4s or 7.vtt")]
 pub struct NotATrackFile;
 
 /// Whether segments are still being added.
@@ -67,6 +80,8 @@ pub struct MediaPlaylist<'a> {
     pub timescale: Timescale,
     /// Whether every segment can be decoded without the ones before.
     pub independent_segments: bool,
+    /// What the segments hold.
+    pub content: Content,
     /// Whether more will come.
     pub state: State,
     /// In playing order, with consecutive numbers.
@@ -99,7 +114,9 @@ impl MediaPlaylist<'_> {
             State::Growing => "\n#EXT-X-PLAYLIST-TYPE:EVENT\n#EXT-X-START:TIME-OFFSET=0\n",
             State::Finished => "\n#EXT-X-PLAYLIST-TYPE:VOD\n",
         });
-        out.push_str("#EXT-X-MAP:URI=\"init.mp4\"\n");
+        if self.content == Content::Fragments {
+            out.push_str("#EXT-X-MAP:URI=\"init.mp4\"\n");
+        }
         self.write_segments(&mut out);
         if self.state == State::Finished {
             out.push_str("#EXT-X-ENDLIST\n");
@@ -115,7 +132,31 @@ impl MediaPlaylist<'_> {
             }
             durations.push(out, segment.duration);
             push_number(out, u64::from(segment.number), 1);
-            out.push_str(".m4s\n");
+            out.push('.');
+            out.push_str(self.content.suffix());
+            out.push('\n');
+        }
+    }
+}
+
+impl Content {
+    const ALL: [Self; 3] = [Self::Fragments, Self::Text, Self::Image];
+
+    /// What the segments of such a rendition hold.
+    pub fn of(kind: RenditionKind) -> Self {
+        match kind {
+            RenditionKind::Video | RenditionKind::Audio | RenditionKind::IFrames => Self::Fragments,
+            RenditionKind::Subtitles => Self::Text,
+            RenditionKind::Images => Self::Image,
+        }
+    }
+
+    /// The end of a segment's name.
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Fragments => "m4s",
+            Self::Text => "vtt",
+            Self::Image => "jpg",
         }
     }
 }
@@ -150,7 +191,7 @@ impl fmt::Display for TrackFile {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Init => out.write_str("init.mp4"),
-            Self::Segment(number) => write!(out, "{number}.m4s"),
+            Self::Segment(number, content) => write!(out, "{number}.{}", content.suffix()),
         }
     }
 }
@@ -161,7 +202,9 @@ impl FromStr for TrackFile {
         if name == "init.mp4" {
             return Ok(Self::Init);
         }
-        name.strip_suffix(".m4s").and_then(plain_number).map(Self::Segment).ok_or(NotATrackFile)
+        let (number, suffix) = name.split_once('.').ok_or(NotATrackFile)?;
+        let content = Content::ALL.into_iter().find(|content| content.suffix() == suffix).ok_or(NotATrackFile)?;
+        plain_number(number).map(|number| Self::Segment(number, content)).ok_or(NotATrackFile)
     }
 }
 

@@ -110,6 +110,12 @@ pub struct SubtitleStream {
     pub language: Option<String>,
     /// The track's name.
     pub title: Option<String>,
+    /// Whether the file marks it as the one to show.
+    #[serde(default)]
+    pub default: bool,
+    /// Whether it is to be shown unasked: it holds what is spoken in another language.
+    #[serde(default)]
+    pub forced: bool,
 }
 
 /// A coded frame as the container lists it. Times in ticks of the stream's time base.

@@ -125,6 +125,19 @@ pub struct AudioRendition {
     pub rates: Rates,
 }
 
+/// A subtitle rendition as the master playlist describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextRendition {
+    /// Its name.
+    pub name: TrackName,
+    /// Language tag as the source gave it; cleaned when written.
+    pub language: Option<String>,
+    /// What people read in the menu; `None` falls back to the language, then to a number.
+    pub label: Option<String>,
+    /// Whether it holds only what is spoken in another language than the sound's.
+    pub forced: bool,
+}
+
 impl RenditionKind {
     /// The word the catalog and the API use.
     pub fn as_str(self) -> &'static str {
@@ -210,6 +223,20 @@ impl FromStr for VideoRange {
             _ => Err(UnknownWord("dynamic range")),
         }
     }
+}
+
+/// The number of a rendition inside its video, from its kind and its position among those of that kind: also
+/// their order in lists. Kinds have room for so many that no film reaches the next.
+pub fn number_of(kind: RenditionKind, position: u32) -> u32 {
+    const ROOM: u32 = 1000;
+    let kinds = match kind {
+        RenditionKind::Video => 0,
+        RenditionKind::Audio => 1,
+        RenditionKind::Subtitles => 2,
+        RenditionKind::IFrames => 3,
+        RenditionKind::Images => 4,
+    };
+    kinds * ROOM + position.min(ROOM - 1)
 }
 
 impl TrackName {

@@ -105,7 +105,7 @@ impl BlobStore for LocalStore {
         Err(StoreError::new(Fault::Refused, "copying a local copy").definitely())
     }
 
-    /// A copy lies where its nonce says, or nowhere.
+    /// A copy lies where its nonce says, or nowhere: none is a forward, so each has its own imprint.
     async fn find(
         &self,
         channel: &ChannelId,
@@ -116,7 +116,7 @@ impl BlobStore for LocalStore {
             channel_number(&channel.0).ok_or_else(|| StoreError::new(Fault::Refused, "looking for local copies"))?;
         let mut strays = Vec::new();
         for (position, copy) in unheard.iter().enumerate() {
-            let locator = Spot { channel, nonce: copy.nonce }.locator();
+            let locator = Spot { channel, nonce: copy.imprint }.locator();
             if named.contains(&locator) || strays.contains(&locator) {
                 continue;
             }

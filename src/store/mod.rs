@@ -36,7 +36,7 @@ pub struct PutTicket {
     pub channel: ChannelId,
     /// Number of the copy among the blob's copies.
     pub copy: u32,
-    /// Names this copy for ever: a retry carries the same one.
+    /// Names this copy for ever: a retry carries the same one. The imprint of what `put` makes.
     pub nonce: Uuid,
     /// Words for people and for a rebuild of the catalog, with the nonce in them; stores without captions leave them out.
     pub caption: String,
@@ -82,14 +82,15 @@ pub trait BlobStore: Send + Sync {
     async fn put(&self, ticket: &PutTicket, file: &Path) -> Result<Locator, StoreError>;
 
     /// Makes a copy out of another one without its bytes passing through here: the way out when they cannot be read
-    /// where they are.
+    /// where they are. It keeps the imprint of the other one; the ticket's caption is not used.
     ///
     /// # Errors
     /// As `put`; `Refused` by a store that cannot.
     async fn put_again(&self, ticket: &PutTicket, from: &Locator) -> Result<Locator, StoreError>;
 
     /// Looks for the copies on a channel whose puts were never answered, all of them together; `named` are the
-    /// channel's copies that are known. A nonce is asked for as often as it was put, and none is being put any more.
+    /// channel's copies that are known, and none of them is a stray, whatever its imprint. An imprint is asked for as
+    /// often as it was put; one that is being put again meanwhile may be among the strays, and the caller spares it.
     ///
     /// # Errors
     /// `Throttled`, `Unreachable`, `Refused`: nothing is known then. What ends a search that has begun is in its answer.

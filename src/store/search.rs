@@ -8,9 +8,9 @@ use uuid::Uuid;
 /// What the search of one channel came to. It may have ended early: what it found by then is said all the same.
 #[derive(Debug)]
 pub struct Search {
-    /// Copies that carry the nonce of one asked for, and that are not named.
+    /// Copies that have the imprint of one asked for, and that are not named.
     pub strays: Vec<Locator>,
-    /// Nonces that more copies may carry than are among the strays. No more carry any other one that was asked for.
+    /// Imprints that more copies may have than are among the strays. No more have any other one that was asked for.
     pub undecided: HashSet<Uuid>,
     /// Why it ended early.
     pub broke_off: Option<StoreError>,
@@ -24,6 +24,6 @@ impl Search {
 
     /// One that found these, and then could not look for the rest.
     pub fn broken_off(strays: Vec<Locator>, rest: &[UnheardCopy], error: StoreError) -> Self {
-        Self { strays, undecided: rest.iter().map(|copy| copy.nonce).collect(), broke_off: Some(error) }
+        Self { strays, undecided: rest.iter().map(|copy| copy.imprint).collect(), broke_off: Some(error) }
     }
 }

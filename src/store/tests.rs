@@ -115,11 +115,11 @@ pub(crate) async fn unheard_copies_are_found_together_and_named_ones_are_not(sto
     let (mut unheard, mut copies) = (Vec::new(), Vec::new());
     for bytes in [b"first", b"named", b"third"] {
         let (ticket, file) = ticket_for(scratch, bytes, channel);
-        unheard.push(UnheardCopy { nonce: ticket.nonce, after: None });
+        unheard.push(UnheardCopy { imprint: ticket.nonce, after: None });
         copies.push(store.put(&ticket, &file).await.unwrap());
     }
     // One of these was never put.
-    unheard.insert(1, UnheardCopy { nonce: Uuid::new_v4(), after: None });
+    unheard.insert(1, UnheardCopy { imprint: Uuid::new_v4(), after: None });
     let (other, file) = ticket_for(scratch, b"other", channel);
     let other = store.put(&other, &file).await.unwrap();
     let named = [copies.remove(1)];

@@ -150,12 +150,17 @@ impl Keeper {
             search => search?,
         };
         if !search.strays.is_empty() {
+            let imprints = unheard.iter().map(|copy| copy.imprint).collect();
+            if self.catalog.is_imprinted_since(channel, imprints, named).await? {
+                // A job forwards there what was forwarded before: when it is done, it is known which message is whose.
+                return search.broke_off.map_or(Ok(()), |error| Err(error.into()));
+            }
             let litter = self.store.remove(&search.strays).await?;
             let (copies, left) = (search.strays.len(), litter.len());
             tracing::info!(copies, left, "copies that nobody names were found and removed");
             self.catalog.add_litter(litter, self.clock.now()).await?;
         }
-        doubts.retain(|doubt| !search.undecided.contains(&doubt.copy.nonce));
+        doubts.retain(|doubt| !search.undecided.contains(&doubt.copy.imprint));
         self.catalog.settle_doubts(doubts).await?;
         search.broke_off.map_or(Ok(()), |error| Err(error.into()))
     }

@@ -1,3 +1,5 @@
+mod forwards;
+
 use super::*;
 use crate::catalog::{CatalogError, JobKind, JobLease, Settlement, Unreadable};
 use crate::media::extent::{ChannelId, Locator, Place};
@@ -153,7 +155,7 @@ async fn what_cannot_be_looked_for_keeps_nothing_else_from_being_cleared_up() {
     for stray in [&first, &elsewhere] {
         assert_eq!(sample.store.probe(stray).await.unwrap(), Presence::Absent);
     }
-    let left: Vec<Uuid> = sample.catalog.doubts().await.unwrap()[&channels[0]].iter().map(|d| d.copy.nonce).collect();
+    let left: Vec<Uuid> = sample.catalog.doubts().await.unwrap()[&channels[0]].iter().map(|d| d.copy.imprint).collect();
     assert_eq!(left, [nonce], "only what was not decided is looked for again");
 
     std::fs::remove_file(&file).unwrap();

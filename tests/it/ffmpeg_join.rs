@@ -4,28 +4,26 @@ use crate::ffmpeg_child::Bench;
 use std::path::Path;
 use telecine::ffmpeg::package::{Clip, VideoEncode, VideoTask};
 use telecine::ffmpeg::{Encoder, PackageTask};
+use telecine::media::ladder::Rung;
 use telecine::media::probe::{Packet, Probe, Ratio};
 use tokio_util::sync::CancellationToken;
 
 fn encode(input: &Path, probe: &Probe, clip: Option<Clip>) -> PackageTask {
     let stream = &probe.video[0];
-    let (width, height) = stream.display_size();
     let encode = VideoEncode {
         index: stream.index,
         encoder: Encoder::Software,
-        width,
-        height,
+        rungs: vec![Rung { size: stream.display_size(), max_bit_rate: 600_000 }],
         frame_rate: Ratio { num: 30, den: 1 },
         fixed_rate: None,
         deinterlace: stream.interlaced,
         rotated: false,
         tone_map: None,
-        max_bit_rate: 600_000,
         clip,
         key_frame_interval_s: 2,
     };
     let video = Some(VideoTask::Encode(Box::new(encode)));
-    PackageTask { input: input.to_owned(), start_s: probe.start_s, video, audio: None }
+    PackageTask { input: input.to_owned(), start_s: probe.start_s, video, audio: Vec::new(), in_background: false }
 }
 
 /// The body of the first box of this kind, wherever it lies.

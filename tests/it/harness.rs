@@ -15,6 +15,7 @@ pub mod problem;
 pub mod process;
 pub mod raw;
 pub mod server;
+pub mod shelf;
 pub mod upload;
 pub mod video;
 pub mod wait;

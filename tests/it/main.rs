@@ -8,6 +8,7 @@
 mod harness;
 
 mod bots;
+mod checked;
 mod copied;
 mod damaged;
 mod delivery;
@@ -15,6 +16,7 @@ mod encoded;
 mod ffmpeg_child;
 mod ffmpeg_join;
 mod growing;
+mod hardware;
 mod hostile;
 mod i_frames;
 mod killed;

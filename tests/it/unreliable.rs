@@ -6,6 +6,7 @@ use crate::harness::clip;
 use crate::harness::player::Reel;
 use crate::harness::wait::{until, until_true};
 use reqwest::Method;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use telegram_sim::{Fault, Operation, Trouble};
@@ -90,6 +91,36 @@ async fn what_lost_answers_left_in_the_channels_is_removed() {
     let video = world.published(&clip::h264_aac(16)).await;
     world.protected(&video).await;
     nothing_unnamed_is_left(&telegram).await;
+}
+
+#[tokio::test]
+async fn what_is_forwarded_from_a_dead_bot_lies_once_in_its_new_channel() {
+    let telegram = Telegram::of_members(2);
+    let world = telegram.server().await;
+    let video = world.published(&clip::h264_aac(16)).await;
+    world.protected(&video).await;
+    let [dead, alive] = &telegram.bots()[..] else { panic!("there are two bots") };
+    for message in telegram.world().messages(alive.channel) {
+        telegram.world().lose_message(alive.channel, message.id).unwrap();
+    }
+    telegram.world().fault(alive.id, Fault::once(Operation::Forward, Trouble::LoseAnswer));
+    telegram.world().revoke(dead.id).unwrap();
+    let forwards = || telegram.world().counters(alive.id).requests_of("forwardMessage");
+    let before = forwards();
+
+    until_true("a missed copy is forwarded, and once more as nobody answered", async || {
+        assert_eq!(world.send(Method::POST, "/api/system/cache/clear").await.status(), 204);
+        let _ = world.get(&format!("/hls/{video}/v0/0.m4s")).await;
+        forwards() >= before + 2
+    })
+    .await;
+    until_true("the first forward is looked for", async || world.json("/api/system/bots/status").await["doubts"] == 0)
+        .await;
+
+    let rescued = telegram.world().messages(alive.channel);
+    let documents: BTreeSet<_> = rescued.iter().map(|message| &message.document.as_ref().unwrap().blake3).collect();
+    assert!(!rescued.is_empty() && rescued.len() == documents.len(), "{rescued:?}");
+    assert_eq!(world.get(&format!("/hls/{video}/v0/0.m4s")).await.status(), 200);
 }
 
 #[tokio::test]

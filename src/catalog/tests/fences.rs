@@ -16,6 +16,7 @@ async fn answers(
     let (nonce, locator) = (Uuid::new_v4(), Locator("local:1/x".into()));
     let growth = || Growth { segments: segments_in(blob, 1..2), ..Growth::default() };
     let measured = Measured { peak: 1, average: 1, i_frames: None };
+    let forward = catalog.intend_forward(lease, blob, 1, ChannelId("2".into()), locator.clone(), NOW);
     vec![
         ("beat_job", catalog.beat_job(lease, LEASE_END, Progress::default()).await),
         ("settle_job", catalog.settle_job(lease, Settlement::Done, NOW).await),
@@ -35,13 +36,15 @@ async fn answers(
         ("has_poster", catalog.has_poster(lease).await.map(drop)),
         ("blob_to_store", catalog.blob_to_store(lease, blob).await.map(drop)),
         ("intend_copy", catalog.intend_copy(lease, blob, 0, ChannelId("1".into()), NOW).await.map(drop)),
+        ("intend_forward", forward.await.map(drop)),
         ("copy_sent", catalog.copy_sent(lease, blob, nonce, locator, NOW).await),
         ("copy_verified", catalog.copy_verified(lease, blob, nonce, NOW).await),
         ("copy_refused", catalog.copy_refused(lease, blob, nonce).await),
         ("copies_removed", catalog.copies_removed(lease, blob, Vec::new(), Vec::new(), NOW).await),
         ("blobs_to_mend", catalog.blobs_to_mend(lease, &[], 1).await.map(drop)),
         ("blobs_to_move", catalog.blobs_to_move(lease, &[], 1).await.map(drop)),
-        ("publish", catalog.publish(lease, NOW).await),
+        ("publish", catalog.publish(lease, false, NOW).await),
+        ("discard_superseded", catalog.discard_superseded(lease, NOW).await.map(drop)),
         ("doom", catalog.doom(lease).await.map(drop)),
         ("forget_blob", catalog.forget_blob(lease, blob).await),
         ("forget_video", catalog.forget_video(lease).await.map(drop)),

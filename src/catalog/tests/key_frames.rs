@@ -78,7 +78,7 @@ async fn key_frames_that_cannot_be_read_are_a_fault_and_not_a_shorter_list() {
 fn older_catalog(file: &std::path::Path, video: VideoId) {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
     let mut scripts: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    scripts.retain(|script| script.file_name().unwrap().to_str().unwrap() < "0007");
+    scripts.retain(|script| script.file_name().unwrap().to_str().unwrap() < "0008");
     scripts.sort();
     let old = Connection::open(file).unwrap();
     for script in &scripts {

@@ -36,6 +36,30 @@ async fn an_empty_file_becomes_a_catalog_and_a_closed_one_opens_again() {
     assert_eq!(version as usize, fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")).unwrap().count());
 }
 
+#[tokio::test]
+async fn what_an_older_catalog_was_in_doubt_about_is_still_looked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let older = Connection::open(settings(&folder).file).unwrap();
+    for step in [
+        include_str!("../../../migrations/0001_library.sql"),
+        include_str!("../../../migrations/0002_telegram.sql"),
+        include_str!("../../../migrations/0003_shares.sql"),
+        include_str!("../../../migrations/0004_missed.sql"),
+    ] {
+        older.execute_batch(step).unwrap();
+    }
+    older.pragma_update(None, "user_version", 4).unwrap();
+    older.pragma_update(None, "application_id", 0x544C_434E).unwrap();
+    let nonce = uuid::Uuid::new_v4();
+    older.execute("INSERT INTO doubts (channel, nonce, at) VALUES ('1', ?1, 5)", [nonce]).unwrap();
+    drop(older);
+
+    let catalog = Catalog::open(&settings(&folder)).unwrap();
+
+    let doubts: Vec<_> = catalog.doubts().await.unwrap().into_values().flatten().collect();
+    assert_eq!(doubts.into_iter().map(|doubt| doubt.copy.imprint).collect::<Vec<_>>(), [nonce]);
+}
+
 #[test]
 fn a_catalog_of_a_newer_version_is_refused_with_the_way_out() {
     let shelf = Shelf::new();

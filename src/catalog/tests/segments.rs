@@ -147,7 +147,7 @@ async fn one_segment_that_leans_on_another_makes_its_rendition_dependent_for_goo
 async fn a_film_is_published_only_when_everything_is_finished_and_stored() {
     let shelf = Shelf::new();
     let film = shelf.growing("Film").await;
-    let publish = || shelf.catalog.publish(film.lease, NOW);
+    let publish = || shelf.catalog.publish(film.lease, false, NOW);
     refusal(publish().await);
     let blob = shelf.add_pack(film, 0..2).await;
     shelf.store(film.lease, blob, 0).await;
@@ -173,7 +173,7 @@ async fn a_film_with_a_planned_track_missing_is_not_published() {
     shelf.store(film.lease, blob, 0).await;
     let measured = Measured { peak: 2, average: 1, i_frames: None };
     shelf.catalog.finish_rendition(film.lease, film.rendition, measured).await.unwrap();
-    refusal(shelf.catalog.publish(film.lease, NOW).await);
+    refusal(shelf.catalog.publish(film.lease, false, NOW).await);
 }
 
 #[tokio::test]

@@ -58,7 +58,7 @@ async fn ingest(shelf: &Shelf, lease: JobLease, dice: &mut Dice) {
                 shelf.store(lease, blob, 0).await;
             }
             catalog.finish_rendition(lease, rendition, Measured { peak: 1, average: 1, i_frames: None }).await.unwrap();
-            catalog.publish(lease, NOW).await.unwrap();
+            catalog.publish(lease, false, NOW).await.unwrap();
             Settlement::Done
         }
     };

@@ -1,26 +1,27 @@
 use super::*;
-use crate::ffmpeg::package::{Clip, PackageTask, VideoTask};
+use crate::ffmpeg::VAAPI_DEVICE;
+use crate::ffmpeg::package::{Clip, PackageTask, ToneMap, VideoTask};
+use crate::media::ladder::Rung;
 use crate::media::probe::Ratio;
 
 fn arguments(encoder: Encoder, change: impl FnOnce(&mut VideoEncode)) -> String {
     let mut encode = VideoEncode {
         index: 0,
         encoder,
-        width: 1280,
-        height: 720,
+        rungs: vec![Rung { size: (1280, 720), max_bit_rate: 3_000_000 }],
         frame_rate: Ratio { num: 30, den: 1 },
         fixed_rate: None,
         deinterlace: false,
         rotated: false,
         tone_map: None,
-        max_bit_rate: 3_000_000,
         clip: None,
         key_frame_interval_s: 2,
     };
     change(&mut encode);
     let video = Some(VideoTask::Encode(Box::new(encode)));
-    let task = PackageTask { input: "/spool/1".into(), start_s: 1.4, video, audio: None };
-    let list: Vec<String> = task.arguments().into_iter().map(|word| word.into_string().unwrap()).collect();
+    let task = PackageTask { input: "/spool/1".into(), start_s: 1.4, video, audio: Vec::new(), in_background: false };
+    let list: Vec<String> =
+        task.arguments(Path::new(VAAPI_DEVICE)).into_iter().map(|word| word.into_string().unwrap()).collect();
     list.join(" ")
 }
 
@@ -40,8 +41,9 @@ fn vaapi_keeps_frames_on_the_device() {
             "-init_hw_device vaapi=va:/dev/dri/renderD128 -filter_hw_device va -hwaccel vaapi -hwaccel_output_format vaapi -noautorotate",
             "-format_whitelist",
             "-i file:/spool/1",
-            "-vf scale_vaapi=w=1280:h=720:format=nv12:extra_hw_frames=24,setsar=1",
-            "-c:v h264_vaapi -profile:v high -rc_mode VBR -b:v 3000000 -maxrate 3000000 -bufsize 6000000",
+            "-filter_complex [0:0]scale_vaapi=w=1280:h=720:format=nv12:extra_hw_frames=24,setsar=1[v0] -map [v0]",
+            "-c:v h264_vaapi -profile:v high -rc_mode VBR",
+            "-b:v:0 3000000 -maxrate:v:0 3000000 -bufsize:v:0 6000000",
         ],
     );
 }
@@ -53,9 +55,9 @@ fn nvenc_keeps_frames_on_the_device() {
         &[
             "-init_hw_device cuda=cu:0 -filter_hw_device cu -hwaccel cuda -hwaccel_output_format cuda -noautorotate -threads 1",
             "-i file:/spool/1",
-            "-vf scale_cuda=w=1280:h=720:format=yuv420p,setsar=1",
+            "[0:0]scale_cuda=w=1280:h=720:format=yuv420p,setsar=1",
             "-c:v h264_nvenc -preset p4",
-            "-b:v 3000000 -maxrate 3000000 -bufsize 6000000",
+            "-b:v:0 3000000 -maxrate:v:0 3000000 -bufsize:v:0 6000000",
         ],
     );
 }
@@ -66,11 +68,34 @@ fn qsv_decodes_with_vaapi_and_maps() {
         &arguments(Encoder::Qsv, |_| {}),
         &[
             "-init_hw_device vaapi=va:/dev/dri/renderD128,driver=iHD -init_hw_device qsv=qs@va -filter_hw_device qs -hwaccel vaapi",
-            "-vf scale_vaapi=w=1280:h=720:format=nv12:extra_hw_frames=24,hwmap=derive_device=qsv,format=qsv,setsar=1",
+            "[0:0]scale_vaapi=w=1280:h=720:format=nv12:extra_hw_frames=24,hwmap=derive_device=qsv,format=qsv,setsar=1",
             "-c:v h264_qsv",
-            "-mbbrc 1 -b:v 3000000 -maxrate 3000001 -bufsize 6000000",
+            "-mbbrc 1",
+            "-b:v:0 3000000 -maxrate:v:0 3000001 -bufsize:v:0 6000000",
         ],
     );
+}
+
+#[test]
+fn all_rungs_come_from_one_decoder_and_are_tone_mapped_once() {
+    let text = arguments(Encoder::Software, |encode| {
+        encode.rungs.push(Rung { size: (640, 360), max_bit_rate: 600_000 });
+        encode.tone_map = Some(ToneMap::Pq);
+    });
+    assert_in_order(
+        &text,
+        &[
+            "-filter_complex [0:0]scale=1280:720:flags=bicubic,zscale=",
+            ",split=2[s0][s1];[s0]format=yuv420p,setsar=1[v0];[s1]scale=640:360:flags=bicubic,format=yuv420p,setsar=1[v1]",
+            "-map [v0] -map [v1]",
+            "-level:v:0 3.1 -maxrate:v:0 3000000 -bufsize:v:0 6000000 -level:v:1 3.0 -maxrate:v:1 600000 -bufsize:v:1 1200000",
+        ],
+    );
+    assert_eq!((text.matches("zscale=tin").count(), text.matches("-i file:").count()), (1, 1));
+    let device = arguments(Encoder::Vaapi, |encode| {
+        encode.rungs.push(Rung { size: (640, 360), max_bit_rate: 600_000 });
+    });
+    assert_in_order(&device, &["[0:0]split=2[s0][s1];[s0]scale_vaapi=w=1280", "[s1]scale_vaapi=w=640", "setsar=1[v1]"]);
 }
 
 #[test]
@@ -80,7 +105,7 @@ fn a_picture_that_must_be_turned_is_decoded_in_memory_and_sent_up() {
     {
         let text = arguments(encoder, |encode| encode.rotated = true);
         assert!(!text.contains("noautorotate") && !text.contains("-hwaccel "), "{text}");
-        assert_in_order(&text, &["-vf scale=1280:720", upload, "setsar=1"]);
+        assert_in_order(&text, &["[0:0]scale=1280:720", upload, "setsar=1"]);
     }
 }
 
@@ -95,10 +120,10 @@ fn a_clip_is_sought_before_the_input_and_cut_before_scaling() {
         &[
             "-copyts -noaccurate_seek -seek_timestamp 1 -ss 4.000000",
             "-i file:/spool/1",
-            "-vf bwdif=mode=send_frame:deint=interlaced,trim=start=5.980000:end=11.980000,scale=1280:720",
+            "[0:0]bwdif=mode=send_frame:deint=interlaced,trim=start=5.980000:end=11.980000,scale=1280:720",
             "-fps_mode passthrough -enc_time_base:v 1:90000",
-            "-c:v libx264 -preset veryfast -profile:v high -level:v 3.1",
-            "-g 60",
+            "-c:v libx264 -preset veryfast -profile:v high",
+            "-g 60 -level:v:0 3.1 -maxrate:v:0 3000000",
             "-output_ts_offset 8.600000",
         ],
     );
@@ -128,12 +153,12 @@ fn the_first_that_works_is_chosen() {
 
 #[test]
 fn the_level_is_the_lowest_that_holds_the_pictures() {
-    assert_eq!(level(640, 360, 30.0, 600_000), "3.0");
-    assert_eq!(level(1280, 720, 30.0, 3_000_000), "3.1");
-    assert_eq!(level(1920, 1080, 30.0, 6_000_000), "4.0");
-    assert_eq!(level(1920, 1080, 60.0, 6_000_000), "4.2");
-    assert_eq!(level(3840, 2160, 60.0, 16_000_000), "5.2");
-    assert_eq!(level(16_384, 16_384, 60.0, 1), "6.2");
+    assert_eq!(level((640, 360), 30.0, 600_000), "3.0");
+    assert_eq!(level((1280, 720), 30.0, 3_000_000), "3.1");
+    assert_eq!(level((1920, 1080), 30.0, 6_000_000), "4.0");
+    assert_eq!(level((1920, 1080), 60.0, 6_000_000), "4.2");
+    assert_eq!(level((3840, 2160), 60.0, 16_000_000), "5.2");
+    assert_eq!(level((16_384, 16_384), 60.0, 1), "6.2");
 }
 
 #[test]

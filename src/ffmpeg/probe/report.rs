@@ -150,6 +150,8 @@ impl Stream {
             index: self.index,
             language: tag(&self.tags, "language"),
             title: tag(&self.tags, "title"),
+            default: self.has("default"),
+            forced: self.has("forced"),
             codec: self.codec_name,
         }
     }

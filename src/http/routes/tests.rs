@@ -6,6 +6,7 @@ mod table;
 mod upload;
 
 use crate::delivery::Delivery;
+use crate::ffmpeg::{self, Encoders, Ffmpeg, Preference};
 use crate::http::auth::AdminToken;
 use crate::http::https::Transport;
 use crate::http::origin::Trusted;
@@ -24,7 +25,6 @@ use bytes::Bytes;
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::sync::watch;
 
 const TOKEN: &str = "the token";
 
@@ -113,7 +113,10 @@ pub(in crate::http) fn parts(sample: &Sample) -> Parts {
         on_disk: sample.store.channels(),
         replicas: 1,
         shutdown: shutdown.clone(),
-        encoders: watch::channel(Vec::new()).1,
+        encoders: Encoders::new(
+            Ffmpeg::new(ffmpeg::Settings::new("telecine".into(), sample.folder.path().into())).unwrap(),
+            Preference { hardware_enabled: false, preferred: None },
+        ),
     };
     Parts {
         library: Library::new(catalog.clone(), jobs.clone(), events.clone(), clock.clone(), settings),

@@ -1,4 +1,6 @@
 use super::*;
+use crate::media::ladder::Ladder;
+use crate::media::plan::Policy;
 use crate::media::probe::{Ratio, VideoStream};
 use std::process::Command;
 use tempfile::TempDir;
@@ -157,7 +159,8 @@ fn pictures_are_listed_only_as_they_were_planned() {
         ..stream()
     };
     let probe = Probe { video: vec![stream], ..probe() };
-    let policy = Policy { copy_mode: true, copy_min_bytes: 0, segment_s: 6, max_blob_bytes: 1 << 20 };
+    let (ladder, adaptive) = (Ladder::default(), true);
+    let policy = Policy { copy_mode: true, copy_min_bytes: 0, segment_s: 6, max_blob_bytes: 1 << 20, ladder, adaptive };
     let packets: Vec<Packet> = track.samples.iter().map(IndexedSample::packet).collect();
     let planned = crate::media::plan::plan(&probe, &packets, &policy).unwrap();
     assert!(is_planned(&probe, &planned, &track));

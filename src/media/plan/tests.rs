@@ -1,6 +1,11 @@
 use super::*;
 
-const POLICY: Policy = Policy { copy_mode: true, copy_min_bytes: 0, segment_s: 6, max_blob_bytes: 20 << 20 };
+use crate::media::probe::{AudioStream, SubtitleStream, VideoStream};
+
+fn policy() -> Policy {
+    let (ladder, adaptive) = (Ladder::default(), true);
+    Policy { copy_mode: true, copy_min_bytes: 0, segment_s: 6, max_blob_bytes: 20 << 20, ladder, adaptive }
+}
 
 fn video() -> VideoStream {
     VideoStream {
@@ -67,19 +72,19 @@ fn packets(key_every: i64) -> Vec<Packet> {
 }
 
 fn planned(stream: VideoStream, packets: &[Packet]) -> Plan {
-    plan(&probe(vec![stream], vec![sound("aac")]), packets, &POLICY).unwrap()
+    plan(&probe(vec![stream], vec![sound("aac")]), packets, &policy()).unwrap()
 }
 
 fn is_copied(plan: &Plan) -> bool {
-    plan.video.as_ref().unwrap().action == VideoAction::Copy
+    plan.video[0].action == VideoAction::Copy
 }
 
 #[test]
 fn h264_with_aac_is_copied_and_says_so() {
     let plan = planned(video(), &packets(50));
     assert!(is_copied(&plan));
-    assert_eq!(plan.video.as_ref().unwrap().why, "H.264 plays as it is");
-    assert_eq!(plan.audio.as_ref().unwrap().action, AudioAction::Copy);
+    assert_eq!(plan.video[0].why, "H.264 plays as it is");
+    assert_eq!(plan.audio[0].action, AudioAction::Copy);
     assert_eq!(plan.target_duration, 6);
 }
 
@@ -100,7 +105,7 @@ fn what_players_cannot_take_is_encoded() {
     for stream in odd {
         let plan = planned(stream.clone(), &packets(50));
         assert!(!is_copied(&plan), "{stream:?}");
-        assert!(!plan.video.unwrap().why.is_empty());
+        assert!(!plan.video[0].why.is_empty());
     }
     assert!(!is_copied(&planned(video(), &packets(400))), "key frames 16 s apart");
     assert!(!is_copied(&planned(video(), &packets(50)[3..])), "no key frame at the start");
@@ -118,7 +123,7 @@ fn decode_times_may_be_missing_but_not_presentation_times() {
     let mut matroska = packets(250);
     matroska[..2].iter_mut().for_each(|packet| packet.dts = None);
     let plan = planned(video(), &matroska);
-    assert!(is_copied(&plan), "{}", plan.video.unwrap().why);
+    assert!(is_copied(&plan), "{}", plan.video[0].why);
     assert_eq!(plan.target_duration, 10);
     let mut unknown = packets(50);
     unknown[7].pts = None;
@@ -131,49 +136,141 @@ fn decode_times_may_be_missing_but_not_presentation_times() {
 #[test]
 fn small_files_and_a_switched_off_copy_mode_are_encoded() {
     let probe = probe(vec![video()], vec![sound("aac")]);
-    for policy in [Policy { copy_min_bytes: 100_000_000, ..POLICY }, Policy { copy_mode: false, ..POLICY }] {
+    for policy in [Policy { copy_min_bytes: 100_000_000, ..policy() }, Policy { copy_mode: false, ..policy() }] {
         let plan = plan(&probe, &packets(50), &policy).unwrap();
         assert!(!is_copied(&plan));
-        assert_eq!(
-            plan.audio.unwrap().action,
-            AudioAction::Aac { channels: 2, sample_rate: 48_000, bit_rate: 160_000 }
-        );
+        assert_eq!(plan.audio[0].action, AudioAction::Aac { channels: 2, sample_rate: 48_000, bit_rate: 160_000 });
     }
 }
 
 #[test]
 fn video_is_copied_while_its_sound_is_encoded() {
     for codec in ["ac3", "mp3", "dts"] {
-        let plan = plan(&probe(vec![video()], vec![sound(codec)]), &packets(50), &POLICY).unwrap();
+        let plan = plan(&probe(vec![video()], vec![sound(codec)]), &packets(50), &policy()).unwrap();
         assert!(is_copied(&plan));
-        assert!(matches!(plan.audio.unwrap().action, AudioAction::Aac { .. }), "{codec}");
+        assert!(matches!(plan.audio[0].action, AudioAction::Aac { .. }), "{codec}");
     }
 }
 
 #[test]
 fn a_picture_is_never_larger_or_denser_than_its_source() {
-    let small = VideoStream { codec: "vp9".into(), width: 320, height: 240, bit_rate: Some(200_000), ..video() };
-    let plan = planned(small, &packets(50)).video.unwrap();
-    assert_eq!(plan.size, (320, 240));
-    assert!(matches!(plan.action, VideoAction::Encode { max_bit_rate: 150_000..=260_000, .. }));
+    let small = VideoStream { codec: "vp9".into(), width: 320, height: 240, bit_rate: Some(150_000), ..video() };
+    let plan = planned(small, &packets(50));
+    assert_eq!((plan.video.len(), plan.video[0].size), (1, (320, 240)));
+    assert_eq!(plan.video[0].action, VideoAction::Encode { max_bit_rate: 195_000 });
     let huge = planned(VideoStream { codec: "vp9".into(), width: 7680, height: 4320, ..video() }, &packets(50));
-    let (width, height) = huge.video.unwrap().size;
-    assert!(f64::from(width) * f64::from(height) <= MOST_PIXELS && width % 2 == 0 && height % 2 == 0);
+    assert_eq!(huge.video[0].size, (3840, 2160));
 }
 
 #[test]
 fn a_high_frame_rate_is_halved() {
     let rate = Some(Ratio { num: 120, den: 1 });
     let fast = VideoStream { codec: "vp9".into(), frame_rate: rate, average_rate: rate, ..video() };
-    let plan = planned(fast, &packets(50)).video.unwrap();
-    assert_eq!(plan.frame_rate_milli, 60_000);
-    assert!(matches!(plan.action, VideoAction::Encode { fixed_rate: Some(Ratio { num: 120, den: 2 }), .. }));
+    let plan = planned(fast, &packets(50));
+    assert!(plan.video.iter().all(|form| form.frame_rate_milli == 60_000));
+    assert_eq!(plan.encoding.unwrap().fixed_rate, Some(Ratio { num: 120, den: 2 }));
+}
+
+/// Lines and turn of each form of the picture.
+fn forms(plan: &Plan) -> Vec<(u32, Turn)> {
+    plan.video.iter().map(|form| (form.size.1, form.turn)).collect()
+}
+
+#[test]
+fn what_is_copied_comes_first_and_smaller_forms_later() {
+    use Turn::{First, Later};
+    assert_eq!(forms(&planned(video(), &packets(50))), [(1080, First), (720, Later), (480, Later), (360, Later)]);
+    let plan = planned(video(), &packets(50));
+    assert_eq!((plan.video[1].why.as_str(), plan.first(), plan.refines()), ("for slower lines", 2, true));
+}
+
+#[test]
+fn of_what_is_encoded_a_middle_form_comes_first() {
+    use Turn::{First, Later};
+    let vp9 = |width, height| VideoStream { codec: "vp9".into(), width, height, ..video() };
+    let plan = planned(vp9(1920, 1080), &packets(50));
+    assert_eq!(forms(&plan), [(1080, Later), (720, First), (480, Later), (360, Later)]);
+    assert_eq!(forms(&planned(vp9(1080, 1920), &packets(50)))[1], (1280, First));
+    assert_eq!(forms(&planned(vp9(640, 360), &packets(50))), [(360, First)]);
+    assert!(plan.video[0].why.contains("VP9"), "{}", plan.video[0].why);
+}
+
+#[test]
+fn hevc_gets_h264_of_its_own_size_and_a_heavy_picture_a_lighter_one() {
+    let hevc = VideoStream { codec: "hevc".into(), ..video() };
+    let plan = planned(hevc.clone(), &packets(50));
+    let sizes: Vec<u32> = plan.video.iter().map(|form| form.size.1).collect();
+    assert_eq!(sizes, [1080, 1080, 720, 480, 360]);
+    assert!(plan.video[1].why.starts_with("H.264 plays where"), "{}", plan.video[1].why);
+    let heavy: Vec<Packet> = packets(50).into_iter().map(|packet| Packet { bytes: 200_000, ..packet }).collect();
+    assert_eq!(planned(VideoStream { bit_rate: Some(40_000_000), ..video() }, &heavy).video[1].size, (1920, 1080));
+    let one = Policy { adaptive: false, ..policy() };
+    let forms_of = |stream| plan_of(stream, &one).video.len();
+    assert_eq!((forms_of(video()), forms_of(hevc)), (1, 2));
+    assert_eq!(forms_of(VideoStream { codec: "vp9".into(), ..video() }), 1);
+}
+
+fn plan_of(stream: VideoStream, policy: &Policy) -> Plan {
+    plan(&probe(vec![stream], vec![sound("aac")]), &packets(50), policy).unwrap()
+}
+
+#[test]
+fn every_sound_is_made_for_two_ears_and_for_a_room_where_it_has_the_channels() {
+    let track = |index, codec: &str, channels, default| AudioStream { index, channels, default, ..sound(codec) };
+    let tracks = vec![track(1, "aac", 2, false), track(2, "ac3", 6, true), track(3, "aac", 6, false)];
+    let plan = plan(&probe(vec![video()], tracks), &packets(50), &policy()).unwrap();
+    let made: Vec<(u32, Turn, bool, u32)> = plan
+        .audio
+        .iter()
+        .map(|form| {
+            let channels = match form.action {
+                AudioAction::Copy => 0,
+                AudioAction::Aac { channels, .. } => channels,
+            };
+            (form.index, form.turn, form.is_default, channels)
+        })
+        .collect();
+    use Turn::{First, Later};
+    let wanted =
+        [(2, First, true, 2), (1, Later, false, 0), (3, Later, false, 0), (2, Later, true, 6), (3, Later, false, 2)];
+    assert_eq!(made, wanted);
+}
+
+#[test]
+fn subtitles_that_are_pictures_are_named_and_left_out() {
+    let track = |index, codec: &str, title: Option<&str>| SubtitleStream {
+        index,
+        codec: codec.into(),
+        language: Some("ger".into()),
+        title: title.map(Into::into),
+        default: false,
+        forced: true,
+    };
+    let mut probe = probe(vec![video()], vec![sound("aac")]);
+    probe.subtitles =
+        vec![track(2, "subrip", Some("Deutsch")), track(3, "hdmv_pgs_subtitle", None), track(4, "eia_608", None)];
+    let plan = plan(&probe, &packets(50), &policy()).unwrap();
+    assert_eq!(plan.subtitles.len(), 1);
+    assert_eq!((plan.subtitles[0].index, plan.subtitles[0].forced), (2, true));
+    assert_eq!(plan.left_out.len(), 2);
+    assert!(plan.left_out[0].contains("(ger) are Blu-ray pictures"), "{}", plan.left_out[0]);
+    assert!(plan.left_out[1].contains("eia_608"), "{}", plan.left_out[1]);
+}
+
+#[test]
+fn a_copy_is_held_against_its_plan() {
+    let (stream, planned_from) = (video(), packets(50));
+    let plan = planned(stream.clone(), &planned_from);
+    let probe = probe(vec![stream], vec![sound("aac")]);
+    assert!(plan.copies(&probe, &planned_from));
+    assert!(!plan.copies(&probe, &packets(300)), "other key frames");
+    assert!(!plan.copies(&probe, &planned_from[..1400]), "it ends earlier");
 }
 
 #[test]
 fn sound_alone_is_taken_and_nothing_at_all_is_refused() {
-    let plan_of = |audio| plan(&probe(Vec::new(), audio), &[], &POLICY);
-    assert!(plan_of(vec![sound("flac")]).unwrap().video.is_none());
+    let plan_of = |audio| plan(&probe(Vec::new(), audio), &[], &policy());
+    assert!(plan_of(vec![sound("flac")]).unwrap().video.is_empty());
     assert!(plan_of(Vec::new()).unwrap_err().0.contains("neither"));
 }
 

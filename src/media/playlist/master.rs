@@ -1,13 +1,15 @@
 //! The master playlist: every playable combination of a video's renditions.
 //!
-//! Sound renditions of one codec form one group, so that `CODECS` tells exactly what a variant
-//! needs. Each video rendition is offered once with every group. Without pictures, each group is
-//! a variant by itself: the address is that of its main sound, whose `EXT-X-MEDIA` then has none.
-//! The I-frames of each video rendition that is complete follow at the end.
+//! Sounds form one group for two ears and one for a room (A 8.10); each video rendition is offered once with
+//! every group. Without pictures, each group is a variant by itself: the address is that of its main sound,
+//! whose `EXT-X-MEDIA` then has none. The I-frames of each video rendition that is complete follow at the end.
 //! Writing into a `String` cannot fail, so those results are dropped.
 
+mod groups;
+
 use super::{I_FRAMES_NAME, PLAYLIST_NAME, VERSION};
-use crate::media::rendition::{AudioRendition, Rates, VideoRange, VideoRendition};
+use crate::media::rendition::{AudioRendition, Rates, TextRendition, VideoRange, VideoRendition};
+use groups::{Group, SUBTITLES};
 use std::fmt::Write as _;
 
 /// What a video can be played as.
@@ -17,21 +19,17 @@ pub struct Master {
     pub video: Vec<VideoRendition>,
     /// Sound tracks, the preferred ones first.
     pub audio: Vec<AudioRendition>,
+    /// Subtitles, the preferred ones first. Without pictures nobody sees them, and they are not written.
+    pub subtitles: Vec<TextRendition>,
     /// Whether every segment of every rendition can be decoded without the ones before.
     pub independent_segments: bool,
-}
-
-/// Sound renditions among which a player may switch without another decoder.
-struct Group<'a> {
-    id: String,
-    members: Vec<&'a AudioRendition>,
-    main: usize,
 }
 
 impl Master {
     /// The playlist's text.
     pub fn write(&self) -> String {
-        let groups = self.groups();
+        let groups = groups::of(&self.audio);
+        let subtitles = !self.subtitles.is_empty() && !self.video.is_empty();
         let lines = self.audio.len() + self.video.len() * (groups.len().max(1) + 1) + groups.len();
         let mut out = String::with_capacity(128 + lines * 256);
         out.push_str("#EXTM3U\n");
@@ -42,89 +40,32 @@ impl Master {
         for group in &groups {
             group.write_members(&mut out, self.video.is_empty());
         }
+        if subtitles {
+            groups::write_subtitles(&mut out, &self.subtitles);
+        }
         if self.video.is_empty() {
-            groups.iter().for_each(|group| group.write_alone(&mut out));
+            groups.iter().for_each(|group| write_alone(&mut out, group));
         }
         for video in &self.video {
-            groups.iter().for_each(|group| write_variant(&mut out, video, Some(group)));
+            groups.iter().for_each(|group| write_variant(&mut out, video, Some(group), subtitles));
             if groups.is_empty() {
-                write_variant(&mut out, video, None);
+                write_variant(&mut out, video, None, subtitles);
             }
         }
         self.video.iter().for_each(|video| write_i_frames(&mut out, video));
         out
     }
-
-    fn groups(&self) -> Vec<Group<'_>> {
-        let mut groups: Vec<Group<'_>> = Vec::new();
-        for audio in &self.audio {
-            match groups.iter_mut().find(|group| group.members[0].codecs == audio.codecs) {
-                Some(group) => group.members.push(audio),
-                None => groups.push(Group { id: format!("audio{}", groups.len()), members: vec![audio], main: 0 }),
-            }
-        }
-        for group in &mut groups {
-            group.main = group.members.iter().position(|audio| audio.default).unwrap_or(0);
-        }
-        groups
-    }
 }
 
-impl Group<'_> {
-    /// What a variant must reckon with: the member that needs most.
-    fn rates(&self) -> Rates {
-        Rates {
-            peak: self.members.iter().map(|audio| audio.rates.peak).max().unwrap_or(0),
-            average: self.members.iter().map(|audio| audio.rates.average).max().unwrap_or(0),
-        }
-    }
-
-    fn write_members(&self, out: &mut String, without_pictures: bool) {
-        let mut names: Vec<String> = Vec::with_capacity(self.members.len());
-        for (at, audio) in self.members.iter().enumerate() {
-            let name = self.name_of(at, &names);
-            _ = write!(out, "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{}\",NAME=\"{name}\"", self.id);
-            names.push(name);
-            let language = language(audio);
-            if let Some(language) = &language {
-                _ = write!(out, ",LANGUAGE=\"{language}\"");
-            }
-            let main = at == self.main;
-            // Automatic choice goes by language, so only one track of each takes part in it.
-            let taken = |other: &AudioRendition| self::language(other) == language;
-            let automatic = main || !(taken(self.members[self.main]) || self.members[..at].iter().any(|it| taken(it)));
-            _ = write!(out, ",DEFAULT={},AUTOSELECT={}", yes_no(main), yes_no(automatic));
-            _ = write!(out, ",CHANNELS=\"{}\"", audio.channels.max(1));
-            if !(without_pictures && main) {
-                _ = write!(out, ",URI=\"{}/{PLAYLIST_NAME}\"", audio.name);
-            }
-            out.push('\n');
-        }
-    }
-
-    /// A name no other member has (RFC 8216bis, 4.4.6.1.1).
-    fn name_of(&self, at: usize, taken: &[String]) -> String {
-        let audio = self.members[at];
-        let label = audio.label.as_deref().and_then(quotable).or_else(|| language(audio));
-        let name = label.unwrap_or_else(|| format!("Sound {}", audio.name.number + 1));
-        let mut unique = name.clone();
-        let mut number = 2;
-        while taken.contains(&unique) {
-            unique = format!("{name} ({number})");
-            number += 1;
-        }
-        unique
-    }
-
-    fn write_alone(&self, out: &mut String) {
-        let (main, rates) = (self.members[self.main], self.rates());
-        write_rates(out, "STREAM-INF", rates);
-        _ = write!(out, ",CODECS=\"{}\",AUDIO=\"{}\"", quotable(&main.codecs).unwrap_or_default(), self.id);
-        _ = write!(out, "\n{}/{PLAYLIST_NAME}\n", main.name);
-    }
+/// A variant of sound alone.
+fn write_alone(out: &mut String, group: &Group<'_>) {
+    write_rates(out, "STREAM-INF", group.rates());
+    let codecs: Vec<String> = group.codecs().into_iter().filter_map(quotable).collect();
+    _ = write!(out, ",CODECS=\"{}\",AUDIO=\"{}\"", codecs.join(","), group.id);
+    _ = write!(out, "\n{}/{PLAYLIST_NAME}\n", group.main().name);
 }
 
-fn write_variant(out: &mut String, video: &VideoRendition, sound: Option<&Group<'_>>) {
+fn write_variant(out: &mut String, video: &VideoRendition, sound: Option<&Group<'_>>, subtitles: bool) {
     let more = sound.map(Group::rates).unwrap_or_default();
     write_rates(
         out,
@@ -134,8 +75,8 @@ fn write_variant(out: &mut String, video: &VideoRendition, sound: Option<&Group<
             average: video.rates.average.saturating_add(more.average),
         },
     );
-    let codecs = [Some(video.codecs.as_str()), sound.map(|group| group.members[0].codecs.as_str())];
-    let codecs: Vec<String> = codecs.into_iter().flatten().filter_map(quotable).collect();
+    let codecs = std::iter::once(video.codecs.as_str()).chain(sound.map(Group::codecs).unwrap_or_default());
+    let codecs: Vec<String> = codecs.filter_map(quotable).collect();
     _ = write!(out, ",CODECS=\"{}\"", codecs.join(","));
     _ = write!(out, ",RESOLUTION={}x{}", video.resolution.width, video.resolution.height);
     if let Some(rate) = video.frame_rate.filter(|rate| rate.num > 0) {
@@ -144,6 +85,9 @@ fn write_variant(out: &mut String, video: &VideoRendition, sound: Option<&Group<
     out.push_str(range_attribute(video.range));
     if let Some(group) = sound {
         _ = write!(out, ",AUDIO=\"{}\"", group.id);
+    }
+    if subtitles {
+        _ = write!(out, ",SUBTITLES=\"{SUBTITLES}\"");
     }
     _ = write!(out, "\n{}/{PLAYLIST_NAME}\n", video.name);
 }
@@ -172,13 +116,6 @@ fn write_rates(out: &mut String, tag: &str, rates: Rates) {
     if rates.average > 0 {
         _ = write!(out, ",AVERAGE-BANDWIDTH={}", rates.average);
     }
-}
-
-/// `und` is how containers spell "nobody said".
-fn language(audio: &AudioRendition) -> Option<String> {
-    let tag = audio.language.as_deref()?.trim();
-    let well_formed = tag.len() <= 35 && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    (well_formed && !tag.is_empty() && !tag.eq_ignore_ascii_case("und")).then(|| tag.to_owned())
 }
 
 /// The text without what a quoted string may not hold (RFC 8216bis, 4.2); `None` when nothing is

@@ -1,7 +1,7 @@
 use super::*;
 use crate::media::probe::Ratio;
 use crate::media::rendition::{
-    AudioRendition, Rates, RenditionKind, Resolution, TrackName, VideoRange, VideoRendition,
+    AudioRendition, Rates, RenditionKind, Resolution, TextRendition, TrackName, VideoRange, VideoRendition,
 };
 use m3u8_rs::{AlternativeMediaType, MediaPlaylistType};
 
@@ -10,7 +10,14 @@ fn entry(number: u32, duration: u64) -> SegmentEntry {
 }
 
 fn playlist(segments: &[SegmentEntry], state: State) -> MediaPlaylist<'_> {
-    MediaPlaylist { target_duration_s: 6, timescale: 90_000, independent_segments: true, state, segments }
+    MediaPlaylist {
+        target_duration_s: 6,
+        timescale: 90_000,
+        independent_segments: true,
+        content: Content::Fragments,
+        state,
+        segments,
+    }
 }
 
 /// Every `EXTINF` in microseconds, read as text: parsers keep less precision.
@@ -77,7 +84,7 @@ fn a_parser_finds_every_segment_again() {
     assert_eq!(read.segments[0].map.as_ref().map(|map| map.uri.as_str()), Some("init.mp4"));
     assert_eq!(read.segments.len(), segments.len());
     for (read, written) in read.segments.iter().zip(&segments) {
-        assert_eq!(read.uri.parse(), Ok(TrackFile::Segment(written.number)));
+        assert_eq!(read.uri.parse(), Ok(TrackFile::Segment(written.number, Content::Fragments)));
         assert_eq!(read.discontinuity, written.discontinuity);
     }
 }
@@ -121,8 +128,23 @@ fn absurd_times_and_an_empty_list_are_still_written() {
 }
 
 #[test]
+fn subtitles_are_listed_without_an_init_segment() {
+    let segments = [entry(0, 60_000), entry(1, 30_500)];
+    let text = MediaPlaylist {
+        timescale: 1000,
+        target_duration_s: 60,
+        content: Content::Text,
+        ..playlist(&segments, State::Finished)
+    };
+    let wanted = "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-TARGETDURATION:60\n#EXT-X-MEDIA-SEQUENCE:0\n\
+        #EXT-X-PLAYLIST-TYPE:VOD\n#EXTINF:60.000000,\n0.vtt\n#EXTINF:30.500000,\n1.vtt\n#EXT-X-ENDLIST\n";
+    assert_eq!(text.write(), wanted);
+}
+
+#[test]
 fn a_file_of_a_track_has_one_spelling() {
-    for file in [TrackFile::Init, TrackFile::Segment(0), TrackFile::Segment(u32::MAX)] {
+    let segments = Content::ALL.map(|content| TrackFile::Segment(u32::MAX, content));
+    for file in [TrackFile::Init, TrackFile::Segment(0, Content::Fragments)].into_iter().chain(segments) {
         assert_eq!(file.to_string().parse(), Ok(file));
     }
     for wrong in ["", ".m4s", "01.m4s", "+1.m4s", "1.ts", "../1.m4s", "4294967296.m4s", "init.mp4/", "１.m4s"] {
@@ -133,9 +155,14 @@ fn a_file_of_a_track_has_one_spelling() {
 #[test]
 fn a_variant_tells_what_a_player_must_know() {
     let sound = audio(0, "mp4a.40.2", Some("eng"), None);
-    let master = Master { video: vec![video(0, 6_000_000)], audio: vec![sound], independent_segments: true };
+    let master = Master {
+        video: vec![video(0, 6_000_000)],
+        audio: vec![sound],
+        independent_segments: true,
+        ..Master::default()
+    };
     let expected = "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-INDEPENDENT-SEGMENTS\n\
-        #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio0\",NAME=\"eng\",LANGUAGE=\"eng\",DEFAULT=YES,AUTOSELECT=YES,\
+        #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio0\",NAME=\"English\",LANGUAGE=\"en\",DEFAULT=YES,AUTOSELECT=YES,\
         CHANNELS=\"2\",URI=\"a0/playlist.m3u8\"\n\
         #EXT-X-STREAM-INF:BANDWIDTH=6130000,AVERAGE-BANDWIDTH=3128000,CODECS=\"avc1.640028,mp4a.40.2\",\
         RESOLUTION=1920x1080,FRAME-RATE=23.976,AUDIO=\"audio0\"\nv0/playlist.m3u8\n";
@@ -171,10 +198,11 @@ fn high_dynamic_range_is_said_and_an_unknown_frame_rate_is_not() {
 }
 
 #[test]
-fn every_codec_of_sound_is_a_group_that_each_picture_is_offered_with() {
+fn sound_for_a_room_is_a_group_of_its_own_with_the_same_tracks() {
     let mut french = audio(1, "mp4a.40.2", Some("fre"), Some("Français"));
     (french.default, french.rates.peak) = (true, 400_000);
-    let sound = vec![audio(0, "mp4a.40.2", Some("eng"), Some("English")), french, audio(2, "ac-3", Some("eng"), None)];
+    let room = AudioRendition { channels: 6, ..audio(2, "ac-3", Some("eng"), Some("English")) };
+    let sound = vec![audio(0, "mp4a.40.2", Some("eng"), Some("English")), french, room];
     let read =
         parsed(&Master { video: vec![video(0, 6_000_000), video(1, 3_000_000)], audio: sound, ..Master::default() });
 
@@ -182,10 +210,43 @@ fn every_codec_of_sound_is_a_group_that_each_picture_is_offered_with() {
     let (high, low) = ("v0/playlist.m3u8", "v1/playlist.m3u8");
     assert_eq!(offered, [(high, "audio0"), (high, "audio1"), (low, "audio0"), (low, "audio1")]);
     assert_eq!(read.variants[0].bandwidth, 6_400_000);
-    assert_eq!(read.variants[1].codecs.as_deref(), Some("avc1.640028,ac-3"));
-    let defaults: Vec<_> = read.alternatives.iter().map(|it| (it.group_id.as_str(), it.default)).collect();
-    assert_eq!(defaults, [("audio0", false), ("audio0", true), ("audio1", true)]);
+    assert_eq!(read.variants[0].codecs.as_deref(), Some("avc1.640028,mp4a.40.2"));
+    assert_eq!(read.variants[1].codecs.as_deref(), Some("avc1.640028,ac-3,mp4a.40.2"));
+    let members: Vec<_> = read
+        .alternatives
+        .iter()
+        .map(|it| (it.group_id.as_str(), it.name.as_str(), it.default, it.uri.as_deref().unwrap()))
+        .collect();
+    let (first, second, third) = ("a0/playlist.m3u8", "a1/playlist.m3u8", "a2/playlist.m3u8");
+    let wanted = [
+        ("audio0", "English", false, first),
+        ("audio0", "Français", true, second),
+        ("audio1", "English", false, third),
+        ("audio1", "Français", true, second),
+    ];
+    assert_eq!(members, wanted);
     assert!(read.alternatives.iter().all(|it| it.media_type == AlternativeMediaType::Audio && it.autoselect));
+}
+
+#[test]
+fn subtitles_are_a_group_of_every_picture_and_never_shown_unasked() {
+    let text = |number, language: &str, forced| TextRendition {
+        name: TrackName::new(RenditionKind::Subtitles, number),
+        language: Some(language.into()),
+        label: None,
+        forced,
+    };
+    let subtitles = vec![text(0, "ger", false), text(1, "ger", true), text(2, "und", false)];
+    let master = Master { video: vec![video(0, 1)], subtitles, ..Master::default() };
+    let written = master.write();
+    assert!(written.contains(
+        "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"subtitles\",NAME=\"Deutsch (2)\",LANGUAGE=\"de\",DEFAULT=NO,AUTOSELECT=YES,\
+         FORCED=YES,URI=\"s1/playlist.m3u8\"\n"
+    ));
+    assert!(written.contains(",SUBTITLES=\"subtitles\"\nv0/"), "{written}");
+    let read = parsed(&master);
+    assert_eq!(read.alternatives[2].name, "Subtitles 3");
+    assert!(!Master { video: Vec::new(), ..master }.write().contains("SUBTITLES"));
 }
 
 #[test]
@@ -195,7 +256,7 @@ fn names_in_a_group_differ_and_one_track_a_language_is_chosen_automatically() {
     sound[1].default = true;
     let read = parsed(&Master { video: vec![video(0, 1)], audio: sound, ..Master::default() });
     let names: Vec<_> = read.alternatives.iter().map(|it| (it.name.as_str(), it.autoselect)).collect();
-    assert_eq!(names, [("eng", false), ("eng (2)", true), ("Sound 1", true)]);
+    assert_eq!(names, [("English", false), ("English (2)", true), ("Sound 1", true)]);
     assert_eq!(read.alternatives[2].language, None);
 }
 

@@ -4,13 +4,25 @@
 //! channel go; below it they are *looked at* one by one, newest first: forwarded, read and deleted again.
 //! A look costs the channel's budget of messages and takes a number itself. So each is looked at once for
 //! all copies together, and what turned out to be a *blank* is remembered, from one search to the next.
+//!
+//! A look that is not answered may leave a *double* of what it looked at. The double of a copy that is asked
+//! for is found as the copy is; after a restart, too, unless the first search breaks off between the two. The
+//! double of anything else is known by where it was forwarded from, and is a stray as well. Such a double stays
+//! in the channel, and is counted nowhere,
+//! - when the program ends before the channel is searched again: nothing else knows which looks were lost;
+//! - when what was looked at was itself a forward: its double names the same origin;
+//! - when what was looked at was somebody's words: so is the double, and words are left alone;
+//! - when the server does not say where a message was forwarded from (Bot API before 7.0);
+//! - when more than `MOST_LOOKED_AT` messages came after it.
 
 use super::{Spot, TelegramStore, failed};
 use crate::media::extent::{Locator, UnheardCopy};
 use crate::store::{Search, StoreError};
-use crate::telegram::{Bot, BotLease, ChatId, Content, Document, Kind, MessageId, Purpose, SentDocument};
+use crate::telegram::{
+    Bot, BotLease, ChatId, Content, Document, Kind, MessageId, Purpose, SentDocument, TelegramError,
+};
 use bytes::Bytes;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use tokio::sync::Mutex as Turn;
 use uuid::Uuid;
@@ -42,11 +54,13 @@ pub(super) struct Known {
     blanks: BTreeSet<i64>,
     /// Marks and forwards of ours that are not deleted yet.
     leftovers: Vec<MessageId>,
-    /// A look was not answered: what it looked at may lie there twice.
-    is_doubled: bool,
+    /// What was looked at without an answer, with a number behind which a double of it may lie.
+    unanswered: BTreeMap<i64, i64>,
+    /// A search came to its end and found nothing, so that none of an earlier run of the program left a double.
+    was_clean: bool,
 }
 
-/// A nonce that is looked for.
+/// An imprint that is looked for.
 struct Wanted {
     /// Messages that may still carry it.
     left: usize,
@@ -76,6 +90,12 @@ impl Known {
             self.blanks.pop_first();
         }
     }
+
+    /// Whether a document at this message was left by a look at another one.
+    fn is_double(&self, seen: &SentDocument, channel: ChatId, message: i64) -> bool {
+        let Some((from, looked_at)) = seen.origin else { return false };
+        from == channel && self.unanswered.get(&looked_at.0).is_some_and(|after| *after < message)
+    }
 }
 
 impl Pass<'_> {
@@ -87,33 +107,43 @@ impl Pass<'_> {
         let mut wanted = wanted(unheard)?;
         let named: HashSet<i64> = named.iter().filter_map(|at| Some(Spot::parse(at, DOING).ok()?.message.0)).collect();
         let newest = self.mark().await?.0;
-        let oldest = wanted.values().map(|wanted| wanted.after + 1).min().unwrap_or(newest);
-        let is_doubled = self.known.is_doubled;
+        // Behind this a double may lie.
+        let lost_look = self.known.unanswered.values().min().copied();
+        let may_be_doubled = lost_look.is_some() || !self.known.was_clean;
+        let oldest = wanted.values().map(|wanted| wanted.after).chain(lost_look).min().unwrap_or(newest);
         let (mut strays, mut looks) = (Vec::new(), 0);
-        for message in (oldest..newest).rev() {
+        for message in (oldest + 1..newest).rev() {
             if named.contains(&message) || self.known.blanks.contains(&message) {
                 continue;
             }
-            let is_open = |wanted: &Wanted| wanted.after < message && (wanted.left > 0 || is_doubled);
-            if looks == MOST_LOOKED_AT || !wanted.values().any(is_open) {
+            let is_open = |wanted: &Wanted| wanted.after < message && (wanted.left > 0 || may_be_doubled);
+            let is_due = wanted.values().any(is_open) || lost_look.is_some_and(|after| after < message);
+            if looks == MOST_LOOKED_AT || !is_due {
                 break;
             }
             looks += 1;
-            match self.look_at(MessageId(message)).await {
+            match self.look_at(MessageId(message), newest).await {
                 Ok(Some(seen)) => {
-                    let Some(nonce) = nonce_of(&seen, &wanted) else { continue };
                     let (channel, bot) = (self.bot.channel, self.bot.id);
+                    if let Some(wanted) = imprint_of(&seen, &wanted).and_then(|imprint| wanted.get_mut(&imprint)) {
+                        wanted.left = wanted.left.saturating_sub(1);
+                    } else if !self.known.is_double(&seen, channel, message) {
+                        continue;
+                    }
                     strays.push(Spot { channel, message: MessageId(message), bot, file: seen.file }.locator());
-                    wanted.entry(nonce).and_modify(|wanted| wanted.left = wanted.left.saturating_sub(1));
                 }
                 Ok(None) => self.known.add_blank(MessageId(message)),
                 Err(error) => {
-                    let undecided = wanted.iter().filter(|(_, wanted)| is_open(wanted)).map(|(nonce, _)| *nonce);
+                    let is_open = |wanted: &Wanted| is_open(wanted) && (wanted.left > 0 || lost_look.is_some());
+                    let undecided = wanted.iter().filter(|(_, wanted)| is_open(wanted)).map(|(imprint, _)| *imprint);
                     return Ok(Search { strays, undecided: undecided.collect(), broke_off: Some(error) });
                 }
             }
         }
-        self.known.is_doubled = false;
+        if strays.is_empty() {
+            self.known.unanswered.clear();
+            self.known.was_clean = true;
+        }
         Ok(Search::complete(strays))
     }
 
@@ -127,23 +157,29 @@ impl Pass<'_> {
         Ok(mark.message)
     }
 
-    /// The document at a message, unless it is nobody's who ever asks here.
-    async fn look_at(&mut self, message: MessageId) -> Result<Option<SentDocument>, StoreError> {
+    /// The document at a message, unless it is nobody's who ever asks here. What this sends goes behind `newest`.
+    async fn look_at(&mut self, message: MessageId, newest: i64) -> Result<Option<SentDocument>, StoreError> {
         let lease = self.lease().await?;
-        let seen = match lease.forward(self.bot.channel, message).await {
+        // Noted before: whoever waits for the answer may be dropped.
+        let was_unanswered = self.known.unanswered.contains_key(&message.0);
+        self.known.unanswered.entry(message.0).or_insert(newest);
+        let answer = lease.forward(self.bot.channel, message).await;
+        let is_unanswered = answer.as_ref().is_err_and(TelegramError::may_have_been_sent);
+        if !was_unanswered && !is_unanswered {
+            self.known.unanswered.remove(&message.0);
+        }
+        let seen = match answer {
             Ok(seen) => seen,
             // Gone, or no message that can be forwarded: none of ours.
             Err(error) if matches!(error.kind, Kind::MessageGone | Kind::BadRequest) => return Ok(None),
-            Err(error) => {
-                self.known.is_doubled |= error.may_have_been_sent();
-                return Err(failed(DOING, error));
-            }
+            Err(error) => return Err(failed(DOING, error)),
         };
         self.unsend(&lease, seen.message).await?;
         if seen.caption.as_deref() == Some(MARK) {
             self.unsend(&lease, message).await?;
         }
-        Ok(Some(seen).filter(|seen| nonces(seen).next().is_some()))
+        let is_ours = imprints(&seen).next().is_some() || self.known.is_double(&seen, self.bot.channel, message.0);
+        Ok(is_ours.then_some(seen))
     }
 
     /// Deletes a message of the search itself, with those that could not be deleted before.
@@ -161,25 +197,25 @@ impl Pass<'_> {
     }
 }
 
-/// What is looked for, by nonce: a copy that was sent again carries the same one.
+/// What is looked for, by imprint: a copy that was sent again has the same one, and so has a forward of it.
 fn wanted(unheard: &[UnheardCopy]) -> Result<HashMap<Uuid, Wanted>, StoreError> {
     let mut all: HashMap<Uuid, Wanted> = HashMap::new();
     for copy in unheard {
         let after = copy.after.as_ref().map(|after| Spot::parse(after, DOING)).transpose()?;
         let after = after.map_or(0, |spot| spot.message.0);
-        let wanted = all.entry(copy.nonce).or_insert(Wanted { left: 0, after });
+        let wanted = all.entry(copy.imprint).or_insert(Wanted { left: 0, after });
         wanted.left += 1;
         wanted.after = wanted.after.min(after);
     }
     Ok(all)
 }
 
-fn nonce_of(seen: &SentDocument, wanted: &HashMap<Uuid, Wanted>) -> Option<Uuid> {
-    nonces(seen).find(|nonce| wanted.contains_key(nonce))
+fn imprint_of(seen: &SentDocument, wanted: &HashMap<Uuid, Wanted>) -> Option<Uuid> {
+    imprints(seen).find(|imprint| wanted.contains_key(imprint))
 }
 
-/// Every UUID in the caption: which of them is the nonce, only those know who wrote it.
-fn nonces(seen: &SentDocument) -> impl Iterator<Item = Uuid> {
+/// Every UUID in the caption: which of them is the imprint, only those know who wrote it.
+fn imprints(seen: &SentDocument) -> impl Iterator<Item = Uuid> {
     let words = seen.caption.as_deref().unwrap_or_default().split_whitespace();
     words.filter_map(|word| Uuid::try_parse(word).ok())
 }

@@ -1,13 +1,11 @@
 mod search;
 
 use super::*;
-use crate::clock::Clock;
-use crate::events::Events;
 use crate::media::id::BlobId;
 use crate::store::tests as contract;
 use crate::store::tests::{pattern, stored, ticket_for};
 use crate::store::{LocalSettings, LocalStore, RoutedStore, read_verified};
-use crate::telegram::{ApiSettings, BotSettings, FleetMemory, FleetSettings, PaceSettings};
+use crate::tests::fleet_of;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,18 +25,8 @@ impl Bench {
 
     fn with(settings: Settings) -> Self {
         let sim = Simulator::start(settings).unwrap();
-        let bot = |(slot, bot): (u8, telegram_sim::Bot)| BotSettings {
-            slot,
-            token: bot.token.parse().unwrap(),
-            channel: ChatId(bot.channel.0),
-        };
-        let api = ApiSettings { url: sim.url().parse().unwrap(), ..ApiSettings::default() };
-        let bots = (1..).zip(sim.world().bots()).map(bot).collect();
-        let pace =
-            PaceSettings { bot_per_second: 1000, channel_burst: 1000, channel_per_minute: 4000, ..Default::default() };
-        let settings = FleetSettings { bots, api, pace, ..FleetSettings::default() };
-        let fleet = Fleet::new(settings, &FleetMemory::default(), Clock::system(), Events::new()).unwrap();
-        Self { folder: tempfile::tempdir().unwrap(), sim, store: TelegramStore::new(fleet) }
+        let store = TelegramStore::new(fleet_of(&sim));
+        Self { folder: tempfile::tempdir().unwrap(), sim, store }
     }
 
     fn bot(&self, number: usize) -> telegram_sim::Bot {
@@ -98,7 +86,7 @@ async fn a_lost_answer_leaves_a_message_that_can_be_found_and_a_refusal_leaves_n
     let next = bench.store.put(&next, &file).await.unwrap();
     let messages = bench.messages(0);
 
-    let unheard = [UnheardCopy { nonce: lost.nonce, after: Some(after.clone()) }];
+    let unheard = [UnheardCopy { imprint: lost.nonce, after: Some(after.clone()) }];
     let named = [after, next];
     let search = bench.store.find(&lost.channel, &unheard, &named).await.unwrap();
     let [stray] = &search.strays[..] else { panic!("it is in the channel: {search:?}") };
@@ -127,7 +115,7 @@ async fn looking_for_a_copy_leaves_other_peoples_words_alone() {
         .json(&words.into_iter().collect::<std::collections::BTreeMap<_, _>>());
     assert!(said.send().await.unwrap().status().is_success());
     let channel = bench.store.channels()[0].clone();
-    let unheard = [UnheardCopy { nonce: Uuid::new_v4(), after: None }];
+    let unheard = [UnheardCopy { imprint: Uuid::new_v4(), after: None }];
     assert_eq!(bench.store.find(&channel, &unheard, &[]).await.unwrap().strays, []);
     assert_eq!(bench.messages(0), 1, "it stands there once");
 }

@@ -74,6 +74,9 @@ pub struct SentDocument {
     pub date: Timestamp,
     /// The words below it.
     pub caption: Option<String>,
+    /// Which message of which channel it was forwarded from, over any number of forwards; `None` when it is no
+    /// forward, or the server does not say (Bot API before 7.0).
+    pub origin: Option<(ChatId, MessageId)>,
 }
 
 #[derive(Deserialize)]
@@ -82,6 +85,19 @@ struct Message {
     date: i64,
     document: Option<Attached>,
     caption: Option<String>,
+    forward_origin: Option<Origin>,
+}
+
+/// Where a forward comes from. People and groups have no message there.
+#[derive(Deserialize)]
+struct Origin {
+    chat: Option<OriginChat>,
+    message_id: Option<MessageId>,
+}
+
+#[derive(Deserialize)]
+struct OriginChat {
+    id: ChatId,
 }
 
 #[derive(Deserialize)]
@@ -170,6 +186,7 @@ fn sent(doing: &'static str, message: Message) -> Result<SentDocument, TelegramE
         len: document.file_size,
         date: Timestamp(message.date.saturating_mul(1000)),
         caption: message.caption,
+        origin: message.forward_origin.and_then(|origin| Some((origin.chat?.id, origin.message_id?))),
     })
 }
 

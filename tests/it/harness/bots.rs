@@ -13,7 +13,16 @@ pub struct Telegram {
 
 impl Telegram {
     pub fn with(bots: usize) -> Self {
-        Self { sim: Simulator::start(Settings::bots(bots)).expect("the simulator starts on a free port") }
+        Self::of(Settings::bots(bots))
+    }
+
+    /// Each a member of every channel.
+    pub fn of_members(bots: usize) -> Self {
+        Self::of(Settings::bots(bots).everywhere())
+    }
+
+    fn of(settings: Settings) -> Self {
+        Self { sim: Simulator::start(settings).expect("the simulator starts on a free port") }
     }
 
     /// What a server is told to use it, with two copies of everything.

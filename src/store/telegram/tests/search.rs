@@ -2,7 +2,9 @@
 
 use super::Bench;
 use crate::media::extent::{ChannelId, Locator, UnheardCopy};
-use crate::store::{BlobStore, Search};
+use crate::store::{BlobStore, Presence, Search, TelegramStore};
+use crate::tests::fleet_of;
+use std::time::Duration;
 use telegram_sim::{Fault as Mischief, Operation, Trouble};
 
 /// A channel with `lost` sends that nobody heard of, each followed by one that somebody did.
@@ -24,7 +26,7 @@ impl Scene {
             let (ticket, file) = scene.bench.ticket(b"lost", 0);
             assert!(scene.bench.store.put(&ticket, &file).await.unwrap_err().may_be_there());
             let after = Some(scene.named[0].clone());
-            scene.unheard.push(UnheardCopy { nonce: ticket.nonce, after });
+            scene.unheard.push(UnheardCopy { imprint: ticket.nonce, after });
             scene.hear().await;
         }
         scene
@@ -74,8 +76,8 @@ async fn a_search_that_breaks_off_says_what_it_found_and_the_next_one_goes_on() 
     scene.trouble(Mischief::once(Operation::Forward, Trouble::Status { code: 502 }).after(3));
     let search = scene.search().await;
     assert!(search.broke_off.is_some_and(|error| error.is_worth_retrying()));
-    let nonces = scene.unheard.iter().map(|copy| copy.nonce);
-    assert_eq!(search.undecided, nonces.take(2).collect(), "three were found, newest first");
+    let imprints = scene.unheard.iter().map(|copy| copy.imprint);
+    assert_eq!(search.undecided, imprints.take(2).collect(), "three were found, newest first");
     assert_eq!(search.strays.len(), 3);
     scene.bench.store.remove(&search.strays).await.unwrap();
 
@@ -93,7 +95,7 @@ async fn a_search_that_breaks_off_says_what_it_found_and_the_next_one_goes_on() 
 #[tokio::test]
 async fn a_send_that_never_arrived_is_looked_for_once() {
     let mut scene = Scene::with_lost(1).await;
-    let [first, never] = [scene.unheard[0].clone(), UnheardCopy { nonce: uuid::Uuid::new_v4(), after: None }];
+    let [first, never] = [scene.unheard[0].clone(), UnheardCopy { imprint: uuid::Uuid::new_v4(), after: None }];
     scene.unheard.push(never);
     scene.bench.store.remove(&scene.named.split_off(1)).await.unwrap();
 
@@ -129,4 +131,79 @@ async fn what_a_failed_search_leaves_is_removed_by_the_next_one() {
         scene.bench.store.remove(&search.strays).await.unwrap();
         assert!(scene.is_clean(), "{trouble:?}");
     }
+}
+
+#[tokio::test]
+async fn a_double_of_what_nobody_asks_for_is_removed_and_the_original_stays() {
+    for caption in ["telecine/1 {nonce}", "films of the house"] {
+        let scene = Scene::with_lost(1).await;
+        let (mut other, file) = scene.bench.ticket(b"being put", 0);
+        other.caption = caption.replace("{nonce}", &other.nonce.to_string());
+        let other = scene.bench.store.put(&other, &file).await.unwrap();
+        scene.trouble(Mischief::once(Operation::Forward, Trouble::LoseAnswer));
+        assert!(scene.search().await.broke_off.is_some());
+        assert_eq!(scene.bench.messages(0), scene.named.len() + 3, "the lost one, the other one and its double");
+
+        let search = scene.search().await;
+        assert_eq!((search.strays.len(), search.undecided.len()), (2, 0), "{caption}");
+        // Whoever cannot remove them now finds them again.
+        assert_eq!(scene.search().await.strays, search.strays);
+        scene.bench.store.remove(&search.strays).await.unwrap();
+
+        assert_eq!(scene.search().await.strays, []);
+        assert_eq!(scene.bench.messages(0), scene.named.len() + 1);
+        assert_eq!(scene.bench.store.probe(&other).await.unwrap(), Presence::Present);
+    }
+}
+
+#[tokio::test]
+async fn a_double_that_cannot_be_deleted_any_more_is_said_to_stay() {
+    let scene = Scene::with_lost(1).await;
+    let (other, file) = scene.bench.ticket(b"being put", 0);
+    scene.bench.store.put(&other, &file).await.unwrap();
+    scene.trouble(Mischief::once(Operation::Forward, Trouble::LoseAnswer));
+    assert!(scene.search().await.broke_off.is_some());
+    scene.bench.sim.world().advance(Duration::from_secs(49 * 3600)).unwrap();
+
+    let search = scene.search().await;
+
+    assert_eq!(search.strays.len(), 2);
+    assert_eq!(scene.bench.store.remove(&search.strays).await.unwrap(), search.strays);
+}
+
+#[tokio::test]
+async fn what_was_doubled_before_a_restart_is_found_twice() {
+    let scene = Scene::with_lost(1).await;
+    scene.trouble(Mischief::once(Operation::Forward, Trouble::LoseAnswer));
+    assert!(scene.search().await.broke_off.is_some());
+    let restarted = TelegramStore::new(fleet_of(&scene.bench.sim));
+
+    let search = restarted.find(&scene.channel, &scene.unheard, &scene.named).await.unwrap();
+
+    assert_eq!(search.strays.len(), 2);
+    restarted.remove(&search.strays).await.unwrap();
+    assert!(scene.is_clean());
+}
+
+#[tokio::test]
+async fn a_look_that_nobody_waits_for_any_more_is_made_good_by_the_next_search() {
+    let scene = Scene::with_lost(1).await;
+    let (other, file) = scene.bench.ticket(b"being put", 0);
+    scene.bench.store.put(&other, &file).await.unwrap();
+    scene.trouble(Mischief::once(Operation::Forward, Trouble::LoseAnswer));
+    let is_looking = async {
+        while scene.requests("forwardMessage") == 0 || scene.bench.messages(0) < scene.named.len() + 3 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = is_looking => {}
+        _ = scene.search() => {}
+    }
+
+    let search = scene.search().await;
+
+    scene.bench.store.remove(&search.strays).await.unwrap();
+    assert_eq!(scene.bench.messages(0), scene.named.len() + 1);
 }

@@ -1,0 +1,51 @@
+//! A film that can be played becomes better: further sounds, subtitles, pictures to scrub by, smaller sizes.
+//!
+//! The film stays ready whatever happens here; what cannot be made is missing from it, and the job says why.
+
+use super::{Ingest, IngestError, Run, source};
+use crate::catalog::{JobKind, JobRecord};
+use crate::events::VideoChange;
+use crate::jobs::{Outcome, Work};
+use crate::media::plan::Turn;
+use futures::FutureExt;
+use tokio::sync::mpsc;
+
+/// Runs a refinement that keeps failing on ffmpeg's side this often before giving up.
+const ATTEMPTS: u32 = 3;
+
+impl Ingest {
+    /// Does a refine job.
+    pub async fn refine(&self, job: &JobRecord, work: &Work) -> Outcome {
+        debug_assert_eq!(job.kind, JobKind::Refine);
+        match self.improve(job, work).await {
+            Ok(()) => Outcome::Done,
+            Err(error) => {
+                if !matches!(error, IngestError::Stopped) {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "a film could not be refined");
+                }
+                error.outcome(job.attempts < ATTEMPTS)
+            }
+        }
+    }
+
+    async fn improve(&self, job: &JobRecord, work: &Work) -> Result<(), IngestError> {
+        let lease = work.lease;
+        let (source, bytes) = self.catalog.source_of(lease).await?;
+        let input = source::open(&self.spool, &source, bytes).await?;
+        let run = Run { ingest: self, work, video: job.video, input };
+        let (probe, plan) = run.planned(lease).await?;
+        let (stored, to_protect) = mpsc::unbounded_channel();
+        let make = async {
+            run.make(&probe, &plan, Turn::Later, stored).await?;
+            source::let_go(&self.spool, &source).await;
+            work.stage("protect");
+            Ok::<(), IngestError>(())
+        };
+        let protect = async { Ok(self.deposit.protect_all(lease, to_protect, &work.cancel).await?) };
+        let ((), is_protected) = tokio::try_join!(make.boxed(), protect.boxed())?;
+        if is_protected {
+            self.tell(job.video, VideoChange::Protected);
+        }
+        Ok(())
+    }
+}

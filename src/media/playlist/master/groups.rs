@@ -1,0 +1,143 @@
+//! Groups of sounds and subtitles, and their lines.
+
+use super::{PLAYLIST_NAME, quotable, yes_no};
+use crate::media::language;
+use crate::media::rendition::{AudioRendition, Rates, TextRendition, TrackName};
+use std::fmt::Write as _;
+
+/// The group of all subtitles.
+pub(super) const SUBTITLES: &str = "subtitles";
+
+/// Sound renditions among which a player may switch: each track of the film once.
+pub(super) struct Group<'a> {
+    pub(super) id: &'static str,
+    members: Vec<&'a AudioRendition>,
+    main: usize,
+}
+
+/// For two ears and, where a track has more channels, for a room. Groups must have the same members (RFC 8216bis,
+/// 4.4.6.2.1), so that a track which has one form only is in both with it.
+pub(super) fn of(sounds: &[AudioRendition]) -> Vec<Group<'_>> {
+    let tracks = tracks(sounds);
+    let group = |id, in_room: bool| {
+        let best = |forms: &Vec<&'_ AudioRendition>| -> usize {
+            forms.iter().position(|form| (form.channels > 2) == in_room).unwrap_or(0)
+        };
+        let members: Vec<&AudioRendition> = tracks.iter().map(|forms| forms[best(forms)]).collect();
+        let main = members.iter().position(|member| member.default).unwrap_or(0);
+        Group { id, members, main }
+    };
+    let has_both = tracks.iter().any(|forms| forms.len() > 1);
+    match (tracks.is_empty(), has_both) {
+        (true, _) => Vec::new(),
+        (false, false) => vec![group("audio0", false)],
+        (false, true) => vec![group("audio0", false), group("audio1", true)],
+    }
+}
+
+/// The forms of each track: at most one for two ears and one for a room. They belong together by what they are
+/// called, and in order where several are called alike.
+fn tracks(sounds: &[AudioRendition]) -> Vec<Vec<&AudioRendition>> {
+    let mut tracks: Vec<Vec<&AudioRendition>> = Vec::new();
+    for sound in sounds {
+        let is_same = |other: &AudioRendition| (&other.language, &other.label) == (&sound.language, &sound.label);
+        let lacks = |forms: &&mut Vec<&AudioRendition>| {
+            is_same(forms[0]) && forms.iter().all(|form| (form.channels > 2) != (sound.channels > 2))
+        };
+        match tracks.iter_mut().find(lacks) {
+            Some(forms) => forms.push(sound),
+            None => tracks.push(vec![sound]),
+        }
+    }
+    tracks
+}
+
+impl Group<'_> {
+    /// What a variant must reckon with: the member that needs most.
+    pub(super) fn rates(&self) -> Rates {
+        Rates {
+            peak: self.members.iter().map(|audio| audio.rates.peak).max().unwrap_or(0),
+            average: self.members.iter().map(|audio| audio.rates.average).max().unwrap_or(0),
+        }
+    }
+
+    /// The codecs of all members, each once.
+    pub(super) fn codecs(&self) -> Vec<&str> {
+        let mut codecs: Vec<&str> = Vec::new();
+        for member in &self.members {
+            if !codecs.contains(&member.codecs.as_str()) {
+                codecs.push(&member.codecs);
+            }
+        }
+        codecs
+    }
+
+    /// The member that is played unasked.
+    pub(super) fn main(&self) -> &AudioRendition {
+        self.members[self.main]
+    }
+
+    pub(super) fn write_members(&self, out: &mut String, without_pictures: bool) {
+        let languages: Vec<Option<String>> =
+            self.members.iter().map(|member| tag(member.language.as_deref())).collect();
+        let mut names = Names::default();
+        for (at, audio) in self.members.iter().enumerate() {
+            let name = names.next(audio.label.as_deref(), languages[at].as_deref(), "Sound", audio.name);
+            _ = write!(out, "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{}\",NAME=\"{name}\"", self.id);
+            write_language(out, languages[at].as_deref());
+            let main = at == self.main;
+            // Automatic choice goes by language, so only one track of each takes part in it.
+            let automatic = main || languages[at] != languages[self.main] && !languages[..at].contains(&languages[at]);
+            _ = write!(out, ",DEFAULT={},AUTOSELECT={}", yes_no(main), yes_no(automatic));
+            _ = write!(out, ",CHANNELS=\"{}\"", audio.channels.max(1));
+            if !(without_pictures && main) {
+                _ = write!(out, ",URI=\"{}/{PLAYLIST_NAME}\"", audio.name);
+            }
+            out.push('\n');
+        }
+    }
+}
+
+/// The lines of all subtitles. None is shown unasked but those of what is spoken in another language.
+pub(super) fn write_subtitles(out: &mut String, texts: &[TextRendition]) {
+    let mut names = Names::default();
+    for text in texts {
+        let language = tag(text.language.as_deref());
+        let name = names.next(text.label.as_deref(), language.as_deref(), "Subtitles", text.name);
+        _ = write!(out, "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"{SUBTITLES}\",NAME=\"{name}\"");
+        write_language(out, language.as_deref());
+        _ = write!(out, ",DEFAULT=NO,AUTOSELECT=YES,FORCED={}", yes_no(text.forced));
+        _ = writeln!(out, ",URI=\"{}/{PLAYLIST_NAME}\"", text.name);
+    }
+}
+
+fn write_language(out: &mut String, language: Option<&str>) {
+    if let Some(language) = language {
+        _ = write!(out, ",LANGUAGE=\"{language}\"");
+    }
+}
+
+fn tag(language: Option<&str>) -> Option<String> {
+    language.and_then(language::tag)
+}
+
+/// Names that are given once each (RFC 8216bis, 4.4.6.1.1).
+#[derive(Default)]
+struct Names {
+    given: Vec<String>,
+}
+
+impl Names {
+    fn next(&mut self, label: Option<&str>, language: Option<&str>, kind: &str, track: TrackName) -> String {
+        let label = label.and_then(quotable).or_else(|| language.and_then(language::name));
+        let name = label.unwrap_or_else(|| format!("{kind} {}", track.number + 1));
+        let mut unique = name.clone();
+        let mut number = 2;
+        while self.given.contains(&unique) {
+            unique = format!("{name} ({number})");
+            number += 1;
+        }
+        self.given.push(unique.clone());
+        unique
+    }
+}

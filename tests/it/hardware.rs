@@ -1,0 +1,96 @@
+//! A graphics device that works in its trial and fails in the middle of a film.
+
+use crate::harness::World;
+use crate::harness::clip::made;
+use crate::harness::measure;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// Plays an `ffmpeg` with a VA-API device: what it is asked to do there is done in software. Runs that begin in the
+/// middle of a film end after so many bytes, as they do when a driver gives up.
+const STAND_IN: &str = r#"#!/bin/bash
+words=(); on_device=; broken=; film=
+while [ $# -gt 0 ]; do
+  case "$1" in
+    -init_hw_device|-filter_hw_device|-hwaccel|-hwaccel_output_format|-rc_mode) shift ;;
+    -noautorotate) ;;
+    h264_vaapi) on_device=1; words+=(libx264) ;;
+    -ss) broken=1; words+=("$1") ;;
+    mp4) film=1; words+=("$1") ;;
+    *scale_vaapi*|*hwupload*)
+      words+=("$(sed -E 's/scale_vaapi=w=([0-9]+):h=([0-9]+):format=nv12:extra_hw_frames=24/scale=\1:\2/g
+                         s/format=nv12,hwupload=extra_hw_frames=24/format=yuv420p/g' <<<"$1")") ;;
+    *) words+=("$1") ;;
+  esac
+  shift
+done
+if [ -n "$on_device" ] && [ -n "$film" ] && [ -n "$broken" ]; then
+  REAL "${words[@]}" | head -c 60000
+  echo 'Failed to sync surface: the device is lost' >&2
+  exit 1
+fi
+exec REAL "${words[@]}"
+"#;
+
+/// A folder with the stand-in, to be searched before the others.
+fn stand_in() -> tempfile::TempDir {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let real = std::env::split_paths(&path).map(|folder| folder.join("ffmpeg")).find(|file| file.exists()).unwrap();
+    let program = folder.path().join("ffmpeg");
+    std::fs::write(&program, STAND_IN.replace("REAL", real.to_str().unwrap())).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    folder
+}
+
+fn path_with(folder: &Path) -> String {
+    format!("{}:{}", folder.display(), std::env::var("PATH").unwrap())
+}
+
+#[tokio::test]
+async fn a_device_that_fails_in_the_middle_leaves_the_film_to_software() {
+    let (folder, seconds) = (stand_in(), 30);
+    let path = path_with(folder.path());
+    let world = World::with(&[
+        ("PATH", path.as_str()),
+        ("ENABLE_HARDWARE_ACCELERATION", "true"),
+        ("ENABLE_COPY_MODE", "false"),
+    ])
+    .await;
+    let source = format!("testsrc2=size=320x180:rate=25:duration={seconds}");
+    let words = ["-f", "lavfi", "-i", source.as_str(), "-c:v", "mpeg4", "-q:v", "4", "-g", "25"];
+    let video = world.published(&made("avi", &words)).await;
+
+    let encoders = world.json("/api/system/status").await["encoders"].clone();
+    assert_eq!((&encoders[0]["name"], &encoders[0]["chosen"]), (&"vaapi".into(), &true.into()), "{encoders}");
+    let tracks = world.video(&video).await["tracks"].clone();
+    assert_eq!((&tracks[0]["name"], tracks.as_array().unwrap().len()), (&"v0g2".into(), 1), "{tracks}");
+    let why = tracks[0]["why"].as_str().unwrap();
+    assert!(why.contains("begun anew in software, since vaapi failed") && why.contains("the device is lost"), "{why}");
+
+    let pictures = world.player(&video).pictures().await;
+    pictures.assert_well_formed();
+    let file = pictures.save(&world, "pictures.mp4");
+    assert_eq!(measure::frame_times(&file, "v").len(), seconds * 25);
+    assert_eq!(world.get(&format!("/hls/{video}/v0/playlist.m3u8")).await.status(), 404);
+    let kept = world.json("/api/system/status").await["counts"]["blobs"].as_u64().unwrap();
+    assert_eq!(world.files("channels").len() as u64, kept, "nothing is left of what the device made");
+    assert_eq!(world.files("spool/packs"), Vec::<std::path::PathBuf>::new());
+}
+
+#[tokio::test]
+async fn the_encoders_are_tried_again_when_somebody_asks() {
+    let folder = stand_in();
+    let path = path_with(folder.path());
+    let world = World::with(&[("PATH", path.as_str()), ("ENABLE_HARDWARE_ACCELERATION", "true")]).await;
+    let works = async || -> serde_json::Value {
+        let answer = world.send(reqwest::Method::POST, "/api/system/encoders/probe").await;
+        assert_eq!(answer.status(), 200);
+        answer.json::<serde_json::Value>().await.unwrap()[0].clone()
+    };
+    let found = works().await;
+    assert_eq!((&found["name"], &found["works"]), (&"vaapi".into(), &true.into()), "{found}");
+    std::fs::remove_file(folder.path().join("ffmpeg")).unwrap();
+    let found = works().await;
+    assert_eq!((&found["works"], found["why_not"].is_string()), (&false.into(), true), "{found}");
+}

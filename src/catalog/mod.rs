@@ -27,6 +27,7 @@ mod superseded;
 #[cfg(test)]
 mod tests;
 mod trash;
+mod turns;
 mod uploads;
 mod videos;
 

@@ -8,6 +8,9 @@ use super::encoder::Encoder;
 use super::package::{Clip, ToneMap, VideoEncode};
 use crate::media::ladder::Rung;
 
+/// The last step before JPEG, which is full range.
+pub(super) const TO_JPEG: &str = "scale=out_range=pc,format=yuvj420p";
+
 /// The whole graph as `-filter_complex` takes it: from the stream to `[v0]`, `[v1]`, … for each rung.
 pub(super) fn graph(encode: &VideoEncode) -> String {
     let (mut steps, rungs) = (common(encode), encode.rungs.as_slice());

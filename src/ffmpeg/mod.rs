@@ -1,5 +1,5 @@
 //! ffmpeg and ffprobe as child processes: look into a file, list its packets, encode or copy it,
-//! take a still from it. Knows nothing of where bytes are stored.
+//! take stills and subtitles from it. Knows nothing of where bytes are stored.
 //!
 //! Every file is hostile until proven otherwise. So each child gets a fixed argument list made of
 //! typed values, refuses containers, protocols and decoders that are not on our lists (`input`),
@@ -13,6 +13,7 @@ mod encoders;
 pub mod error;
 mod filter;
 mod input;
+mod matroska;
 pub mod package;
 pub mod probe;
 pub mod progress;
@@ -20,6 +21,8 @@ pub mod running;
 mod scan;
 mod spawner;
 mod stills;
+mod storyboard;
+mod subtitles;
 mod trial;
 
 pub use encoder::{Encoder, EncoderReport, Preference};
@@ -28,6 +31,8 @@ pub use error::FfmpegError;
 pub use package::PackageTask;
 pub use progress::Progress;
 pub use running::{Output, Running};
+pub use stills::Candidate;
+pub use subtitles::TextTrack;
 pub use trial::probe_encoders;
 
 use cage::CageLimits;

@@ -3,14 +3,16 @@
 //! One task minds the child: it reads stderr, watches for cancellation and for a child that is
 //! stuck, and reaps it. It belongs to [`Running`], so dropping that kills the child.
 
+use super::cage::CageLimits;
 use super::command::{Blame, Words, each_line, pipes};
 use super::{Ffmpeg, FfmpegError, PackageTask, Program, Progress};
+use std::ffi::OsString;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::process::{Child, ChildStderr, ChildStdout};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -88,9 +90,17 @@ impl Ffmpeg {
     /// # Errors
     /// `Io` when no process can be started. A program that is missing shows in [`Running::wait`].
     pub async fn start(&self, task: &PackageTask, cancel: CancellationToken) -> Result<Running, FfmpegError> {
-        let mut child = self
-            .spawn(Program::Ffmpeg, &self.package_limits(task), task.arguments(&self.settings.vaapi_device))
-            .await?;
+        self.launch(&self.package_limits(task), task.arguments(&self.settings.vaapi_device), cancel).await
+    }
+
+    /// Starts ffmpeg with these arguments, which ask it for `-progress pipe:2`.
+    async fn launch(
+        &self,
+        limits: &CageLimits,
+        arguments: Vec<OsString>,
+        cancel: CancellationToken,
+    ) -> Result<Running, FfmpegError> {
+        let mut child = self.spawn(Program::Ffmpeg, limits, arguments).await?;
         let (stdout, stderr) = pipes(&mut child)?;
         let life =
             Arc::new(Life { began: Instant::now(), last_ms: AtomicU64::new(0), awaited: AtomicBool::new(false) });
@@ -98,6 +108,31 @@ impl Ffmpeg {
         let mut minder = JoinSet::new();
         minder.spawn(self.clone().mind(child, stderr, Arc::clone(&life), sender, cancel));
         Ok(Running { stdout: Output { pipe: stdout, life }, progress, minder })
+    }
+
+    /// Runs ffmpeg over a whole film and gathers what it writes, at most `most` bytes. It is killed
+    /// when it stalls, however long it may take; what it wrote comes back even if it failed in the
+    /// end, beside how it ended.
+    ///
+    /// # Errors
+    /// `Io`, and `Refused` for more than `most` bytes.
+    pub(super) async fn gather(
+        &self,
+        arguments: Vec<OsString>,
+        most: u64,
+        cancel: CancellationToken,
+    ) -> Result<(Vec<u8>, Result<(), FfmpegError>), FfmpegError> {
+        let limits = CageLimits { cpu_s: self.settings.encode_cpu.as_secs().max(1), ..self.short_limits() };
+        let mut running = self.launch(&limits, arguments, cancel).await?;
+        let mut written = Vec::new();
+        let read = (&mut running.stdout).take(most + 1).read_to_end(&mut written).await;
+        read.map_err(|error| FfmpegError::io("reading from ffmpeg", error))?;
+        if written.len() as u64 > most {
+            return Err(FfmpegError::refused(
+                "What the file holds beside picture and sound is larger than any film needs.",
+            ));
+        }
+        Ok((written, running.wait().await))
     }
 
     async fn mind(

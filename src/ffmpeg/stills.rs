@@ -1,6 +1,6 @@
-//! A poster: one good frame of the film.
+//! Stills: a poster, which is one good frame of the film, and candidates for a person to choose from.
 //!
-//! A few key frames, first of its first half, are looked at as thumbnails of 64 × 36 grey pixels. The
+//! For a poster a few key frames, first of its first half, are looked at as thumbnails of 64 × 36 grey pixels. The
 //! best is the one with the most contrast that is neither black nor white; it is then made at full
 //! size. Decoding key frames only is about a hundred times faster than decoding everything.
 
@@ -8,6 +8,8 @@ use super::command::words;
 use super::package::ToneMap;
 use super::{Ffmpeg, FfmpegError, Program, filter, input};
 use crate::media::probe::{Probe, VideoStream};
+use bytes::Bytes;
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
@@ -16,6 +18,10 @@ use tokio_util::sync::CancellationToken;
 /// Where to look, as parts of the film's length, best guess first. Its second half would tell how
 /// it ends, so that is only for films whose first half is flat.
 const PLACES: [f64; 9] = [0.2, 0.35, 0.1, 0.5, 0.27, 0.42, 0.15, 0.65, 0.8];
+/// Candidates at most: the film is cut into so many parts.
+const CANDIDATES: u32 = 6;
+/// Where to look within a part of the film, best guess first.
+const PLACES_OF_PART: [f64; 2] = [0.5, 0.2];
 const THUMBNAIL: (u32, u32) = (64, 36);
 /// Width of a poster at most, in pixels.
 const MAX_WIDTH: u32 = 1280;
@@ -25,6 +31,8 @@ const MAX_HEIGHT: u32 = 1280;
 const MAX_JPEG: u64 = 8 << 20;
 /// How long one still may take.
 const LIMIT: Duration = Duration::from_secs(30);
+/// A key frame before the second asked for has a negative time, and would be left out for that.
+const PASS: &str = "-fps_mode passthrough";
 /// Seconds decoded before an exact moment: a transport stream is entered anywhere, and its pictures
 /// are grey until the next key frame.
 const RUN_UP: f64 = 20.0;
@@ -32,6 +40,17 @@ const RUN_UP: f64 = 20.0;
 const GOOD_ENOUGH: f64 = 45.0;
 /// Contrast below which a frame is nearly one colour.
 const FLAT: f64 = 8.0;
+
+/// A still that a person may choose as poster.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// Seconds from the film's start that were asked for; the frame is the last key frame before.
+    pub second: f64,
+    /// As the poster is judged: below 8 nearly one colour, above 45 rich in contrast.
+    pub score: f64,
+    /// The still, as large as the poster would be.
+    pub jpeg: Bytes,
+}
 
 /// Which frame, and how it is reached.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -58,8 +77,7 @@ impl Ffmpeg {
         let jpeg = match (probe.video.first(), probe.cover) {
             (Some(video), _) => {
                 let moment = self.best_moment(input, probe, video, cancel).await?;
-                self.still(still_arguments(input, video.index, Some(moment), &poster_chain(video)), MAX_JPEG, cancel)
-                    .await?
+                self.picture(input, video, moment, cancel).await?
             }
             (None, Some(cover)) => {
                 let chain = format!("{},format=yuvj420p", fit());
@@ -71,6 +89,41 @@ impl Ffmpeg {
             return Err(FfmpegError::refused("No picture of the file could be decoded."));
         }
         tokio::fs::write(out, jpeg).await.map_err(|error| FfmpegError::io("writing the poster", error))
+    }
+
+    /// Up to six stills of one film, in its order, each the better of two key frames of a sixth of
+    /// it. Places that are flat, damaged or show what was shown before are left out, so a film with
+    /// few key frames has fewer. Without moving pictures there are none.
+    ///
+    /// # Errors
+    /// `Cancelled`, `NotInstalled`; a film of which no still can be made just has none.
+    pub async fn poster_candidates(
+        &self,
+        input: &Path,
+        probe: &Probe,
+        cancel: &CancellationToken,
+    ) -> Result<Vec<Candidate>, FfmpegError> {
+        let Some(video) = probe.video.first() else { return Ok(Vec::new()) };
+        let part = probe.duration_s.unwrap_or(0.0) / f64::from(CANDIDATES);
+        let mut seen = HashSet::new();
+        let mut candidates = Vec::new();
+        for number in 0..CANDIDATES {
+            let mut best: Option<(f64, f64)> = None;
+            for place in PLACES_OF_PART {
+                let second = (f64::from(number) + place) * part;
+                let looked = self.thumbnail(input, video, Moment::KeyFrame(second), cancel).await;
+                let Some(pixels) = unless_damaged(looked)? else { continue };
+                let score = contrast(&pixels);
+                if score > FLAT && seen.insert(pixels) && best.is_none_or(|(_, other)| score > other) {
+                    best = Some((second, score));
+                }
+            }
+            let Some((second, score)) = best else { continue };
+            let jpeg = unless_damaged(self.picture(input, video, Moment::KeyFrame(second), cancel).await)?;
+            let jpeg = jpeg.filter(|jpeg| !jpeg.is_empty());
+            candidates.extend(jpeg.map(|jpeg| Candidate { second, score, jpeg: jpeg.into() }));
+        }
+        Ok(candidates)
     }
 
     async fn best_moment(
@@ -87,12 +140,9 @@ impl Ffmpeg {
         for exactly in [false, true] {
             for place in places {
                 let moment = if exactly { Moment::Exactly(place) } else { Moment::KeyFrame(place) };
-                let score = match self.contrast(file, video, moment, cancel).await {
-                    Ok(score) => score,
-                    Err(FfmpegError::Cancelled) => return Err(FfmpegError::Cancelled),
-                    // A damaged place is no reason to do without a poster.
-                    Err(_) => continue,
-                };
+                let looked = self.thumbnail(file, video, moment, cancel).await;
+                let Some(pixels) = unless_damaged(looked)? else { continue };
+                let score = contrast(&pixels);
                 if score > best.1 {
                     best = (moment, score);
                 }
@@ -107,25 +157,45 @@ impl Ffmpeg {
         Ok(best.0)
     }
 
-    async fn contrast(
+    /// The frame at full size, as JPEG.
+    async fn picture(
         &self,
         file: &Path,
         video: &VideoStream,
         moment: Moment,
         cancel: &CancellationToken,
-    ) -> Result<f64, FfmpegError> {
+    ) -> Result<Vec<u8>, FfmpegError> {
+        let list = still_arguments(file, video.index, Some(moment), &poster_chain(video));
+        self.still(list, MAX_JPEG, cancel).await
+    }
+
+    /// The frame in grey, small enough to judge it by.
+    async fn thumbnail(
+        &self,
+        file: &Path,
+        video: &VideoStream,
+        moment: Moment,
+        cancel: &CancellationToken,
+    ) -> Result<Vec<u8>, FfmpegError> {
         let (width, height) = THUMBNAIL;
         let mut list = seek(file, moment);
         list.extend(words(&format!(
-            "-map 0:{} -frames:v 1 -vf scale={width}:{height}:flags=area,format=gray -f rawvideo pipe:1",
+            "-map 0:{} -frames:v 1 {PASS} -vf scale={width}:{height}:flags=area,format=gray -f rawvideo pipe:1",
             video.index
         )));
-        let pixels = self.still(list, u64::from(width * height), cancel).await?;
-        Ok(contrast(&pixels))
+        self.still(list, u64::from(width * height), cancel).await
     }
 
     async fn still(&self, list: Vec<OsString>, most: u64, cancel: &CancellationToken) -> Result<Vec<u8>, FfmpegError> {
         self.run(Program::Ffmpeg, &self.short_limits(), list, most, LIMIT, cancel).await
+    }
+}
+
+/// A damaged place is no reason to do without stills; `None` for it.
+fn unless_damaged(looked: Result<Vec<u8>, FfmpegError>) -> Result<Option<Vec<u8>>, FfmpegError> {
+    match looked {
+        Err(error @ (FfmpegError::Cancelled | FfmpegError::NotInstalled { .. })) => Err(error),
+        looked => Ok(looked.ok()),
     }
 }
 
@@ -151,7 +221,7 @@ fn seek(file: &Path, moment: Moment) -> Vec<OsString> {
 
 fn still_arguments(file: &Path, stream: u32, moment: Option<Moment>, chain: &str) -> Vec<OsString> {
     let mut list = seek(file, moment.unwrap_or(Moment::Exactly(0.0)));
-    list.extend(words(&format!("-map 0:{stream} -frames:v 1 -vf")));
+    list.extend(words(&format!("-map 0:{stream} -frames:v 1 {PASS} -vf")));
     list.push(chain.into());
     list.extend(words("-c:v mjpeg -q:v 3 -f image2pipe pipe:1"));
     list
@@ -173,8 +243,7 @@ fn poster_chain(video: &VideoStream) -> String {
     steps.push(fit());
     let curve = ToneMap::of(video.transfer.as_deref());
     steps.extend(curve.map(filter::tone_map));
-    // JPEG is full range.
-    steps.push("scale=out_range=pc,format=yuvj420p".to_owned());
+    steps.push(filter::TO_JPEG.to_owned());
     steps.join(",")
 }
 

@@ -19,6 +19,7 @@ mod form;
 mod health;
 pub mod https;
 mod imports;
+mod jobs;
 mod openapi;
 pub mod origin;
 pub mod pages;

@@ -1,7 +1,7 @@
 //! Every address the server answers.
 
 use super::route::{at, delete, get, patch, post, read};
-use super::{assets, bots, events, health, imports, openapi, pages, playback, system, upload, videos};
+use super::{assets, bots, events, health, imports, jobs, openapi, pages, playback, system, upload, videos};
 use actix_web::web::{ServiceConfig, to};
 
 /// The whole table. What is not in it is a page that says so, or a problem under `/api`.
@@ -30,6 +30,9 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/api/videos/{id}/restore", [post(videos::restore_video)]))
         .service(at("/api/videos/{id}/retry", [post(videos::retry_video)]))
         .service(at("/api/videos/{id}/cancel", [post(videos::cancel_video)]))
+        .service(at("/api/jobs/{id}/pause", [post(jobs::pause_job)]))
+        .service(at("/api/jobs/{id}/resume", [post(jobs::resume_job)]))
+        .service(at("/api/jobs/{id}/priority", [post(jobs::prioritise_job)]))
         .service(at("/api/system/status", [get(system::system_status)]))
         .service(at("/api/system/cache/stats", [get(system::cache_stats)]))
         .service(at("/api/system/cache/clear", [post(system::clear_cache)]))

@@ -10,6 +10,7 @@ use super::{cors, problem, routes, secure, trace};
 use crate::delivery::Delivery;
 use crate::events::Events;
 use crate::ingest::upload::Uploads;
+use crate::jobs::Jobs;
 use crate::library::Library;
 use crate::shutdown::Shutdown;
 use crate::system::System;
@@ -44,6 +45,8 @@ pub struct Parts {
     pub delivery: Delivery,
     /// What comes in.
     pub uploads: Uploads,
+    /// Who does what is queued.
+    pub jobs: Jobs,
     /// How the server is.
     pub system: System,
     /// What changes.
@@ -96,6 +99,7 @@ impl Site {
             .app_data(web::Data::new(parts.library))
             .app_data(web::Data::new(parts.delivery))
             .app_data(web::Data::new(parts.uploads))
+            .app_data(web::Data::new(parts.jobs))
             .app_data(web::Data::new(parts.system))
             .app_data(web::Data::new(parts.events))
             .app_data(web::Data::new(parts.metrics))

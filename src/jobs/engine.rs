@@ -157,8 +157,10 @@ impl Worker {
                 state
             }
             Err(CatalogError::LeaseLost) => {
-                tracing::info!("a job was cancelled");
-                JobState::Cancelled
+                let known = self.shared.catalog.job_state(job.id).await.ok().flatten();
+                let state = known.filter(|state| *state == JobState::Paused).unwrap_or(JobState::Cancelled);
+                tracing::info!(state = state.text(), "a job was taken from its worker");
+                state
             }
             Err(error) => {
                 // Its lease runs out by itself and somebody claims it again.

@@ -6,6 +6,7 @@
 //! through its token; whatever it commits afterwards is refused by its fence.
 
 mod backoff;
+mod control;
 mod engine;
 #[cfg(test)]
 mod tests;

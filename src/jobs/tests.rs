@@ -2,7 +2,7 @@ use super::{Jobs, Outcome, Runner, Settings, Work};
 use crate::catalog::{self, Accepted, Arrival, Catalog, JobKind, JobRecord, JobState, Progress, Source, VideoState};
 use crate::clock::Clock;
 use crate::events::{Event, Events, Subscription};
-use crate::media::id::VideoId;
+use crate::media::id::{JobId, VideoId};
 use crate::media::time::Timestamp;
 use crate::shutdown::Shutdown;
 use async_trait::async_trait;
@@ -274,4 +274,50 @@ async fn what_a_dead_process_held_is_done_after_the_start() {
     });
     bench.until(video, JobState::Done).await;
     assert_eq!(runs.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_paused_job_is_left_alone_until_it_is_resumed() {
+    let mut bench = Bench::new(1, SOON);
+    let runs = Arc::new(AtomicU32::new(0));
+    let counted = runs.clone();
+    bench.start(
+        move |_, work| {
+            if counted.fetch_add(1, Ordering::SeqCst) == 0 { until_stopped(work) } else { ends(Outcome::Done) }
+        },
+    );
+    let video = bench.arrive("Film").await;
+    bench.until(video, JobState::Running).await;
+    let job = bench.only_job().await.id;
+
+    assert!(bench.jobs.pause(job).await.unwrap());
+    bench.until(video, JobState::Paused).await;
+    assert_eq!(bench.jobs.reclaim().await.unwrap(), 0, "a restart does not resume it");
+    bench.jobs.wake();
+    tokio::task::yield_now().await;
+    assert_eq!((bench.only_job().await.state, runs.load(Ordering::SeqCst)), (JobState::Paused, 1));
+
+    assert!(bench.jobs.resume(job).await.unwrap());
+    bench.until(video, JobState::Done).await;
+    assert!(bench.jobs.pause(job).await.is_err(), "it is over");
+    assert_eq!(
+        (bench.jobs.pause(JobId(99)).await.unwrap(), bench.jobs.resume(JobId(99)).await.unwrap()),
+        (false, false)
+    );
+}
+
+#[tokio::test]
+async fn the_job_with_the_higher_priority_is_done_first() {
+    let mut bench = Bench::new(1, SOON);
+    let mut videos = Vec::new();
+    for title in ["first", "second", "third"] {
+        videos.push(bench.arrive(title).await);
+    }
+    let jobs = bench.catalog.open_jobs(Timestamp(START), 3).await.unwrap();
+    assert!(bench.jobs.prioritise(jobs[2].id, 10).await.unwrap());
+    assert!(bench.jobs.prioritise(jobs[0].id, -1).await.unwrap());
+    bench.start(|_, _| ends(Outcome::Done));
+    for video in [videos[2], videos[1], videos[0]] {
+        bench.until(video, JobState::Done).await;
+    }
 }

@@ -19,5 +19,7 @@ pub mod range;
 pub mod rendition;
 pub mod segment;
 pub mod span;
+pub mod storyboard;
+pub mod subtitles;
 pub mod time;
 pub mod title;

@@ -52,7 +52,7 @@ impl Bench {
         path
     }
 
-    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         std::fs::write(&path, bytes).unwrap();
         path
@@ -85,7 +85,7 @@ fn copy(input: PathBuf) -> PackageTask {
 }
 
 /// The film with a display matrix that turns it by 90 degrees, as phones write it (ISO 14496-12, `tkhd`).
-fn turned_right(mut film: Vec<u8>) -> Vec<u8> {
+pub(crate) fn turned_right(mut film: Vec<u8>) -> Vec<u8> {
     let matrix = film.windows(4).position(|name| name == b"tkhd").unwrap() + 44;
     for (place, value) in [(0, 0_i32), (4, 0x10000), (12, -0x10000), (16, 0)] {
         film[matrix + place..matrix + place + 4].copy_from_slice(&value.to_be_bytes());
@@ -94,7 +94,7 @@ fn turned_right(mut film: Vec<u8>) -> Vec<u8> {
 }
 
 /// `width,height` of a picture.
-fn size_of(picture: &Path) -> String {
+pub(crate) fn size_of(picture: &Path) -> String {
     let arguments = ["-v", "error", "-show_entries", "stream=width,height", "-of", "csv=p=0"];
     let said = Command::new("ffprobe").args(arguments).arg(picture).output().unwrap().stdout;
     String::from_utf8_lossy(&said).trim().to_owned()

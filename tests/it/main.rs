@@ -15,6 +15,8 @@ mod delivery;
 mod encoded;
 mod ffmpeg_child;
 mod ffmpeg_join;
+mod ffmpeg_stills;
+mod ffmpeg_subtitles;
 mod growing;
 mod hardware;
 mod hostile;

@@ -122,6 +122,7 @@ pub(in crate::http) fn parts(sample: &Sample) -> Parts {
         library: Library::new(catalog.clone(), jobs.clone(), events.clone(), clock.clone(), settings),
         delivery: Delivery::new(catalog.clone(), cache.clone()),
         uploads: Uploads::new(uploads),
+        jobs: jobs.clone(),
         system: System::new(system),
         events: events.clone(),
         metrics: Metrics::new(),

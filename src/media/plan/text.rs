@@ -2,17 +2,10 @@
 
 use super::SubtitlePlan;
 use crate::media::probe::{Probe, SubtitleStream};
+use crate::media::subtitles::{is_picture, is_text};
 
-/// Subtitles that are pictures: they would have to be read by a machine.
-const PICTURES: [(&str, &str); 4] = [
-    ("hdmv_pgs_subtitle", "Blu-ray pictures"),
-    ("dvd_subtitle", "DVD pictures"),
-    ("dvb_subtitle", "broadcast pictures"),
-    ("xsub", "DivX pictures"),
-];
-
-/// Subtitles that are text.
-const TEXTS: [(&str, &str); 8] = [
+/// What people call codecs of subtitles.
+const NAMES: [(&str, &str); 11] = [
     ("subrip", "SRT"),
     ("srt", "SRT"),
     ("ass", "ASS"),
@@ -20,23 +13,27 @@ const TEXTS: [(&str, &str); 8] = [
     ("webvtt", "WebVTT"),
     ("mov_text", "MP4 text"),
     ("text", "plain text"),
-    ("subviewer", "SubViewer"),
+    ("hdmv_pgs_subtitle", "Blu-ray pictures"),
+    ("dvd_subtitle", "DVD pictures"),
+    ("dvb_subtitle", "broadcast pictures"),
+    ("xsub", "DivX pictures"),
 ];
 
 /// What is made of a file's subtitles, and what is not.
 pub(super) fn forms(probe: &Probe) -> (Vec<SubtitlePlan>, Vec<String>) {
     let (mut made, mut left_out) = (Vec::new(), Vec::new());
     for stream in &probe.subtitles {
-        match TEXTS.iter().find(|(codec, _)| *codec == stream.codec) {
-            Some((_, name)) => made.push(SubtitlePlan {
+        if is_text(&stream.codec) {
+            made.push(SubtitlePlan {
                 index: stream.index,
-                why: format!("{name} becomes WebVTT, which every browser shows"),
+                why: format!("{} becomes WebVTT, which every browser shows", name_of(&stream.codec)),
                 language: stream.language.clone(),
                 label: stream.title.clone(),
                 forced: stream.forced,
                 is_default: stream.default,
-            }),
-            None => left_out.push(why_not(stream)),
+            });
+        } else {
+            left_out.push(why_not(stream));
         }
     }
     (made, left_out)
@@ -44,8 +41,14 @@ pub(super) fn forms(probe: &Probe) -> (Vec<SubtitlePlan>, Vec<String>) {
 
 fn why_not(stream: &SubtitleStream) -> String {
     let name = stream.title.as_ref().or(stream.language.as_ref()).map(|name| format!(" ({name})")).unwrap_or_default();
-    match PICTURES.iter().find(|(codec, _)| *codec == stream.codec) {
-        Some((_, kind)) => format!("Subtitles{name} are {kind}, not text, and are not supported."),
-        None => format!("Subtitles{name} of the kind {} are not supported.", stream.codec),
+    match name_of(&stream.codec) {
+        kind if is_picture(&stream.codec) => {
+            format!("Subtitles{name} are {kind}, not text, and are not supported.")
+        }
+        kind => format!("Subtitles{name} of the kind {kind} are not supported."),
     }
+}
+
+fn name_of(codec: &str) -> &str {
+    NAMES.iter().find(|(known, _)| *known == codec).map_or(codec, |(_, name)| name)
 }

@@ -257,7 +257,7 @@ fn names_in_a_group_differ_and_one_track_a_language_is_chosen_automatically() {
     let read = parsed(&Master { video: vec![video(0, 1)], audio: sound, ..Master::default() });
     let names: Vec<_> = read.alternatives.iter().map(|it| (it.name.as_str(), it.autoselect)).collect();
     assert_eq!(names, [("English", false), ("English (2)", true), ("Sound 1", true)]);
-    assert_eq!(read.alternatives[2].language, None);
+    assert_eq!(read.alternatives[2].language.as_deref(), Some("und"));
 }
 
 #[test]
@@ -279,7 +279,7 @@ fn no_words_of_a_user_leave_their_quotes() {
     let read = parsed(&master);
     assert_eq!((read.variants.len(), read.alternatives.len()), (1, 1));
     assert_eq!(read.alternatives[0].uri.as_deref(), Some("a0/playlist.m3u8"));
-    assert_eq!(read.alternatives[0].language, None);
+    assert_eq!(read.alternatives[0].language.as_deref(), Some("und"));
     assert_eq!(master.write().lines().count(), 5);
-    assert_eq!(master.write().matches('"').count(), 12);
+    assert_eq!(master.write().matches('"').count(), 14);
 }

@@ -111,10 +111,9 @@ pub(super) fn write_subtitles(out: &mut String, texts: &[TextRendition]) {
     }
 }
 
+/// What nobody said is *undetermined* (RFC 5646): every rendition has a language (A 8.10).
 fn write_language(out: &mut String, language: Option<&str>) {
-    if let Some(language) = language {
-        _ = write!(out, ",LANGUAGE=\"{language}\"");
-    }
+    _ = write!(out, ",LANGUAGE=\"{}\"", language.unwrap_or("und"));
 }
 
 fn tag(language: Option<&str>) -> Option<String> {

@@ -11,7 +11,8 @@ use crate::deposit::{self, Deposit, FreshSegment, PackerSettings};
 use crate::events::Events;
 use crate::jobs::{self, Jobs};
 use crate::media::id::{BlobId, UploadId, VideoId};
-use crate::media::rendition::{Method, RenditionKind};
+use crate::media::key_frame::KeyFrame;
+use crate::media::rendition::{Method, Rates, RenditionKind};
 use crate::media::time::Timestamp;
 use crate::shutdown::Shutdown;
 use crate::spool::{self, Spool};
@@ -146,7 +147,8 @@ impl Sample {
         for at in 0..2 {
             let (data, start) = (Bytes::from(segment(&name, at)), at as u64 * 2_000);
             let len = data.len() as u64;
-            let fresh = FreshSegment { start, duration: 2_000, data: vec![data], len, independent: true };
+            let key_frames = if name == "v0" { key_frames(start) } else { Vec::new() };
+            let fresh = FreshSegment { start, duration: 2_000, data: vec![data], len, independent: true, key_frames };
             Box::pin(packer.add(fresh)).await.unwrap();
         }
         Box::pin(packer.finish()).await.unwrap();
@@ -161,7 +163,8 @@ impl Sample {
         self.deposit.store_all(lease, sealed, stored, &cancel).await.unwrap();
         self.deposit.protect_all(lease, to_protect, &cancel).await.unwrap();
         for rendition in self.catalog.renditions_of(lease).await.unwrap() {
-            let measured = Measured { peak: 2_500_000, average: 2_400_000 };
+            let i_frames = (rendition.name == "v0").then_some(Rates { peak: 40_000, average: 30_000 });
+            let measured = Measured { peak: 2_500_000, average: 2_400_000, i_frames };
             self.catalog.finish_rendition(lease, rendition.id, measured).await.unwrap();
         }
         self.catalog.publish(lease, false, now).await.unwrap();
@@ -187,6 +190,12 @@ impl Sample {
         }
         count
     }
+}
+
+/// Two in a segment of pictures that starts at this tick.
+fn key_frames(start: u64) -> Vec<KeyFrame> {
+    let start = i64::try_from(start).unwrap();
+    vec![KeyFrame { offset: 0, len: 5_000, start }, KeyFrame { offset: 300_000, len: 4_000, start: start + 1_000 }]
 }
 
 /// How films are packed when so many copies are wanted.

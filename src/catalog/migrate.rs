@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0005_paces.sql"),
     include_str!("../../migrations/0006_refine.sql"),
     include_str!("../../migrations/0007_forwards.sql"),
+    include_str!("../../migrations/0008_i_frames.sql"),
 ];
 
 /// A catalog up to this many bytes is checked page by page at every start; a larger one would delay

@@ -45,7 +45,8 @@ pub struct TrackPlaylist {
 const SHOWN: &str = "(renditions.refines = 0 OR renditions.state = 'finished')";
 
 /// Only videos that are neither in the trash nor failed.
-const PLAYABLE: &str = "videos.uuid = ?1 AND videos.trashed_at IS NULL AND videos.state IN ('processing', 'ready')";
+pub(super) const PLAYABLE: &str =
+    "videos.uuid = ?1 AND videos.trashed_at IS NULL AND videos.state IN ('processing', 'ready')";
 
 const FINISHED: &str = "videos.tracks = (SELECT count(*) FROM renditions AS done
     WHERE done.video = videos.id AND done.state = 'finished' AND done.refines = 0)";
@@ -96,12 +97,12 @@ impl Catalog {
         self.sqlite
             .read(move |tx| {
                 let sql = format!(
-                    "SELECT {COLUMNS}, {FINISHED} FROM renditions JOIN videos ON videos.id = renditions.video
+                    "SELECT {COLUMNS}, {FINISHED} AS whole FROM renditions JOIN videos ON videos.id = renditions.video
                       WHERE {PLAYABLE} AND renditions.name = ?2 AND {SHOWN}"
                 );
                 let found: Option<(Rendition, bool)> = tx
                     .prepare_cached(&sql)?
-                    .query_row(params![video.0, track], |row| Ok((record(row)?, row.get(24)?)))
+                    .query_row(params![video.0, track], |row| Ok((record(row)?, row.get("whole")?)))
                     .optional()?;
                 let Some((rendition, finished)) = found else { return Ok(None) };
                 let mut statement = tx.prepare_cached(

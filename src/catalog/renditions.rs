@@ -5,7 +5,7 @@ use super::jobs::{JobLease, hold};
 use super::sqlite::parsed;
 use super::{Catalog, CatalogError};
 use crate::media::id::RenditionId;
-use crate::media::rendition::{Method, RenditionKind};
+use crate::media::rendition::{Method, Rates, RenditionKind};
 use crate::media::time::Timescale;
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -105,6 +105,8 @@ pub struct Rendition {
     pub average_bandwidth: Option<u64>,
     /// Whether every segment listed so far can be decoded without the one before it.
     pub independent: bool,
+    /// Rates of its I-frame playlist, once it is finished and has one.
+    pub i_frames: Option<Rates>,
 }
 
 /// Rates of a finished rendition, from its bytes, in bits per second.
@@ -114,6 +116,8 @@ pub struct Measured {
     pub peak: u64,
     /// Over the whole.
     pub average: u64,
+    /// Those of its I-frame playlist; `None` when it has none.
+    pub i_frames: Option<Rates>,
 }
 
 pub(super) const COLUMNS: &str =
@@ -122,7 +126,7 @@ pub(super) const COLUMNS: &str =
     renditions.width, renditions.height, renditions.frame_rate_milli, renditions.video_range, renditions.channels,
     renditions.language, renditions.label, renditions.is_default, renditions.reorder_delay,
     coalesce(renditions.peak_bandwidth, renditions.planned_bandwidth), renditions.average_bandwidth, renditions.independent, renditions.refines,
-    renditions.forced";
+    renditions.forced, renditions.i_frame_peak_bandwidth, renditions.i_frame_average_bandwidth";
 
 impl Catalog {
     /// Begins a rendition of the job's video; one of the same name that exists is answered as it is.
@@ -175,10 +179,12 @@ impl Catalog {
         self.sqlite
             .write(move |tx| {
                 let video = hold(tx, lease)?;
+                let i_frames = measured.i_frames.map(|rates| (rates.peak, rates.average)).unzip();
                 tx.execute(
-                    "UPDATE renditions SET state = 'finished', peak_bandwidth = ?3, average_bandwidth = ?4
+                    "UPDATE renditions SET state = 'finished', peak_bandwidth = ?3, average_bandwidth = ?4,
+                            i_frame_peak_bandwidth = ?5, i_frame_average_bandwidth = ?6
                       WHERE id = ?1 AND video = ?2",
-                    params![rendition.0, video, measured.peak, measured.average],
+                    params![rendition.0, video, measured.peak, measured.average, i_frames.0, i_frames.1],
                 )?;
                 Ok(())
             })
@@ -223,6 +229,7 @@ fn insert(tx: &rusqlite::Transaction<'_>, video: i64, new: &NewRendition) -> Res
 
 pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Rendition> {
     let size: (Option<u32>, Option<u32>) = (row.get(10)?, row.get(11)?);
+    let i_frames: (Option<u64>, Option<u64>) = (row.get(24)?, row.get(25)?);
     Ok(Rendition {
         id: RenditionId(row.get(0)?),
         number: row.get(1)?,
@@ -247,5 +254,6 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Rendition> {
         independent: row.get(21)?,
         refines: row.get(22)?,
         forced: row.get(23)?,
+        i_frames: i_frames.0.zip(i_frames.1).map(|(peak, average)| Rates { peak, average }),
     })
 }

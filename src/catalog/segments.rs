@@ -2,8 +2,9 @@
 
 use super::blobs::{PackLength, SealedBlob, seal};
 use super::jobs::{JobLease, hold};
-use super::{Catalog, CatalogError};
+use super::{Catalog, CatalogError, key_frames};
 use crate::media::id::{BlobId, RenditionId};
+use crate::media::key_frame::KeyFrame;
 use crate::media::range::ByteRange;
 use rusqlite::{OptionalExtension, Transaction, params};
 
@@ -29,6 +30,8 @@ pub struct NewSegment {
     pub independent: bool,
     /// Its bytes, in order; at least one.
     pub pieces: Vec<NewPiece>,
+    /// Those of its key frames that are kept, in order; none for sound.
+    pub key_frames: Vec<KeyFrame>,
 }
 
 /// Everything that becomes true of a rendition in one commit. The bytes are synced already.
@@ -73,6 +76,7 @@ impl Catalog {
                         return Err(CatalogError::NotAllowed("segments must be listed in order"));
                     }
                     insert(tx, rendition, init, segment)?;
+                    key_frames::insert(tx, rendition, segment)?;
                 }
                 if growth.segments.iter().any(|segment| !segment.independent) {
                     tx.execute("UPDATE renditions SET independent = 0 WHERE id = ?1", [rendition.0])?;

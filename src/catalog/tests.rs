@@ -6,6 +6,7 @@ mod arrivals;
 mod doubts;
 mod fences;
 mod jobs;
+mod key_frames;
 mod list;
 mod opening;
 mod playback;
@@ -20,6 +21,7 @@ mod turns;
 use super::*;
 use crate::media::extent::{ChannelId, Hash, Locator};
 use crate::media::id::{BlobId, RenditionId, VideoId};
+use crate::media::key_frame::KeyFrame;
 use crate::media::range::ByteRange;
 use crate::media::rendition::{Method, RenditionKind};
 use crate::media::time::Timestamp;
@@ -121,7 +123,7 @@ impl Shelf {
         for blob in self.catalog.sealed_blobs(film.lease).await.unwrap() {
             self.store(film.lease, blob, 0).await;
         }
-        let measured = Measured { peak: 2_000_000, average: 1_000_000 };
+        let measured = Measured { peak: 2_000_000, average: 1_000_000, i_frames: None };
         self.catalog.finish_rendition(film.lease, film.rendition, measured).await.unwrap();
         self.catalog.publish(film.lease, false, NOW).await.unwrap();
         self.catalog.settle_job(film.lease, Settlement::Done, NOW).await.unwrap();
@@ -189,8 +191,14 @@ fn segments_in(blob: BlobId, numbers: Range<u32>) -> Vec<NewSegment> {
         duration: SEGMENT.1,
         independent: true,
         pieces: vec![piece(blob, u64::from(number - first) * SEGMENT.0, SEGMENT.0)],
+        key_frames: vec![key_frame(number)],
     };
     numbers.map(segment).collect()
+}
+
+/// The one a segment begins with, shown 80 ms after it is decoded.
+fn key_frame(number: u32) -> KeyFrame {
+    KeyFrame { offset: 0, len: 400, start: i64::from(number) * i64::from(SEGMENT.1) + 80 }
 }
 
 fn piece(blob: BlobId, start: u64, len: u64) -> NewPiece {

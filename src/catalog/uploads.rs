@@ -127,7 +127,7 @@ impl Catalog {
     }
 
     /// Drops the uploads that a dead process was receiving, and answers those whose bytes are
-    /// still needed: the sources of videos that are not ready.
+    /// still needed: the sources of videos that are not ready, or not refined yet.
     pub async fn sort_out_uploads(&self) -> Result<HashSet<UploadId>, CatalogError> {
         self.sqlite
             .write(|tx| {

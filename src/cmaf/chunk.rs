@@ -4,6 +4,7 @@
 use super::boxes::put;
 use super::error::CmafError;
 use super::init::TRACK_ID;
+use crate::media::key_frame::KeyFrame;
 use bytes::Bytes;
 use mp4_atom::{Mfhd, Moof, Tfdt, Tfhd, Traf, Trun, TrunEntry};
 
@@ -25,19 +26,6 @@ pub struct Segment {
     pub first_pts: i64,
     /// Its key frames, for I-frame playlists. Empty for sound.
     pub key_frames: Vec<KeyFrame>,
-}
-
-/// Where a key frame lies in a segment. These bytes behind the init segment decode to one picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeyFrame {
-    /// First byte in the segment: that of its `moof`.
-    pub offset: u64,
-    /// Bytes up to the end of its coded picture, headers included.
-    pub len: u64,
-    /// Its presentation time in ticks.
-    pub start: i64,
-    /// Ticks to the end of its GOP.
-    pub duration: u64,
 }
 
 /// A sample with its final times.
@@ -161,7 +149,6 @@ impl Segment {
                     offset: segment.len,
                     len: (header.len() + first.data.len()) as u64,
                     start: first.pts,
-                    duration: chunk.duration,
                 });
             }
             segment.len += header.len() as u64 + chunk.bytes;

@@ -28,7 +28,7 @@ mod source;
 mod tests;
 mod timing;
 
-pub use chunk::{KeyFrame, Segment};
+pub use chunk::Segment;
 pub use demux::{Demuxer, Event, Limits};
 pub use error::CmafError;
 pub use fragment::{Fragment, Sample, TrackRun};

@@ -56,6 +56,7 @@ enum PlaylistKey {
     Master(VideoId),
     Media(VideoId, TrackName),
     Thumbnails(VideoId, TrackName),
+    IFrames(VideoId, TrackName),
 }
 
 /// What a piece of storage is to a player.
@@ -138,6 +139,24 @@ impl Delivery {
         }
         let Some(playlist) = self.catalog.track_playlist(video, track.to_string()).await? else { return Ok(None) };
         Ok(Some(self.keep_playlist(key, version, playlists::media(&playlist))))
+    }
+
+    /// A track's I-frame playlist, for scrubbing and winding; there is one once the track is complete.
+    ///
+    /// # Errors
+    /// `Catalog`.
+    pub async fn i_frame_playlist(
+        &self,
+        video: VideoId,
+        track: TrackName,
+    ) -> Result<Option<Arc<Playlist>>, DeliveryError> {
+        let (key, version) = (PlaylistKey::IFrames(video, track), self.catalog.version());
+        if let Some(known) = self.memory.playlists.get(&key, version) {
+            return Ok(Some(known));
+        }
+        let found = self.catalog.track_key_frames(video, track.to_string()).await?;
+        let text = found.and_then(|(timescale, key_frames)| playlists::i_frames(timescale, key_frames));
+        Ok(text.map(|text| self.keep_playlist(key, version, text)))
     }
 
     /// Which part of which sheet of a storyboard shows which time (`WebVTT`), with addresses relative to the track.

@@ -1,12 +1,13 @@
 //! From the catalog's records to playlists.
 
 use super::DeliveryError;
-use crate::catalog::{Rendition, TrackPlaylist};
-use crate::media::playlist::{Content, Master, MediaPlaylist, SegmentEntry, State};
+use crate::catalog::{KeyFrames, Rendition, TrackPlaylist};
+use crate::media::playlist::{Content, IFramePlaylist, Master, MediaPlaylist, SegmentEntry, State};
 use crate::media::probe::Ratio;
 use crate::media::rendition::{
     AudioRendition, Method, Rates, RenditionKind, Resolution, TextRendition, TrackName, VideoRange, VideoRendition,
 };
+use crate::media::time::Timescale;
 
 /// The master playlist's text. Of a track that was begun anew, only the last generation is named.
 pub(super) fn master(renditions: &[Rendition]) -> Result<String, DeliveryError> {
@@ -46,6 +47,12 @@ pub(super) fn media(playlist: &TrackPlaylist) -> String {
     text.write()
 }
 
+/// An I-frame playlist's text, of a track that has one.
+pub(super) fn i_frames(timescale: Timescale, key_frames: KeyFrames) -> Option<String> {
+    let playlist = IFramePlaylist::of(&key_frames.frames, key_frames.span, timescale);
+    playlist.map(|playlist| playlist.write())
+}
+
 /// Copied pictures may have open GOPs, whose first frames need the ones before; that none has is
 /// known of all segments at last.
 fn is_independent(rendition: &Rendition) -> bool {
@@ -80,6 +87,7 @@ fn video(name: TrackName, rendition: &Rendition) -> VideoRendition {
             _ => VideoRange::Sdr,
         },
         rates: rates(rendition),
+        i_frames: rendition.i_frames,
     }
 }
 

@@ -27,6 +27,8 @@ async fn a_growing_film_is_an_event_with_planned_rates_and_a_ready_one_is_comple
     assert!(master.text.contains("v0/playlist.m3u8") && !master.text.contains("INDEPENDENT"), "{}", master.text);
     let playlist = delivery.media_playlist(video, track("v0")).await.unwrap().unwrap();
     assert!(playlist.text.contains("EVENT") && !playlist.text.contains("ENDLIST"), "{}", playlist.text);
+    assert!(!master.text.contains("I-FRAME"), "{}", master.text);
+    assert!(delivery.i_frame_playlist(video, track("v0")).await.unwrap().is_none(), "it could only be added to");
 
     sample.finish(growing).await;
 
@@ -36,6 +38,26 @@ async fn a_growing_film_is_an_event_with_planned_rates_and_a_ready_one_is_comple
     let playlist = delivery.media_playlist(video, track("v0")).await.unwrap().unwrap();
     assert!(playlist.text.contains("#EXT-X-PLAYLIST-TYPE:VOD"), "{}", playlist.text);
     assert!(playlist.text.ends_with("#EXTINF:2.000000,\n0.m4s\n#EXTINF:2.000000,\n1.m4s\n#EXT-X-ENDLIST\n"));
+}
+
+#[tokio::test]
+async fn pictures_that_are_complete_have_a_list_of_i_frames_and_sound_has_none() {
+    let sample = Sample::new().await;
+    let delivery = over(&sample);
+    let video = sample.film("Film").await;
+    let master = delivery.master(video).await.unwrap().unwrap();
+    let line = "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=40000,AVERAGE-BANDWIDTH=30000,CODECS=\"avc1.640028\",\
+        RESOLUTION=640x360,URI=\"v0/iframes.m3u8\"\n";
+    assert!(master.text.ends_with(line) && master.text.matches("I-FRAME").count() == 1, "{}", master.text);
+    let list = delivery.i_frame_playlist(video, track("v0")).await.unwrap().unwrap();
+    let lines = "#EXT-X-MAP:URI=\"init.mp4\"\n\
+        #EXTINF:1.000000,\n#EXT-X-BYTERANGE:5000@0\n0.m4s\n#EXTINF:1.000000,\n#EXT-X-BYTERANGE:4000@300000\n0.m4s\n\
+        #EXTINF:1.000000,\n#EXT-X-BYTERANGE:5000@0\n1.m4s\n#EXTINF:1.000000,\n#EXT-X-BYTERANGE:4000@300000\n1.m4s\n\
+        #EXT-X-ENDLIST\n";
+    assert!(list.text.ends_with(lines), "{}", list.text);
+    let again = delivery.i_frame_playlist(video, track("v0")).await.unwrap().unwrap();
+    assert!(Arc::ptr_eq(&list, &again), "it was asked of the catalog again");
+    assert!(delivery.i_frame_playlist(video, track("a0")).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -76,6 +98,7 @@ async fn a_deleted_film_is_gone_at_once_though_it_was_just_played() {
     for _ in 0..2 {
         assert!(delivery.master(video).await.unwrap().is_some());
         assert!(delivery.segment(video, track("v0"), 0).await.unwrap().is_some());
+        assert!(delivery.i_frame_playlist(video, track("v0")).await.unwrap().is_some());
         assert!(delivery.init(video, track("v0")).await.unwrap().is_some());
     }
 
@@ -83,6 +106,7 @@ async fn a_deleted_film_is_gone_at_once_though_it_was_just_played() {
 
     assert!(delivery.master(video).await.unwrap().is_none());
     assert!(delivery.media_playlist(video, track("v0")).await.unwrap().is_none());
+    assert!(delivery.i_frame_playlist(video, track("v0")).await.unwrap().is_none());
     assert!(delivery.segment(video, track("v0"), 0).await.unwrap().is_none());
     assert!(delivery.init(video, track("v0")).await.unwrap().is_none());
     assert!(delivery.poster(video).await.unwrap().is_none());

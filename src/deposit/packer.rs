@@ -3,6 +3,7 @@
 use super::{Deposit, DepositError, sealed_blob};
 use crate::catalog::{Growth, JobLease, NewPiece, NewSegment, PackLength};
 use crate::media::id::{BlobId, RenditionId, VideoId};
+use crate::media::key_frame::KeyFrame;
 use crate::media::pack::{PackEntry, PackHeader, encode_trailer, ramp, trailer_len};
 use crate::media::range::ByteRange;
 use crate::media::time::Timescale;
@@ -46,6 +47,8 @@ pub struct FreshSegment {
     pub len: u64,
     /// Whether it can be decoded without the segment before it.
     pub independent: bool,
+    /// Those of its key frames that are kept, in order.
+    pub key_frames: Vec<KeyFrame>,
 }
 
 /// Fills the packs of one rendition. What was added since the last commit is lost with it, and so may
@@ -160,6 +163,7 @@ impl Packer {
             duration,
             independent: segment.independent,
             pieces,
+            key_frames: segment.key_frames,
         });
         Ok(())
     }

@@ -64,6 +64,28 @@ pub(super) async fn media_playlist(
     Ok(playlist_answer(&request, &texts, &playlist))
 }
 
+/// List a track's key frames
+///
+/// For scrubbing and winding: parts of the track's segments that show one picture each behind the init
+/// segment, at most one a second. There is one once a track of pictures is complete.
+#[utoipa::path(get, path = "/hls/{video}/{track}/iframes.m3u8", tag = "playback", params(
+    ("video" = Uuid, Path, description = "The film"), ("track" = String, Path, description = "The track, such as v0")), responses(
+    (status = 200, description = "The playlist", content_type = "application/vnd.apple.mpegurl", body = String),
+    (status = 304, description = "The caller has it"),
+    (status = 404, description = "There is no such track, or no such list of it", body = ProblemView),
+))]
+pub(super) async fn i_frame_playlist(
+    _: Grant,
+    request: HttpRequest,
+    delivery: web::Data<Delivery>,
+    texts: web::Data<Texts>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, ApiError> {
+    let (video, track) = (address::video(&path.0)?, address::track(&path.1)?);
+    let playlist = delivery.i_frame_playlist(video, track).await?.ok_or_else(address::nothing_here)?;
+    Ok(playlist_answer(&request, &texts, &playlist))
+}
+
 /// Show what to show while somebody scrubs
 ///
 /// `WebVTT` whose cues are parts of the storyboard's sheets, such as `0.jpg#xywh=160,0,160,90`.

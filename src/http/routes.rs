@@ -15,6 +15,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/favicon.svg", [read(assets::favicon)]))
         .service(at("/hls/{video}/master.m3u8", [read(playback::master_playlist)]))
         .service(at("/hls/{video}/{track}/playlist.m3u8", [read(playback::media_playlist)]))
+        .service(at("/hls/{video}/{track}/iframes.m3u8", [read(playback::i_frame_playlist)]))
         .service(at("/hls/{video}/{track}/thumbnails.vtt", [read(playback::thumbnails)]))
         .service(at("/hls/{video}/{track}/{segment}", [read(playback::segment)]))
         .service(at("/media/{video}/poster.jpg", [read(playback::poster)]))

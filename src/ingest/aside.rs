@@ -136,7 +136,9 @@ impl Run<'_> {
         for (number, (duration, bytes)) in (0..).zip(aside.segments) {
             if number >= listed.next_number {
                 let (data, len) = (vec![bytes.clone()], bytes.len() as u64);
-                packer.add(FreshSegment { start, duration, data, len, independent: true }).await?;
+                packer
+                    .add(FreshSegment { start, duration, data, len, independent: true, key_frames: Vec::new() })
+                    .await?;
             }
             start += u64::from(duration);
         }

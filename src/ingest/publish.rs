@@ -2,7 +2,7 @@
 
 use super::{Ingest, IngestError, Run};
 use crate::catalog::{JobLease, Measured, Rendition};
-use crate::media::playlist::bandwidth;
+use crate::media::playlist::{IFramePlaylist, bandwidth};
 use crate::media::time::{TIMELINE_OFFSET_SECONDS, seconds};
 
 /// Measures a rendition's rates from its bytes and marks it finished.
@@ -10,7 +10,11 @@ pub(super) async fn finish(ingest: &Ingest, lease: JobLease, rendition: &Renditi
     let sizes = ingest.catalog.segment_sizes(rendition.id).await?;
     let sizes: Vec<(u64, u64)> = sizes.into_iter().map(|(bytes, ticks)| (u64::from(ticks), bytes)).collect();
     let rates = bandwidth(&sizes, rendition.timescale, rendition.target_duration);
-    let measured = Measured { peak: rates.peak, average: rates.average };
+    // Measured once and kept: a master playlist would otherwise read every key frame of the film.
+    let key_frames = ingest.catalog.key_frames_of(rendition.id).await?;
+    let i_frames = IFramePlaylist::of(&key_frames.frames, key_frames.span, rendition.timescale);
+    let i_frames = i_frames.map(|playlist| playlist.rates());
+    let measured = Measured { peak: rates.peak, average: rates.average, i_frames };
     ingest.catalog.finish_rendition(lease, rendition.id, measured).await?;
     Ok(())
 }

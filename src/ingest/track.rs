@@ -6,6 +6,7 @@ use crate::cmaf::{Packager, PackagerSettings, Resume, Sample, Segment, SourceTra
 use crate::deposit::{FreshSegment, Packer, PackerSettings};
 use crate::events::VideoChange;
 use crate::media::id::BlobId;
+use crate::media::key_frame::thin;
 use crate::media::plan::{AudioAction, AudioPlan, Cut, Plan, Turn, VideoAction, VideoPlan};
 use crate::media::rendition::{Method, RenditionKind, TrackName, number_of};
 use crate::media::time::{TIMELINE_OFFSET_SECONDS, seconds};
@@ -338,11 +339,14 @@ impl<'a> Track<'a> {
             self.packer = Some(self.open_packer().await?);
         }
         let Some(packer) = &mut self.packer else { return Ok(()) };
-        for segment in segments {
+        let timescale = self.rendition.as_ref().map_or(1, |rendition| rendition.timescale);
+        for mut segment in segments {
+            thin(&mut segment.key_frames, timescale, |frame| frame.start);
             let duration = u32::try_from(segment.duration)
                 .map_err(|_| IngestError::refused("A single picture of the film lasts for hours. It was not taken."))?;
             let (start, data, len, independent) = (segment.start, segment.data, segment.len, segment.independent);
-            packer.add(FreshSegment { start, duration, data, len, independent }).await?;
+            let key_frames = segment.key_frames;
+            packer.add(FreshSegment { start, duration, data, len, independent, key_frames }).await?;
         }
         Ok(())
     }

@@ -7,6 +7,7 @@
 
 pub mod extent;
 pub mod id;
+pub mod key_frame;
 pub mod ladder;
 pub mod language;
 pub mod pack;

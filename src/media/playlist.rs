@@ -2,11 +2,14 @@
 //!
 //! A *master* names a video's renditions; a *media playlist* lists one rendition's segments. All
 //! addresses are relative: `v0/playlist.m3u8` from the master, `init.mp4` and `7.m4s` from a media
-//! playlist, `7.vtt` from one of subtitles. Rules are those of RFC 8216bis and of Apple's authoring specification ("A" and an item).
+//! playlist, `7.vtt` from one of subtitles. An *I-frame playlist*, `v0/iframes.m3u8`, lists parts of the
+//! same segments. Rules are those of RFC 8216bis and of Apple's authoring specification ("A" and an item).
 
+mod i_frames;
 mod master;
 mod rates;
 
+pub use i_frames::{I_FRAMES_NAME, IFramePlaylist};
 pub use master::Master;
 pub use rates::bandwidth;
 
@@ -121,24 +124,13 @@ impl MediaPlaylist<'_> {
         out
     }
 
-    /// Durations are differences of rounded end times, so that rounding never adds up: the sum over
-    /// any run is within a microsecond of the truth (A 8.1).
     fn write_segments(&self, out: &mut String) {
-        let mut ticks: u64 = 0;
-        let mut end = 0;
+        let mut durations = Durations::new(self.timescale);
         for segment in self.segments {
-            let start = end;
-            ticks = ticks.saturating_add(segment.duration);
-            end = micros(ticks, self.timescale);
-            let duration = end - start;
             if segment.discontinuity {
                 out.push_str("#EXT-X-DISCONTINUITY\n");
             }
-            out.push_str("#EXTINF:");
-            push_number(out, duration / 1_000_000, 1);
-            out.push('.');
-            push_number(out, duration % 1_000_000, 6);
-            out.push_str(",\n");
+            durations.push(out, segment.duration);
             push_number(out, u64::from(segment.number), 1);
             out.push('.');
             out.push_str(self.content.suffix());
@@ -166,6 +158,32 @@ impl Content {
             Self::Text => "vtt",
             Self::Image => "jpg",
         }
+    }
+}
+
+/// Writes one `EXTINF` after another as differences of rounded end times, so that rounding never adds
+/// up: the sum over any run is within a microsecond of the truth (A 8.1).
+struct Durations {
+    timescale: Timescale,
+    ticks: u64,
+    end_us: u64,
+}
+
+impl Durations {
+    fn new(timescale: Timescale) -> Self {
+        Self { timescale, ticks: 0, end_us: 0 }
+    }
+
+    fn push(&mut self, out: &mut String, ticks: u64) {
+        let start_us = self.end_us;
+        self.ticks = self.ticks.saturating_add(ticks);
+        self.end_us = micros(self.ticks, self.timescale);
+        let duration_us = self.end_us - start_us;
+        out.push_str("#EXTINF:");
+        push_number(out, duration_us / 1_000_000, 1);
+        out.push('.');
+        push_number(out, duration_us % 1_000_000, 6);
+        out.push_str(",\n");
     }
 }
 

@@ -102,6 +102,8 @@ pub struct VideoRendition {
     pub range: VideoRange,
     /// Planned rates while it grows, measured ones afterwards.
     pub rates: Rates,
+    /// Measured rates of its I-frame playlist; `None` while there is none.
+    pub i_frames: Option<Rates>,
 }
 
 /// A sound rendition as the master playlist describes it.

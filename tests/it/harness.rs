@@ -8,6 +8,7 @@ pub mod bots;
 pub mod browser;
 pub mod clip;
 pub mod events;
+pub mod i_frames;
 pub mod measure;
 pub mod player;
 pub mod problem;

@@ -93,6 +93,7 @@ async fn killed_and_continued(seed: u64) {
     }
     let file = pictures.save(&world, "pictures.mp4");
     assert_eq!(measure::frame_times(&file, "v").len(), SECONDS as usize * 25, "seed {seed}: frames lost or doubled");
+    world.player(&video).assert_lists_i_frames_of(&file).await;
     assert_eq!(world.videos().await.len(), 1, "seed {seed}");
     assert_nothing_is_left_behind(&world).await;
 }
@@ -147,6 +148,7 @@ async fn a_killed_copy_goes_on_where_it_was() {
         let file = reel.save(&world, kind);
         assert_eq!(measure::packet_hash(&file, kind), measure::packet_hash(&clip.path, kind), "{kind}");
     }
+    world.player(&video).assert_lists_i_frames_of(&world.folder().join("v")).await;
     assert_nothing_is_left_behind(&world).await;
 }
 

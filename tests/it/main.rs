@@ -20,6 +20,7 @@ mod ffmpeg_subtitles;
 mod growing;
 mod hardware;
 mod hostile;
+mod i_frames;
 mod killed;
 mod layering;
 mod library;

@@ -23,17 +23,21 @@ async fn play(browser: &Browser) {
     browser.run(&format!("const v = {VIDEO}; v.muted = true; v.play().catch(() => {{}});")).await;
 }
 
-/// The colour in the middle of the picture as the browser shows it.
 async fn colour(browser: &Browser) -> [i64; 3] {
+    colour_of(browser, VIDEO).await
+}
+
+/// The colour in the middle of the picture as the browser shows it; `video` is an expression.
+pub async fn colour_of(browser: &Browser, video: &str) -> [i64; 3] {
     let script = format!(
-        "const v = {VIDEO}; const c = document.createElement('canvas'); c.width = 16; c.height = 9;
+        "const v = {video}; const c = document.createElement('canvas'); c.width = 16; c.height = 9;
          const x = c.getContext('2d'); x.drawImage(v, 0, 0, 16, 9); return [...x.getImageData(8, 4, 1, 1).data];"
     );
     let seen = browser.run(&script).await;
     [0, 1, 2].map(|channel| seen[channel].as_i64().unwrap())
 }
 
-fn is_near(seen: [i64; 3], wanted: [u8; 3]) -> bool {
+pub fn is_near(seen: [i64; 3], wanted: [u8; 3]) -> bool {
     seen.iter().zip(wanted).all(|(seen, wanted)| (seen - i64::from(wanted)).abs() < 60)
 }
 

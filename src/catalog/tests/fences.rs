@@ -15,7 +15,7 @@ async fn answers(
     let catalog = &shelf.catalog;
     let (nonce, locator) = (Uuid::new_v4(), Locator("local:1/x".into()));
     let growth = || Growth { segments: segments_in(blob, 1..2), ..Growth::default() };
-    let measured = Measured { peak: 1, average: 1 };
+    let measured = Measured { peak: 1, average: 1, i_frames: None };
     let forward = catalog.intend_forward(lease, blob, 1, ChannelId("2".into()), locator.clone(), NOW);
     vec![
         ("beat_job", catalog.beat_job(lease, LEASE_END, Progress::default()).await),
@@ -44,6 +44,7 @@ async fn answers(
         ("blobs_to_mend", catalog.blobs_to_mend(lease, &[], 1).await.map(drop)),
         ("blobs_to_move", catalog.blobs_to_move(lease, &[], 1).await.map(drop)),
         ("publish", catalog.publish(lease, false, NOW).await),
+        ("discard_superseded", catalog.discard_superseded(lease, NOW).await.map(drop)),
         ("doom", catalog.doom(lease).await.map(drop)),
         ("forget_blob", catalog.forget_blob(lease, blob).await),
         ("forget_video", catalog.forget_video(lease).await.map(drop)),

@@ -1,5 +1,6 @@
 use super::{NOW, SEGMENT, Shelf, piece, refusal, sealed, segments_in, track};
-use crate::catalog::{Growth, Measured, NewSegment, PackInMaking, PackLength, Resume};
+use crate::catalog::{Growth, Measured, PackInMaking, PackLength, Resume};
+use crate::media::id::BlobId;
 
 #[tokio::test]
 async fn a_rendition_goes_on_where_its_last_commit_ended() {
@@ -36,7 +37,8 @@ async fn segments_out_of_order_are_refused_and_nothing_of_the_commit_happens() {
 async fn a_segment_without_bytes_is_refused() {
     let shelf = Shelf::new();
     let film = shelf.growing("Film").await;
-    let empty = NewSegment { number: 0, start: 0, duration: 1, independent: true, pieces: Vec::new() };
+    let mut empty = segments_in(BlobId(1), 0..1).remove(0);
+    empty.pieces.clear();
     let growth = Growth { segments: vec![empty], ..Growth::default() };
     refusal(shelf.catalog.grow(film.lease, film.rendition, growth).await);
 }
@@ -46,7 +48,7 @@ async fn a_finished_rendition_gets_no_further_segment() {
     let shelf = Shelf::new();
     let film = shelf.growing("Film").await;
     let blob = shelf.add_pack(film, 0..1).await;
-    let measured = Measured { peak: 1, average: 1 };
+    let measured = Measured { peak: 1, average: 1, i_frames: None };
     shelf.catalog.finish_rendition(film.lease, film.rendition, measured).await.unwrap();
     let growth = Growth { segments: segments_in(blob, 1..2), ..Growth::default() };
     refusal(shelf.catalog.grow(film.lease, film.rendition, growth).await);
@@ -62,16 +64,11 @@ async fn a_segment_larger_than_a_pack_lies_in_several_pieces() {
         blobs.push(shelf.catalog.open_pack(film.lease, film.rendition, number).await.unwrap());
     }
     let pieces = vec![piece(blobs[0], 100, 500), piece(blobs[1], 50, 500), piece(blobs[2], 50, 7)];
-    let big = NewSegment { number: 0, start: 0, duration: 2_000, independent: true, pieces: pieces.clone() };
-    let next = NewSegment {
-        number: 1,
-        start: 2_000,
-        duration: 1_000,
-        independent: true,
-        pieces: vec![piece(blobs[2], 57, 3)],
-    };
+    let mut both = segments_in(blobs[0], 0..2);
+    both[0].pieces.clone_from(&pieces);
+    (both[1].pieces, both[1].duration) = (vec![piece(blobs[2], 57, 3)], 1_000);
     let growth = Growth {
-        segments: vec![big, next],
+        segments: both,
         grown: vec![PackLength { blob: blobs[2], len: 60 }],
         sealed: vec![sealed(blobs[0], 620), sealed(blobs[1], 570)],
     };
@@ -155,7 +152,7 @@ async fn a_film_is_published_only_when_everything_is_finished_and_stored() {
     let blob = shelf.add_pack(film, 0..2).await;
     shelf.store(film.lease, blob, 0).await;
     refusal(publish().await);
-    let measured = Measured { peak: 2, average: 1 };
+    let measured = Measured { peak: 2, average: 1, i_frames: None };
     shelf.catalog.finish_rendition(film.lease, film.rendition, measured).await.unwrap();
     let poster = shelf.catalog.open_poster(film.lease).await.unwrap();
     refusal(publish().await);
@@ -174,7 +171,7 @@ async fn a_film_with_a_planned_track_missing_is_not_published() {
     shelf.catalog.record_plan(film.lease, "{}".into(), "{}".into(), shown, NOW).await.unwrap();
     let blob = shelf.add_pack(film, 0..1).await;
     shelf.store(film.lease, blob, 0).await;
-    let measured = Measured { peak: 2, average: 1 };
+    let measured = Measured { peak: 2, average: 1, i_frames: None };
     shelf.catalog.finish_rendition(film.lease, film.rendition, measured).await.unwrap();
     refusal(shelf.catalog.publish(film.lease, false, NOW).await);
 }

@@ -57,7 +57,7 @@ async fn ingest(shelf: &Shelf, lease: JobLease, dice: &mut Dice) {
             for blob in catalog.sealed_blobs(lease).await.unwrap() {
                 shelf.store(lease, blob, 0).await;
             }
-            catalog.finish_rendition(lease, rendition, Measured { peak: 1, average: 1 }).await.unwrap();
+            catalog.finish_rendition(lease, rendition, Measured { peak: 1, average: 1, i_frames: None }).await.unwrap();
             catalog.publish(lease, false, NOW).await.unwrap();
             Settlement::Done
         }

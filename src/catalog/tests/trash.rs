@@ -178,6 +178,7 @@ fn rows(shelf: &Shelf) -> Vec<(String, i64)> {
         "copies",
         "segments",
         "segment_pieces",
+        "key_frames",
         "uploads",
         "jobs",
     ];

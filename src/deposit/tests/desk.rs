@@ -257,5 +257,6 @@ pub(super) fn fresh(number: usize, len: usize) -> FreshSegment {
     let mut first = Bytes::from(bytes_of(number, len));
     let rest = first.split_off(len / 3);
     let start = number as u64 * 2_000;
-    FreshSegment { start, duration: 2_000, data: vec![first, rest], len: len as u64, independent: true }
+    let (data, len) = (vec![first, rest], len as u64);
+    FreshSegment { start, duration: 2_000, data, len, independent: true, key_frames: Vec::new() }
 }

@@ -2,12 +2,12 @@
 //!
 //! Sounds form one group for two ears and one for a room (A 8.10); each video rendition is offered once with
 //! every group. Without pictures, each group is a variant by itself: the address is that of its main sound,
-//! whose `EXT-X-MEDIA` then has none.
+//! whose `EXT-X-MEDIA` then has none. The I-frames of each video rendition that is complete follow at the end.
 //! Writing into a `String` cannot fail, so those results are dropped.
 
 mod groups;
 
-use super::{PLAYLIST_NAME, VERSION};
+use super::{I_FRAMES_NAME, PLAYLIST_NAME, VERSION};
 use crate::media::rendition::{AudioRendition, Rates, TextRendition, VideoRange, VideoRendition};
 use groups::{Group, SUBTITLES};
 use std::fmt::Write as _;
@@ -30,7 +30,7 @@ impl Master {
     pub fn write(&self) -> String {
         let groups = groups::of(&self.audio);
         let subtitles = !self.subtitles.is_empty() && !self.video.is_empty();
-        let lines = self.audio.len() + self.video.len() * groups.len().max(1) + groups.len();
+        let lines = self.audio.len() + self.video.len() * (groups.len().max(1) + 1) + groups.len();
         let mut out = String::with_capacity(128 + lines * 256);
         out.push_str("#EXTM3U\n");
         out.push_str(VERSION);
@@ -52,13 +52,14 @@ impl Master {
                 write_variant(&mut out, video, None, subtitles);
             }
         }
+        self.video.iter().for_each(|video| write_i_frames(&mut out, video));
         out
     }
 }
 
 /// A variant of sound alone.
 fn write_alone(out: &mut String, group: &Group<'_>) {
-    write_rates(out, group.rates());
+    write_rates(out, "STREAM-INF", group.rates());
     let codecs: Vec<String> = group.codecs().into_iter().filter_map(quotable).collect();
     _ = write!(out, ",CODECS=\"{}\",AUDIO=\"{}\"", codecs.join(","), group.id);
     _ = write!(out, "\n{}/{PLAYLIST_NAME}\n", group.main().name);
@@ -68,6 +69,7 @@ fn write_variant(out: &mut String, video: &VideoRendition, sound: Option<&Group<
     let more = sound.map(Group::rates).unwrap_or_default();
     write_rates(
         out,
+        "STREAM-INF",
         Rates {
             peak: video.rates.peak.saturating_add(more.peak),
             average: video.rates.average.saturating_add(more.average),
@@ -80,11 +82,7 @@ fn write_variant(out: &mut String, video: &VideoRendition, sound: Option<&Group<
     if let Some(rate) = video.frame_rate.filter(|rate| rate.num > 0) {
         _ = write!(out, ",FRAME-RATE={:.3}", rate.value());
     }
-    match video.range {
-        VideoRange::Sdr => {}
-        VideoRange::Hlg => out.push_str(",VIDEO-RANGE=HLG"),
-        VideoRange::Pq => out.push_str(",VIDEO-RANGE=PQ"),
-    }
+    out.push_str(range_attribute(video.range));
     if let Some(group) = sound {
         _ = write!(out, ",AUDIO=\"{}\"", group.id);
     }
@@ -94,9 +92,27 @@ fn write_variant(out: &mut String, video: &VideoRendition, sound: Option<&Group<
     _ = write!(out, "\n{}/{PLAYLIST_NAME}\n", video.name);
 }
 
-fn write_rates(out: &mut String, rates: Rates) {
+/// The pictures alone, so `CODECS` and rates are without sound (RFC 8216bis, 4.4.6.3).
+fn write_i_frames(out: &mut String, video: &VideoRendition) {
+    let Some(rates) = video.i_frames else { return };
+    write_rates(out, "I-FRAME-STREAM-INF", rates);
+    _ = write!(out, ",CODECS=\"{}\"", quotable(&video.codecs).unwrap_or_default());
+    _ = write!(out, ",RESOLUTION={}x{}", video.resolution.width, video.resolution.height);
+    out.push_str(range_attribute(video.range));
+    _ = writeln!(out, ",URI=\"{}/{I_FRAMES_NAME}\"", video.name);
+}
+
+fn range_attribute(range: VideoRange) -> &'static str {
+    match range {
+        VideoRange::Sdr => "",
+        VideoRange::Hlg => ",VIDEO-RANGE=HLG",
+        VideoRange::Pq => ",VIDEO-RANGE=PQ",
+    }
+}
+
+fn write_rates(out: &mut String, tag: &str, rates: Rates) {
     // Zero is no legal bandwidth, and players divide by it.
-    _ = write!(out, "#EXT-X-STREAM-INF:BANDWIDTH={}", rates.peak.max(1));
+    _ = write!(out, "#EXT-X-{tag}:BANDWIDTH={}", rates.peak.max(1));
     if rates.average > 0 {
         _ = write!(out, ",AVERAGE-BANDWIDTH={}", rates.average);
     }

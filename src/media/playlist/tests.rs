@@ -34,6 +34,7 @@ fn video(number: u32, peak: u64) -> VideoRendition {
         frame_rate: Some(Ratio { num: 24_000, den: 1001 }),
         range: VideoRange::Sdr,
         rates: Rates { peak, average: peak / 2 },
+        i_frames: None,
     }
 }
 
@@ -166,6 +167,25 @@ fn a_variant_tells_what_a_player_must_know() {
         #EXT-X-STREAM-INF:BANDWIDTH=6130000,AVERAGE-BANDWIDTH=3128000,CODECS=\"avc1.640028,mp4a.40.2\",\
         RESOLUTION=1920x1080,FRAME-RATE=23.976,AUDIO=\"audio0\"\nv0/playlist.m3u8\n";
     assert_eq!(master.write(), expected);
+}
+
+#[test]
+fn the_i_frames_of_every_picture_that_has_some_follow_the_variants() {
+    let (mut high, low, mut hdr) = (video(0, 6_000_000), video(1, 3_000_000), video(2, 9_000_000));
+    high.i_frames = Some(Rates { peak: 700_000, average: 400_000 });
+    hdr.i_frames = Some(Rates { peak: 0, average: 0 });
+    hdr.range = VideoRange::Hlg;
+    let sound = audio(0, "mp4a.40.2", None, None);
+    let text = Master { video: vec![high, low, hdr], audio: vec![sound], ..Master::default() }.write();
+    let expected = "v2/playlist.m3u8\n\
+        #EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=700000,AVERAGE-BANDWIDTH=400000,CODECS=\"avc1.640028\",\
+        RESOLUTION=1920x1080,URI=\"v0/iframes.m3u8\"\n\
+        #EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=1,CODECS=\"avc1.640028\",\
+        RESOLUTION=1920x1080,VIDEO-RANGE=HLG,URI=\"v2/iframes.m3u8\"\n";
+    assert!(text.ends_with(expected), "{text}");
+    let read = m3u8_rs::parse_master_playlist_res(text.as_bytes()).unwrap();
+    let i_frames: Vec<_> = read.variants.iter().filter(|it| it.is_i_frame).map(|it| it.uri.as_str()).collect();
+    assert_eq!(i_frames, ["v0/iframes.m3u8", "v2/iframes.m3u8"]);
 }
 
 #[test]

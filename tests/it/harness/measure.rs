@@ -45,6 +45,13 @@ pub fn decode_times(file: &Path, kind: &str) -> Vec<i64> {
     times(&probed(file, &["-select_streams", &stream, "-show_entries", "packet=dts_time"]))
 }
 
+/// Presentation times of the packets that are key frames, in microseconds, in file order.
+pub fn key_times(file: &Path) -> Vec<i64> {
+    let said = probed(file, &["-select_streams", "v:0", "-show_entries", "packet=pts_time,flags"]);
+    let packets = said.lines().filter_map(|line| line.split_once(','));
+    packets.filter(|(_, flags)| flags.starts_with('K')).map(|(time, _)| times(time)[0]).collect()
+}
+
 fn times(said: &str) -> Vec<i64> {
     let fields = said.lines().map(|line| line.trim().trim_end_matches(','));
     let seconds = fields

@@ -98,7 +98,7 @@ impl Player<'_> {
         self.reel(&track).await
     }
 
-    async fn text(&self, path: &str) -> String {
+    pub async fn text(&self, path: &str) -> String {
         let answer = self.world.get(path).await;
         assert_eq!(answer.status(), StatusCode::OK, "{path}");
         assert_eq!(answer.headers()["content-type"], "application/vnd.apple.mpegurl", "{path}");
@@ -174,7 +174,7 @@ fn map_of(segment: &MediaSegment) -> &str {
 }
 
 /// Parses the whole text and nothing less.
-fn parsed(text: &str) -> Playlist {
+pub fn parsed(text: &str) -> Playlist {
     match m3u8_rs::parse_playlist(text.as_bytes()) {
         Ok((rest, playlist)) if rest.trim_ascii().is_empty() => playlist,
         Ok((rest, _)) => panic!("the parser stopped before {:?} in:\n{text}", String::from_utf8_lossy(rest)),

@@ -50,16 +50,20 @@ async fn a_growing_film_plays_from_the_spool() {
 #[actix_web::test]
 async fn a_playlist_is_compressed_for_those_who_take_it_and_not_sent_twice() {
     let (bench, video) = playing().await;
-    let path = format!("/hls/{video}/master.m3u8");
-    let plain = bench.get(&path).await;
-    let asked = || TestRequest::get().uri(&path).insert_header(("accept-encoding", "gzip"));
-    let packed = bench.ask(asked()).await;
-    assert_eq!(packed.header("content-encoding"), "gzip");
-    let mut text = String::new();
-    GzDecoder::new(&packed.body[..]).read_to_string(&mut text).unwrap();
-    assert_eq!(text.as_bytes(), plain.body);
-    let again = bench.ask(asked().insert_header(("if-none-match", packed.header("etag")))).await;
-    assert_eq!((again.status, again.body.len()), (304, 0));
+    for name in ["master.m3u8", "v0/iframes.m3u8"] {
+        let path = format!("/hls/{video}/{name}");
+        let plain = bench.get(&path).await;
+        assert_eq!((plain.status, plain.header("content-type")), (200, "application/vnd.apple.mpegurl"));
+        assert_eq!(plain.header("cache-control"), "no-cache");
+        let asked = || TestRequest::get().uri(&path).insert_header(("accept-encoding", "gzip"));
+        let packed = bench.ask(asked()).await;
+        assert_eq!(packed.header("content-encoding"), "gzip", "{name}");
+        let mut text = String::new();
+        GzDecoder::new(&packed.body[..]).read_to_string(&mut text).unwrap();
+        assert_eq!(text.as_bytes(), plain.body);
+        let again = bench.ask(asked().insert_header(("if-none-match", packed.header("etag")))).await;
+        assert_eq!((again.status, again.body.len()), (304, 0));
+    }
 }
 
 #[actix_web::test]
@@ -120,6 +124,8 @@ async fn names_that_lead_elsewhere_lead_nowhere() {
         format!("/hls/{video}/v0/2.m4s"),
         format!("/hls/{video}/V0/0.m4s"),
         format!("/hls/{video}/v1/playlist.m3u8"),
+        format!("/hls/{video}/v1/iframes.m3u8"),
+        format!("/hls/{video}/a0/iframes.m3u8"),
         format!("/hls/{}/master.m3u8", video.0.simple()),
         format!("/hls/{}/master.m3u8", video.to_string().to_uppercase()),
         format!("/hls/{}/v0/0.m4s", VideoId::fresh()),

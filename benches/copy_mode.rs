@@ -7,6 +7,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot be made ends at once")]
 
+#[expect(dead_code, reason = "each measurement uses what it needs of what they have in common")]
 mod stage;
 
 use stage::{Server, ffmpeg, film, median, number, settle};
@@ -52,7 +53,7 @@ async fn main() {
     for round in 1..=rounds {
         let bare = bare(folder.path(), &film).as_secs_f64();
         let data = tempfile::tempdir_in(folder.path()).unwrap();
-        let server = Server::start(data.path(), []);
+        let server = Server::start(data.path(), [("ENABLE_ABR", "false")]);
         settle();
         let (hashed, ready) = import(&server, &film).await;
         let ratio = ready / bare;

@@ -236,7 +236,8 @@ async fn main() {
     let sim = Simulator::start(settings.kept_in(world)).unwrap();
     let environment = environment(&sim.url(), &sim.world().bots());
     let settings = environment.lines().filter_map(|line| line.split_once('='));
-    let settings = settings.chain([("REPLICAS", "2"), ("TELEGRAM_MESSAGES_PER_MINUTE", "3000")]);
+    let settings =
+        settings.chain([("REPLICAS", "2"), ("TELEGRAM_MESSAGES_PER_MINUTE", "3000"), ("ENABLE_ABR", "false")]);
     let settings: Vec<(&str, &str)> = settings.collect();
     println!("eight bots, {} MB/s each way, {} ms before each answer", line as f64 / 1e6, LATENCY.as_millis());
     println!("| | measured | goal | |\n|---|---|---|---|");
@@ -249,6 +250,7 @@ async fn main() {
 
     let heads = heads(&data, &ingest.video).await;
     let (server, mut direct) = (Server::start(&data, settings), Direct::new(&sim));
+    server.rest().await;
     let asked = compare(&server, &mut direct, &ingest.video, &heads).await;
     print_first_byte("link to be asked for", asked);
     let known = compare(&server, &mut direct, &ingest.video, &heads).await;

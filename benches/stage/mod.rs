@@ -114,6 +114,18 @@ impl Server {
             tokio::time::sleep(LOOK).await;
         }
     }
+
+    /// Waits until nothing is left to be done: a film is refined after it became ready.
+    pub async fn rest(&self) {
+        let status = format!("{}/api/system/status", self.base);
+        loop {
+            let status: Value = self.client.get(&status).send().await.unwrap().json().await.unwrap();
+            if status["jobs"].as_array().is_some_and(Vec::is_empty) {
+                return;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
 }
 
 impl Drop for Server {

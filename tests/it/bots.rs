@@ -214,6 +214,7 @@ async fn films_of_this_machine_move_to_the_bots_and_play_on() {
     let film = clip::h264_aac(16);
     let mut world = World::start().await;
     let video = world.published(&film).await;
+    world.at_rest().await;
     let before = from_the_store(&world, &video).await;
     assert_eq!(said(&world.run(&["migrate"])).0, Some(2), "there is nowhere to move to");
     assert!(world.stop().await.success());

@@ -39,22 +39,13 @@ fn film(world: &World) -> Clip {
     made("mkv", &words)
 }
 
-/// Waits until nothing is left to be done for any film.
-async fn refined(world: &World) {
-    until("everything is made", async || {
-        let status = world.json("/api/system/status").await;
-        status["jobs"].as_array().unwrap().is_empty().then_some(())
-    })
-    .await;
-}
-
 #[tokio::test]
 async fn a_film_gets_sizes_sounds_subtitles_and_scrub_pictures() {
     let world = World::start().await;
     let film = film(&world);
     let video = world.published(&film).await;
     assert_eq!(world.video(&video).await["playable"], true);
-    refined(&world).await;
+    world.at_rest().await;
     let details = world.video(&video).await;
     assert_eq!((&details["playable"], &details["left_out"]), (&true.into(), &json!([])), "{details:#}");
 
@@ -140,7 +131,7 @@ async fn a_killed_refinement_goes_on_and_a_deleted_film_takes_it_along() {
     until("the first span of a smaller size", async || (!world.ffmpegs().is_empty()).then_some(())).await;
     world.kill();
     world.resume().await;
-    refined(&world).await;
+    world.at_rest().await;
     let reel = world.player(&video).reel(&format!("/hls/{video}/v1/")).await;
     reel.assert_well_formed();
     assert_eq!(measure::frame_times(&reel.save(&world, "v1.mp4"), "v").len(), 60 * 25);

@@ -79,6 +79,7 @@ impl Telegram {
 impl World {
     /// Waits until every wanted copy of a video is verified.
     pub async fn protected(&self, video: &str) {
+        self.at_rest().await;
         until_true("every copy is there", async || self.status(video).await["protected"] == true).await;
     }
 

@@ -3,6 +3,7 @@
 
 use super::World;
 use super::clip::Clip;
+use super::wait::until;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::Value;
 use uuid::Uuid;
@@ -123,5 +124,14 @@ impl World {
         let video = self.accepted(&Sending::of(clip)).await.video;
         self.ready(&video).await;
         video
+    }
+
+    /// Waits until nothing is left to be done for any film: one that is ready is refined afterwards.
+    pub async fn at_rest(&self) {
+        until("everything is made", async || {
+            let status = self.json("/api/system/status").await;
+            status["jobs"].as_array()?.is_empty().then_some(())
+        })
+        .await;
     }
 }

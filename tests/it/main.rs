@@ -31,3 +31,4 @@ mod system;
 mod tidy;
 mod unreliable;
 mod uploaded;
+mod watching;

@@ -13,8 +13,9 @@ use askama::Template;
 #[cfg(test)]
 mod tests;
 
-/// What a page may load. `blob:` is for the media a script feeds to the player.
-const POLICY: &str = "default-src 'self'; img-src 'self' data:; media-src 'self' blob:; worker-src 'self'; \
+/// What a page may load. `blob:` is for the media a script feeds to the player, `data:` for the empty text tracks
+/// that it fills with subtitles.
+const POLICY: &str = "default-src 'self'; img-src 'self' data:; media-src 'self' blob: data:; worker-src 'self'; \
     style-src 'self'; script-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; \
     frame-ancestors 'none'";
 

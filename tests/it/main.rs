@@ -35,3 +35,4 @@ mod system;
 mod tidy;
 mod unreliable;
 mod uploaded;
+mod watching;

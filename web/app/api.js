@@ -15,19 +15,26 @@ const NO_ANSWER = { code: 'offline', detail: 'The server does not answer. Try ag
 /** `lost` when a request got no answer, `back` when one did. */
 export const connection = new EventTarget();
 
-async function send(method, path, body) {
+// `body` is a file, which is sent as it is, or a value, which is sent as JSON.
+async function ask(method, path, body) {
+  const isFile = body instanceof Blob;
   let answer;
   try {
     answer = await fetch(path, {
       method,
-      headers: body ? { 'Content-Type': 'application/json' } : {},
-      body: body && JSON.stringify(body),
+      headers: body && !isFile ? { 'Content-Type': 'application/json' } : {},
+      body: isFile ? body : body && JSON.stringify(body),
     });
   } catch {
     connection.dispatchEvent(new Event('lost'));
     throw new Problem(NO_ANSWER, 0);
   }
   connection.dispatchEvent(new Event('back'));
+  return answer;
+}
+
+async function send(method, path, body) {
+  const answer = await ask(method, path, body);
   const text = await answer.text();
   const value = parsed(text);
   if (!answer.ok) throw new Problem(value ?? {}, answer.status);
@@ -57,6 +64,22 @@ export const deleteForGood = (id) => send('DELETE', `${video(id)}?now=true`);
 export const restore = (id) => send('POST', `${video(id)}/restore`);
 export const retry = (id) => send('POST', `${video(id)}/retry`);
 export const cancel = (id) => send('POST', `${video(id)}/cancel`);
+/** Adds a file of subtitles. `about` is `{language, label, forced}`; the answer is the new track. */
+export const addSubtitles = (id, file, about) => send('POST', `${video(id)}/subtitles?${new URLSearchParams(about)}`, file);
+export const removeSubtitles = (id, track) => send('DELETE', `${video(id)}/subtitles/${encodeURIComponent(track)}`);
+
+/** A text of the server's, such as a list of thumbnails; empty when it is not there. */
+export async function textAt(path) {
+  const answer = await ask('GET', path);
+  return answer.ok ? answer.text() : '';
+}
+
+const job = (id) => `/api/jobs/${encodeURIComponent(id)}`;
+export const pauseJob = (id) => send('POST', `${job(id)}/pause`);
+export const resumeJob = (id) => send('POST', `${job(id)}/resume`);
+/** From -10 (last) to 10 (first). */
+export const prioritize = (id, priority) => send('POST', `${job(id)}/priority`, { priority });
+export const probeEncoders = () => send('POST', '/api/system/encoders/probe');
 export const systemStatus = () => send('GET', '/api/system/status');
 export const cacheStats = () => send('GET', '/api/system/cache/stats');
 export const clearCache = () => send('POST', '/api/system/cache/clear');

@@ -1,4 +1,4 @@
-// The one panel of the player: quality, sound and speed side by side.
+// The one menu of the player: quality, sound, subtitles and speed side by side.
 
 import { icon, make } from './parts.js';
 import * as words from './words.js';
@@ -10,7 +10,7 @@ export class Panel {
   #button;
   #film;
 
-  /** `film` offers `stream`, `rate`, `setRate`, `choose`, `chooseSound`. */
+  /** `film` offers `stream`, `rate`, `setRate`, `choose`, `chooseSound`, `chooseSubtitles`. */
   constructor(box, button, film) {
     this.#box = box;
     this.#button = button;
@@ -44,23 +44,22 @@ export class Panel {
   draw() {
     if (!this.isOpen) return;
     const held = this.#box.contains(document.activeElement) ? document.activeElement.dataset.key : null;
-    this.#box.replaceChildren(...[this.#quality(), this.#sound(), this.#speed()].filter(Boolean));
+    this.#box.replaceChildren(...[this.#quality(), this.#sound(), this.#subtitles(), this.#speed()].filter(Boolean));
     if (held) this.#box.querySelector(`[data-key="${held}"]`)?.focus();
   }
 
   #quality() {
     const { stream } = this.#film;
     const rungs = stream?.rungs ?? [];
-    const present = stream?.present;
-    const automatic = stream?.isAutomatic ?? true;
+    const { present, chosen } = stream ?? {};
     const name = (rung) => words.rung(rung.width, rung.height) || 'Sound only';
     return column('Quality', rungs.length ? 'Mbit/s' : '', [
-      { key: 'auto', name: 'Automatic', aside: present ? name(present) : '', chosen: automatic, do: () => this.#film.choose(-1) },
+      { key: 'auto', name: present ? `Auto (${name(present)})` : 'Auto', aside: '', chosen: !chosen, do: () => this.#film.choose(-1) },
       ...rungs.map((rung) => ({
-        key: `rung${rung.id}`,
+        key: `rung${rung.width}x${rung.height}`,
         name: name(rung),
         aside: (rung.bits / 1e6).toFixed(1),
-        chosen: !automatic && present?.id === rung.id,
+        chosen: chosen?.id === rung.id,
         do: () => this.#film.choose(rung.id),
       })),
     ]);
@@ -69,13 +68,30 @@ export class Panel {
   #sound() {
     const sounds = this.#film.stream?.sounds ?? [];
     if (sounds.length < 2) return null;
+    const differ = new Set(sounds.map((sound) => sound.channels)).size > 1;
     return column('Sound', '', sounds.map((sound) => ({
       key: `sound${sound.id}`,
       name: sound.name,
-      aside: { 1: '1.0', 2: '2.0', 6: '5.1', 8: '7.1' }[sound.channels] ?? '',
+      aside: differ ? words.channels(sound.channels) : '',
       chosen: sound.id === this.#film.stream.sound,
       do: () => this.#film.chooseSound(sound.id),
     })));
+  }
+
+  #subtitles() {
+    const subtitles = this.#film.stream?.subtitles ?? [];
+    if (!subtitles.length) return null;
+    const { subtitle } = this.#film.stream;
+    return column('Subtitles', '', [
+      { key: 'subtitles-off', name: 'Off', aside: '', chosen: subtitle < 0, do: () => this.#film.chooseSubtitles(-1) },
+      ...subtitles.map((track) => ({
+        key: `subtitles${track.id}`,
+        name: track.name,
+        aside: track.forced ? 'forced' : '',
+        chosen: track.id === subtitle,
+        do: () => this.#film.chooseSubtitles(track.id),
+      })),
+    ]);
   }
 
   #speed() {

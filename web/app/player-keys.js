@@ -5,7 +5,7 @@ import { dialog, make } from './parts.js';
 const LIST = [
   [['Space', 'k'], 'play or pause'], [['j', 'l'], '10 seconds back, on'], [['←', '→'], '5 seconds back, on'],
   [['↑', '↓'], 'louder, softer'], [['0', '9'], 'tenths of the film'], [[',', '.'], 'one picture back, on, when paused'],
-  [['<', '>'], 'slower, faster'], [['m'], 'mute'], [['a'], 'next sound track'], [['q'], 'quality'], [['f'], 'full screen'],
+  [['<', '>'], 'slower, faster'], [['m'], 'mute'], [['c'], 'subtitles on, off'], [['a'], 'next sound track'], [['q'], 'settings'], [['f'], 'full screen'],
   [['p'], 'picture in picture'], [['Esc'], 'close, then leave full screen'],
 ];
 
@@ -38,6 +38,7 @@ const keys = (player) => ({
   '<': () => player.faster(-1),
   '>': () => player.faster(1),
   m: () => player.mute(),
+  c: () => player.toggleSubtitles(),
   a: () => player.nextSound(),
   q: () => player.panel.toggle(),
   f: () => player.full(),

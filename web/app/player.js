@@ -4,6 +4,7 @@
 import { Panel } from './panel.js';
 import { say } from './parts.js';
 import { takeKeys } from './player-keys.js';
+import { keep, kept, keptTrack, keepTrack, nearest } from './remembered.js';
 import { Scrub } from './scrub.js';
 import { openStream } from './stream.js';
 import * as words from './words.js';
@@ -12,29 +13,13 @@ const REST = 3000;
 const REST_AFTER_TOUCH = 5000;
 const RATES = [0.5, 0.75, 1, 1.25, 1.5, 2];
 
-// A browser may forbid storage; then nothing is remembered and nothing else changes.
-function kept(name) {
-  try {
-    return localStorage.getItem(`telecine.${name}`);
-  } catch {
-    return null;
-  }
-}
-
-function keep(name, value) {
-  try {
-    localStorage.setItem(`telecine.${name}`, value);
-  } catch {
-    // See above.
-  }
-}
-
 export class Player {
   stream = null;
   /** The length of the whole film in seconds, also of what is not prepared yet. */
   whole = 0;
   isPreparing = false;
   #trouble = '';
+  #lastSubtitles = null;
 
   constructor(stage) {
     this.stage = stage;
@@ -54,7 +39,7 @@ export class Player {
     this.#state('loading');
     try {
       this.stream = await openStream(this.video, url, this.isPreparing ? 0 : -1, {
-        rungs: () => this.#drawRungs(),
+        tracks: () => this.#drawRungs(),
         trouble: (sentence) => this.#setTrouble(sentence),
       });
     } catch (error) {
@@ -140,6 +125,7 @@ export class Player {
 
   chooseSound(id) {
     this.stream.chooseSound(id);
+    keepTrack('sound', this.stream.sounds[id]);
     this.panel.draw();
   }
 
@@ -149,6 +135,24 @@ export class Player {
     const next = (this.stream.sound + 1) % sounds.length;
     this.chooseSound(next);
     this.#hint(sounds[next].name);
+  }
+
+  /** Shows the subtitles of this id; -1 shows none. */
+  chooseSubtitles(id) {
+    this.stream.chooseSubtitles(id);
+    keepTrack('subtitles', this.stream.subtitles[id] ?? null);
+    this.panel.draw();
+  }
+
+  toggleSubtitles() {
+    const { stream } = this;
+    const subtitles = stream?.subtitles ?? [];
+    if (!subtitles.length) return void this.#hint('No subtitles');
+    if (stream.subtitle >= 0) this.#lastSubtitles = subtitles[stream.subtitle];
+    const wish = this.#lastSubtitles ?? stream.sounds[stream.sound] ?? keptTrack('sound');
+    const next = stream.subtitle >= 0 ? null : nearest(subtitles, wish) ?? subtitles[0];
+    this.chooseSubtitles(next ? next.id : -1);
+    this.#hint(next ? `Subtitles: ${next.name}` : 'Subtitles off');
   }
 
   full() {

@@ -3,6 +3,7 @@
 import * as api from './api.js';
 import { edit, entries } from './card.js';
 import { gather, listen } from './events.js';
+import { drawMade } from './made.js';
 import { icon, make, menu, progress, say, stamp, toast } from './parts.js';
 import { Player } from './player.js';
 import * as words from './words.js';
@@ -34,24 +35,26 @@ function draw() {
   by('description').hidden = !video.description;
   drawFacts();
   drawPreparing();
-  drawTracks();
+  drawMade(video, refresh);
   player.whole = video.duration_seconds ?? 0;
   player.isPreparing = video.state !== 'ready';
+  player.scrub.mark(video.chapters ?? [], video.thumbnails_url ?? null);
   player.draw();
-  if (video.playable) play();
+  // What plays already is not taken away, whatever becomes of the rest.
+  if (video.playable || opened) play();
   else showWaiting();
 }
 
 function play() {
   notice.hidden = true;
   page.dataset.shows = 'film';
-  const names = video.tracks.map((track) => track.name).sort().join();
+  const names = video.tracks.filter(({ kind }) => kind !== 'images').map((track) => track.name).sort().join();
   if (!opened) {
     opened = true;
     player.open(video.master_url, video.poster_url);
   } else if (names !== tracks) {
-    // Players read a master once; new qualities or sounds are in a new one.
-    player.stream?.reopen();
+    // Players read a master once; new qualities, sounds and subtitles are in a new one.
+    player.stream?.renew();
   }
   tracks = names;
 }
@@ -122,61 +125,6 @@ function drawPreparing() {
   const line = box.querySelector('.line');
   line.classList.toggle('striped', !rests);
   progress(line, video.fraction, video.fraction === null ? 'working' : words.percent(video.fraction));
-}
-
-const SIGNS = { video: 'film', audio: 'audio-lines', subtitles: 'captions' };
-const signs = { film: () => icon('film'), 'audio-lines': () => icon('audio-lines'), captions: () => icon('captions') };
-
-function drawTracks() {
-  const shown = (video.tracks ?? []).filter((track) => SIGNS[track.kind]);
-  by('inside').hidden = shown.length === 0;
-  say(by('inside-sum'), insideSum(shown));
-  by('tracks').replaceChildren(...shown.map((track) => {
-    const row = stamp('track');
-    row.querySelector('.icon').replaceWith(signs[SIGNS[track.kind]]());
-    say(row.querySelector('b'), trackName(track));
-    say(row.querySelector('div p'), trackFacts(track));
-    const badge = row.querySelector('.badge');
-    say(badge, track.method === 'copied' ? 'Copied' : 'Encoded');
-    badge.classList.toggle('ok', track.method === 'copied');
-    say(row.querySelector('.why'), track.why ?? '');
-    return row;
-  }));
-}
-
-function insideSum(shown) {
-  const copied = shown.filter((track) => track.method === 'copied').length;
-  if (copied === shown.length) return 'Everything is as it was in the file';
-  return copied ? `${copied} of ${shown.length} as they were in the file` : '';
-}
-
-const LAYOUTS = { 1: 'mono', 2: 'stereo', 6: '5.1', 8: '7.1' };
-
-function trackName(track) {
-  if (track.kind === 'video') return `${words.rung(track.width, track.height)} picture`.trim();
-  const language = languageName(track.language);
-  return [language || (track.kind === 'audio' ? 'Sound' : 'Subtitles'), LAYOUTS[track.channels]].filter(Boolean).join(' ');
-}
-
-function languageName(code) {
-  if (!code || code === 'und') return '';
-  try {
-    return new Intl.DisplayNames('en', { type: 'language' }).of(code);
-  } catch {
-    return code;
-  }
-}
-
-const CODECS = [[/^avc/, 'H.264'], [/^hvc|^hev/, 'HEVC'], [/^av01/, 'AV1'], [/^vp0?9/, 'VP9'], [/^mp4a\.40\.34/, 'MP3'], [/^mp4a/, 'AAC'], [/^ac-3/, 'AC-3'], [/^ec-3/, 'E-AC-3'], [/^opus/i, 'Opus'], [/^wvtt/, 'WebVTT']];
-
-function trackFacts({ codecs = '', width, height, frame_rate: rate, bandwidth }) {
-  const codec = CODECS.find(([pattern]) => pattern.test(codecs))?.[1] ?? codecs;
-  return [
-    codec,
-    height ? `${width} × ${height}` : '',
-    rate ? `${Number(rate.toFixed(2))} fps` : '',
-    bandwidth ? words.bitrate(bandwidth) : '',
-  ].filter(Boolean).join(' · ');
 }
 
 by('edit').addEventListener('click', () => edit(video));

@@ -72,14 +72,29 @@ export function halves(name) {
 const STAGES = {
   received: 'In line', queued: 'In line', waiting: 'Waiting', inspect: 'Looking at the file', plan: 'Looking at the file',
   copy: 'Copying', encode: 'Encoding', transcode: 'Preparing', package: 'Preparing', deposit: 'Storing', store: 'Storing',
-  publish: 'Finishing', mend: 'Mending', move: 'Moving', forget: 'Deleting', paused: 'Paused', cancelled: 'Cancelled',
+  protect: 'Storing', publish: 'Finishing', mend: 'Mending', move: 'Moving', forget: 'Deleting', paused: 'Paused',
+  cancelled: 'Cancelled', make_way: 'Makes way',
+};
+const REFINED = { inspect: 'Looking at the file', plan: 'Looking at the file', protect: 'Storing', make_way: 'Makes way' };
+
+/** The server's name of a stage, as people say it; `kind` is the job's. */
+export const stage = (name, kind) => (kind === 'refine' ? REFINED[name] ?? 'Adding sizes' : STAGES[name] ?? 'Preparing');
+
+const WORK = {
+  ingest: 'Preparing a film', refine: 'More sizes, sounds and subtitles', mend: 'Mending copies', move: 'Moving copies',
+  forget: 'Deleting for good',
 };
 
-/** The server's name of a stage, as people say it. */
-export const stage = (name) => STAGES[name] ?? 'Preparing';
+/** What a job of this kind does. */
+export const work = (kind) => WORK[kind] ?? kind;
 
 /** Whether nothing moves until somebody says so. */
 export const rests = (video) => video.stage === 'cancelled' || video.stage === 'paused';
+
+const CHANNELS = { 1: 'mono', 2: 'stereo', 6: '5.1', 8: '7.1' };
+
+/** A number of sound channels as people call it; empty when it is not known. */
+export const channels = (number) => CHANNELS[number] ?? (number ? `${number} channels` : '');
 
 /** 2160-line pictures and more are worth a badge; the rest is ordinary. */
 export const isUltra = (video) => Math.max(video.width || 0, (video.height || 0) * 16 / 9) >= 3800;

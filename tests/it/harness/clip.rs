@@ -75,6 +75,20 @@ pub fn matroska(seconds: u32) -> Clip {
     )
 }
 
+/// H.264 at 1280 × 720 with an English and a German sound: there is a ladder below it, and a choice.
+pub fn two_languages(seconds: u32) -> Clip {
+    from_words(
+        "mkv",
+        &format!(
+            "-f lavfi -i testsrc2=size=1280x720:rate=25:duration={seconds} \
+             -f lavfi -i sine=frequency=330:sample_rate=48000:duration={seconds} \
+             -f lavfi -i sine=frequency=550:sample_rate=48000:duration={seconds} -map 0 -map 1 -map 2 \
+             -c:v libx264 -preset ultrafast -b:v 4M -bf 2 -g 50 -pix_fmt yuv420p -c:a aac -ac 2 \
+             -metadata:s:a:0 language=eng -metadata:s:a:1 language=deu"
+        ),
+    )
+}
+
 /// HEVC and AAC in MP4.
 pub fn hevc_aac(seconds: u32) -> Clip {
     from_words(

@@ -1,0 +1,106 @@
+//! The player's menu in a real browser: sizes and sounds that become available, while somebody watches.
+
+use crate::harness::World;
+use crate::harness::browser::Browser;
+use crate::harness::clip;
+use crate::harness::upload::Sending;
+
+const VIDEO: &str = "document.querySelector('video#player')";
+
+/// So slow that the film does not end before everything was made of it, however busy the machine is.
+const SLOW: &str = "0.1";
+
+/// The names in a column of the open menu.
+fn names(column: &str) -> String {
+    format!(
+        "[...document.querySelectorAll('.panel [aria-label=\"{column}\"] button')].map((item) => item.querySelector('span').textContent)"
+    )
+}
+
+/// The name that is chosen in a column of the open menu.
+fn chosen(column: &str) -> String {
+    format!("document.querySelector('.panel [aria-label=\"{column}\"] [aria-checked=\"true\"] span')?.textContent")
+}
+
+async fn choose(browser: &Browser, column: &str, name: &str) {
+    let item = format!(
+        "[...document.querySelectorAll('.panel [aria-label=\"{column}\"] button')].find((item) => item.querySelector('span').textContent === '{name}')"
+    );
+    browser.until(&format!("{name} is offered"), &item).await;
+    browser.run(&format!("{item}.click()")).await;
+}
+
+/// A film whose page was open before it could be watched, with its menu open and all its sizes in it.
+async fn watched_from_the_start(world: &World, browser: &Browser) -> String {
+    let video = world.accepted(&Sending::of(&clip::two_languages(90))).await.video;
+    browser.goto(&world.url(&format!("/watch/{video}"))).await;
+    browser.until("the film has a picture", &format!("{VIDEO}?.readyState >= 2")).await;
+    let watch = format!(
+        "const v = {VIDEO}; v.muted = true; v.playbackRate = {SLOW}; v.play().catch(() => {{}}); window.breaks = [];
+         for (const name of ['emptied', 'seeking', 'pause', 'error']) v.addEventListener(name, () => breaks.push(name));"
+    );
+    browser.run(&watch).await;
+    browser.run("document.querySelector('.rung').click()").await;
+    browser.until("the ladder is in the menu", &format!("{}.length === 4", names("Quality"))).await;
+    browser.until("the sounds are in the menu", &format!("{}.length === 2", names("Sound"))).await;
+    video
+}
+
+#[tokio::test]
+async fn what_is_added_to_a_film_comes_to_a_page_that_plays_it_without_a_break() {
+    let world = World::start().await;
+    let browser = Browser::open().await;
+    watched_from_the_start(&world, &browser).await;
+    let place = browser.run(&format!("return {VIDEO}.currentTime")).await.as_f64().unwrap();
+    assert!(place < 60.0, "the film is at {place} s, too far to see it go on");
+    browser.run(&format!("{VIDEO}.playbackRate = 1")).await;
+    let on = format!("{VIDEO}.currentTime > {place} + 4 && !{VIDEO}.paused");
+    browser.until("it plays on", &on).await;
+    assert_eq!(browser.run("return breaks").await, serde_json::json!([]), "the film went on in one piece");
+    browser.keep_picture("menu").await;
+
+    browser.run(&format!("{VIDEO}.currentTime = 87")).await;
+    browser.until("it ends", &format!("{VIDEO}.ended")).await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_menu_lists_what_the_master_lists_and_shows_what_is_chosen() {
+    let world = World::start().await;
+    let browser = Browser::open().await;
+    let video = watched_from_the_start(&world, &browser).await;
+    let master = world.player(&video).master().await;
+    let mut heights: Vec<u64> =
+        master.variants.iter().filter_map(|form| form.resolution).map(|size| size.height).collect();
+    heights.sort_unstable_by_key(|height| std::cmp::Reverse(*height));
+    let listed = browser.run(&format!("return {}.slice(1)", names("Quality"))).await;
+    let wanted: Vec<String> = heights.iter().map(|height| format!("{height}p")).collect();
+    assert_eq!(listed, serde_json::json!(wanted));
+    let listed = browser.run(&format!("return {}", names("Sound"))).await;
+    let sounds: Vec<&str> = master.alternatives.iter().map(|sound| sound.name.as_str()).collect();
+    assert_eq!(listed, serde_json::json!(sounds));
+
+    for height in [360, 480] {
+        choose(&browser, "Quality", &format!("{height}p")).await;
+        browser.until("its picture is shown", &format!("{VIDEO}.videoHeight === {height}")).await;
+        browser.until("the menu says so", &format!("{} === '{height}p'", chosen("Quality"))).await;
+    }
+    let fetched = "performance.getEntriesByType('resource').some(({ name }) => /\\/a1\\/\\d+\\.m4s$/.test(name))";
+    assert_eq!(browser.run(&format!("return {fetched}")).await, false, "the other sound is not fetched unasked");
+    choose(&browser, "Sound", sounds[1]).await;
+    browser.until("its pieces are fetched", fetched).await;
+    browser.until("the menu says so", &format!("{} === '{}'", chosen("Sound"), sounds[1])).await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn encoders_are_tried_again_from_the_page() {
+    let world = World::start().await;
+    let browser = Browser::open().await;
+    browser.goto(&world.url("/system")).await;
+    browser.until("the encoders are listed", "document.querySelector('#encoders li')").await;
+    browser.run("document.querySelector('#probe-encoders').click()").await;
+    let said = "document.querySelector('#toasts')?.textContent.startsWith('Tried again. Software is in use.')";
+    browser.until("it says what came of it", said).await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+}

@@ -98,7 +98,7 @@ impl VideoState {
 /// when each of its planned tracks lists a segment.
 pub(super) const COLUMNS: &str = "videos.uuid, videos.title, videos.description, videos.state, videos.error,
     jobs.stage, jobs.fraction, jobs.eta_s, jobs.state,
-    videos.tracks > 0 AND videos.tracks = (SELECT count(*) FROM renditions WHERE renditions.video = videos.id AND renditions.refines = 0
+    videos.tracks > 0 AND videos.tracks <= (SELECT count(*) FROM renditions WHERE renditions.video = videos.id AND renditions.refines = 0
         AND EXISTS (SELECT 1 FROM segments WHERE segments.rendition = renditions.id)),
     videos.state = 'ready' AND NOT EXISTS (SELECT 1 FROM blobs WHERE blobs.video = videos.id
         AND (SELECT count(*) FROM copies WHERE copies.blob = blobs.id AND copies.state = 'verified') < ?1),

@@ -1,7 +1,7 @@
 //! A look into the file: what it holds, where its pictures lie, and what is to be done with it.
 
-use super::{IngestError, Run};
-use crate::catalog::Shown;
+use super::{Ingest, IngestError, Run};
+use crate::catalog::{JobLease, Shown};
 use crate::cmaf::{Index, IndexedSample, IndexedTrack, TrackKind};
 use crate::disk;
 use crate::media::plan::{Plan, VideoAction, plan};
@@ -75,6 +75,13 @@ impl Run<'_> {
     }
 
     pub(super) async fn record(&self, probe: &Probe, plan: &Plan) -> Result<(), IngestError> {
+        self.ingest.record(self.work.lease, probe, plan).await
+    }
+}
+
+impl Ingest {
+    /// Writes down what was found in the file of the job's video, and what is planned for it.
+    pub(super) async fn record(&self, lease: JobLease, probe: &Probe, plan: &Plan) -> Result<(), IngestError> {
         let shown = Shown {
             tracks: plan.first(),
             duration_ms: probe.duration_s.map(|seconds| (seconds * 1000.0) as u64),
@@ -92,7 +99,7 @@ impl Run<'_> {
             "a film is planned"
         );
         let (probe, plan) = (as_json(probe)?, as_json(plan)?);
-        self.ingest.catalog.record_plan(self.work.lease, probe, plan, shown, self.ingest.clock.now()).await?;
+        self.catalog.record_plan(lease, probe, plan, shown, self.clock.now()).await?;
         Ok(())
     }
 }

@@ -23,8 +23,28 @@ impl Ingest {
                 if !matches!(error, IngestError::Stopped) {
                     tracing::warn!(error = &error as &dyn std::error::Error, "a film could not be refined");
                 }
-                error.outcome(job.attempts < ATTEMPTS)
+                let outcome = error.outcome(job.attempts < ATTEMPTS);
+                if let Outcome::Failed(why) | Outcome::Refused(why) = &outcome {
+                    self.give_up(work, why).await;
+                }
+                outcome
             }
+        }
+    }
+
+    /// Tells in the film's details that not everything could be made of it, and lets its source go.
+    async fn give_up(&self, work: &Work, why: &str) {
+        let told = async {
+            if let Some((probe, mut plan)) = self.known_plan(work.lease).await? {
+                plan.left_out.push(format!("Not everything could be made of this film: {why}"));
+                self.record(work.lease, &probe, &plan).await?;
+            }
+            let (source, _) = self.catalog.source_of(work.lease).await?;
+            source::let_go(&self.spool, &source).await;
+            Ok::<(), IngestError>(())
+        };
+        if let Err(error) = told.await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "it was not noted that a film was not refined");
         }
     }
 

@@ -15,15 +15,13 @@ const NO_ANSWER = { code: 'offline', detail: 'The server does not answer. Try ag
 /** `lost` when a request got no answer, `back` when one did. */
 export const connection = new EventTarget();
 
-// `body` is a file, which is sent as it is, or a value, which is sent as JSON.
 async function ask(method, path, body) {
-  const isFile = body instanceof Blob;
   let answer;
   try {
     answer = await fetch(path, {
       method,
-      headers: body && !isFile ? { 'Content-Type': 'application/json' } : {},
-      body: isFile ? body : body && JSON.stringify(body),
+      headers: body ? { 'Content-Type': 'application/json' } : {},
+      body: body && JSON.stringify(body),
     });
   } catch {
     connection.dispatchEvent(new Event('lost'));
@@ -64,9 +62,6 @@ export const deleteForGood = (id) => send('DELETE', `${video(id)}?now=true`);
 export const restore = (id) => send('POST', `${video(id)}/restore`);
 export const retry = (id) => send('POST', `${video(id)}/retry`);
 export const cancel = (id) => send('POST', `${video(id)}/cancel`);
-/** Adds a file of subtitles. `about` is `{language, label, forced}`; the answer is the new track. */
-export const addSubtitles = (id, file, about) => send('POST', `${video(id)}/subtitles?${new URLSearchParams(about)}`, file);
-export const removeSubtitles = (id, track) => send('DELETE', `${video(id)}/subtitles/${encodeURIComponent(track)}`);
 
 /** A text of the server's, such as a list of thumbnails; empty when it is not there. */
 export async function textAt(path) {

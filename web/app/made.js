@@ -1,26 +1,23 @@
-// How a film was made, under the player: each track with what was done and why, what was not taken over, and
-// the files of subtitles that people add.
+// How a film was made, under the player: each track with what was done and why, and what was not taken over.
 
-import * as api from './api.js';
-import { attempt, dialog, icon, make, say, stamp, toast } from './parts.js';
+import { icon, make, say, stamp } from './parts.js';
 import * as words from './words.js';
 
 const by = (name) => document.getElementById(name);
 const SIGNS = { video: () => icon('film'), audio: () => icon('audio-lines'), subtitles: () => icon('captions') };
 
-/** Draws the section of `video`, as `GET /api/videos/{id}` tells it; `refresh` asks for it again. */
-export function drawMade(video, refresh) {
+/** Draws the section of `video`, as `GET /api/videos/{id}` tells it. */
+export function drawMade(video) {
   const shown = (video.tracks ?? []).filter((track) => SIGNS[track.kind]);
   by('made').hidden = shown.length === 0;
   say(by('made-sum'), sum(shown));
-  by('tracks').replaceChildren(...shown.map((track) => trackRow(video, track, refresh)));
+  by('tracks').replaceChildren(...shown.map(trackRow));
   const left = video.left_out ?? [];
   by('left-out').hidden = left.length === 0;
   by('left-out').querySelector('ul').replaceChildren(...left.map((reason) => make('li', { dir: 'auto' }, reason)));
-  by('add-subtitles').onclick = () => addSubtitles(video, refresh);
 }
 
-function trackRow(video, track, refresh) {
+function trackRow(track) {
   const row = stamp('track');
   row.querySelector('.icon').replaceWith(SIGNS[track.kind]());
   say(row.querySelector('b'), trackName(track));
@@ -30,11 +27,6 @@ function trackRow(video, track, refresh) {
   say(badge, copied ? 'Copied' : track.kind === 'subtitles' ? 'Converted' : 'Encoded');
   badge.classList.toggle('ok', copied);
   say(row.querySelector('.why'), reason(track));
-  const remove = row.querySelector('button');
-  // Of a film's own subtitles the server says so; they stay.
-  remove.hidden = track.kind !== 'subtitles' || track.added === false;
-  remove.setAttribute('aria-label', `Remove the subtitles ${trackName(track)}`);
-  remove.onclick = () => removeSubtitles(video, track, refresh);
   return row;
 }
 
@@ -80,43 +72,4 @@ function trackFacts(track) {
     label ? languageName(language) : '',
     track.kind === 'audio' ? rate(track) : '',
   ].filter(Boolean).join(' · ');
-}
-
-const LANGUAGE = '[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*';
-
-async function addSubtitles(video, refresh) {
-  const file = make('input', { type: 'file', required: true, accept: '.srt,.vtt,.ass,.ssa,.sub,.txt,text/vtt,application/x-subrip' });
-  const language = make('input', { type: 'text', required: true, pattern: LANGUAGE, maxLength: 35, placeholder: 'de', autocapitalize: 'none', spellcheck: false });
-  const label = make('input', { type: 'text', maxLength: 100, placeholder: 'Deutsch' });
-  const forced = make('input', { type: 'checkbox' });
-  const body = [
-    field('File (SRT, WebVTT or ASS)', file, 'Choose a file of subtitles.'),
-    field('Language, as a short code', language, 'Type a code such as de, en or pt-BR.'),
-    field('Name in the menu, if it is not the language', label),
-    make('label', { className: 'tick' }, forced, 'Only for what is spoken in another language'),
-  ];
-  const answer = await dialog('Add subtitles', body, [{ name: 'Not now', value: '', kind: 'control' }, { name: 'Add', value: 'add', kind: 'filled' }]);
-  if (answer !== 'add') return;
-  const about = { language: language.value.trim(), forced: String(forced.checked) };
-  if (label.value.trim()) about.label = label.value.trim();
-  await attempt(async () => {
-    await api.addSubtitles(video.id, file.files[0], about);
-    toast('The subtitles are added. They are in the player’s menu.');
-    await refresh();
-  });
-}
-
-function field(name, input, wrong) {
-  return make('label', { className: 'field' }, name, input, wrong && make('span', { className: 'rose' }, wrong));
-}
-
-async function removeSubtitles(video, track, refresh) {
-  const question = [make('p', {}, 'They leave the film for good. To have them again, add the file again.')];
-  const answers = [{ name: 'Keep them', value: '', kind: 'control' }, { name: 'Remove', value: 'remove', kind: 'danger' }];
-  if (await dialog(`Remove the subtitles ${trackName(track)}?`, question, answers) !== 'remove') return;
-  await attempt(async () => {
-    await api.removeSubtitles(video.id, track.name);
-    toast('The subtitles are removed.');
-    await refresh();
-  });
 }

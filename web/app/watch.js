@@ -35,7 +35,7 @@ function draw() {
   by('description').hidden = !video.description;
   drawFacts();
   drawPreparing();
-  drawMade(video, refresh);
+  drawMade(video);
   player.whole = video.duration_seconds ?? 0;
   player.isPreparing = video.state !== 'ready';
   player.scrub.mark(video.chapters ?? [], video.thumbnails_url ?? null);

@@ -12,6 +12,7 @@ mod publish;
 mod refine;
 mod remux;
 mod source;
+mod spec;
 mod track;
 mod transcode;
 pub mod upload;

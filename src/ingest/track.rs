@@ -1,14 +1,15 @@
 //! One track on its way from ffmpeg's fragments to listed segments.
 
+use super::spec::TrackSpec;
 use super::{IngestError, Run, publish};
-use crate::catalog::{NewRendition, Rendition};
+use crate::catalog::Rendition;
 use crate::cmaf::{Packager, PackagerSettings, Resume, Sample, Segment, SourceTrack, Timing, TrackKind};
 use crate::deposit::{FreshSegment, Packer, PackerSettings};
 use crate::events::VideoChange;
 use crate::media::id::BlobId;
 use crate::media::key_frame::thin;
-use crate::media::plan::{AudioAction, AudioPlan, Cut, Plan, Turn, VideoAction, VideoPlan};
-use crate::media::rendition::{Method, RenditionKind, TrackName, number_of};
+use crate::media::plan::{AudioPlan, Turn, VideoPlan};
+use crate::media::rendition::TrackName;
 use crate::media::time::{TIMELINE_OFFSET_SECONDS, seconds};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -26,25 +27,6 @@ const ROOM_BYTES: u64 = 16 * 1024 * 1024;
 /// A track that was begun so often is not begun anew.
 const MOST_GENERATIONS: u32 = 8;
 
-/// What a track will be called and declared as, known before its first byte.
-#[derive(Clone, Debug)]
-pub(super) struct TrackSpec {
-    kind: TrackKind,
-    /// Position among the film's forms of this kind.
-    position: u32,
-    /// How often it was begun, this time included.
-    generation: u32,
-    /// Why it was begun anew, for people.
-    anew: Option<String>,
-    turn: Turn,
-    method: Method,
-    timing: Timing,
-    video: Option<VideoPlan>,
-    audio: Option<AudioPlan>,
-    target_duration: u32,
-    cut: Cut,
-}
-
 /// A track being made.
 pub(super) struct Track<'a> {
     run: &'a Run<'a>,
@@ -58,104 +40,6 @@ pub(super) struct Track<'a> {
     listed_at: Instant,
     /// Whether this run told anybody that there is something to play.
     is_shown: bool,
-}
-
-impl TrackSpec {
-    /// The forms of the picture that have this turn.
-    pub(super) fn pictures(plan: &Plan, turn: Turn) -> Vec<Self> {
-        let forms = (0..).zip(&plan.video).filter(|(_, form)| form.turn == turn);
-        let spec = |(position, form): (u32, &VideoPlan)| {
-            let (timing, method) = match form.action {
-                VideoAction::Copy => (Timing::Source, Method::Copied),
-                VideoAction::Encode { .. } => (Timing::Spans, Method::Encoded),
-            };
-            let (kind, video) = (TrackKind::Video, Some(form.clone()));
-            let (target_duration, cut) = (plan.target_duration, plan.cut);
-            Self {
-                kind,
-                position,
-                generation: 1,
-                anew: None,
-                turn,
-                method,
-                timing,
-                video,
-                audio: None,
-                target_duration,
-                cut,
-            }
-        };
-        forms.map(spec).collect()
-    }
-
-    /// The forms of the sound that have this turn.
-    pub(super) fn sounds(plan: &Plan, turn: Turn) -> Vec<Self> {
-        let forms = (0..).zip(&plan.audio).filter(|(_, form)| form.turn == turn);
-        let spec = |(position, form): (u32, &AudioPlan)| {
-            let method = if form.action == AudioAction::Copy { Method::Copied } else { Method::Encoded };
-            let (kind, timing, audio) = (TrackKind::Audio, Timing::Source, Some(form.clone()));
-            let (target_duration, cut) = (plan.target_duration, plan.cut);
-            Self {
-                kind,
-                position,
-                generation: 1,
-                anew: None,
-                turn,
-                method,
-                timing,
-                video: None,
-                audio,
-                target_duration,
-                cut,
-            }
-        };
-        forms.map(spec).collect()
-    }
-
-    fn rendition_kind(&self) -> RenditionKind {
-        if self.kind == TrackKind::Video { RenditionKind::Video } else { RenditionKind::Audio }
-    }
-
-    fn name(&self) -> TrackName {
-        TrackName { generation: self.generation, ..TrackName::new(self.rendition_kind(), self.position) }
-    }
-
-    /// Why it is made as it is, for people.
-    fn why(&self) -> String {
-        let plan = self.video.as_ref().map(|plan| &plan.why).or(self.audio.as_ref().map(|plan| &plan.why));
-        let why = plan.cloned().unwrap_or_default();
-        self.anew.as_ref().map_or_else(|| why.clone(), |anew| format!("{why}; begun anew in software, since {anew}"))
-    }
-
-    fn rendition(&self, source: &SourceTrack, reorder_delay: u32) -> NewRendition {
-        let (video, audio) = (self.video.as_ref(), self.audio.as_ref());
-        NewRendition {
-            number: number_of(self.rendition_kind(), self.position),
-            name: self.name().to_string(),
-            generation: self.generation,
-            kind: self.rendition_kind(),
-            refines: self.turn == Turn::Later,
-            method: self.method,
-            why: self.why(),
-            codecs: source.codecs(),
-            timescale: source.timescale,
-            target_duration: self.target_duration,
-            size: video.map(|plan| plan.size),
-            frame_rate_milli: video.map(|plan| plan.frame_rate_milli),
-            video_range: video.and_then(|plan| plan.range).map(|range| range.as_str().to_owned()),
-            sound: audio.map(|_| (source.channels, source.sample_rate)),
-            language: audio.and_then(|plan| plan.language.clone()),
-            label: audio.and_then(|plan| plan.label.clone()),
-            is_default: audio.is_none_or(|plan| plan.is_default),
-            forced: false,
-            reorder_delay,
-            planned_bandwidth: video
-                .map(|plan| plan.planned_bandwidth)
-                .or(audio.map(|plan| plan.planned_bandwidth))
-                .unwrap_or(1),
-            init: source.init_segment(),
-        }
-    }
 }
 
 impl<'a> Track<'a> {

@@ -2,7 +2,8 @@
 //! go into packs, and sealed packs to the store, all at the same time.
 
 use super::progress::Meter;
-use super::track::{Track, TrackSpec};
+use super::spec::TrackSpec;
+use super::track::Track;
 use super::{IngestError, Run};
 use crate::cmaf::{Demuxer, Event, Limits, SourceTrack};
 use crate::events::VideoChange;

@@ -50,7 +50,8 @@ async fn a_film_gets_sizes_sounds_subtitles_and_scrub_pictures() {
     assert_eq!((&details["playable"], &details["left_out"]), (&true.into(), &json!([])), "{details:#}");
 
     let master = world.player(&video).master().await;
-    let heights: Vec<u64> = master.variants.iter().map(|it| it.resolution.unwrap().height).collect();
+    let played = master.variants.iter().filter(|it| !it.is_i_frame);
+    let heights: Vec<u64> = played.map(|it| it.resolution.unwrap().height).collect();
     assert_eq!(heights, [720, 720, 480, 480, 360, 360]);
     let named = |group: &str| -> Vec<String> {
         let members = master.alternatives.iter().filter(|it| it.group_id == group);
@@ -71,7 +72,7 @@ async fn a_film_gets_sizes_sounds_subtitles_and_scrub_pictures() {
     assert_eq!(world.files("spool/uploads"), Vec::<std::path::PathBuf>::new(), "the source is let go");
     assert_eq!(world.files("spool/packs"), Vec::<std::path::PathBuf>::new());
 
-    let checked = world.run(&["check-hls", "--except", "A 6.1", &world.url(&world.player(&video).master_path())]);
+    let checked = world.run(&["check-hls", &world.url(&world.player(&video).master_path())]);
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
 }
 

@@ -1,0 +1,123 @@
+//! What is known of a track before its first byte.
+
+use crate::catalog::NewRendition;
+use crate::cmaf::{SourceTrack, Timing, TrackKind};
+use crate::media::plan::{AudioAction, AudioPlan, Cut, Plan, Turn, VideoAction, VideoPlan};
+use crate::media::rendition::{Method, RenditionKind, TrackName, number_of};
+
+/// What a track will be called and declared as, known before its first byte.
+#[derive(Clone, Debug)]
+pub(super) struct TrackSpec {
+    pub(super) kind: TrackKind,
+    /// Position among the film's forms of this kind.
+    pub(super) position: u32,
+    /// How often it was begun, this time included.
+    pub(super) generation: u32,
+    /// Why it was begun anew, for people.
+    pub(super) anew: Option<String>,
+    pub(super) turn: Turn,
+    pub(super) method: Method,
+    pub(super) timing: Timing,
+    pub(super) video: Option<VideoPlan>,
+    pub(super) audio: Option<AudioPlan>,
+    pub(super) target_duration: u32,
+    pub(super) cut: Cut,
+}
+
+impl TrackSpec {
+    /// The forms of the picture that have this turn.
+    pub(super) fn pictures(plan: &Plan, turn: Turn) -> Vec<Self> {
+        let forms = (0..).zip(&plan.video).filter(|(_, form)| form.turn == turn);
+        let spec = |(position, form): (u32, &VideoPlan)| {
+            let (timing, method) = match form.action {
+                VideoAction::Copy => (Timing::Source, Method::Copied),
+                VideoAction::Encode { .. } => (Timing::Spans, Method::Encoded),
+            };
+            let (kind, video) = (TrackKind::Video, Some(form.clone()));
+            let (target_duration, cut) = (plan.target_duration, plan.cut);
+            Self {
+                kind,
+                position,
+                generation: 1,
+                anew: None,
+                turn,
+                method,
+                timing,
+                video,
+                audio: None,
+                target_duration,
+                cut,
+            }
+        };
+        forms.map(spec).collect()
+    }
+
+    /// The forms of the sound that have this turn.
+    pub(super) fn sounds(plan: &Plan, turn: Turn) -> Vec<Self> {
+        let forms = (0..).zip(&plan.audio).filter(|(_, form)| form.turn == turn);
+        let spec = |(position, form): (u32, &AudioPlan)| {
+            let method = if form.action == AudioAction::Copy { Method::Copied } else { Method::Encoded };
+            let (kind, timing, audio) = (TrackKind::Audio, Timing::Source, Some(form.clone()));
+            let (target_duration, cut) = (plan.target_duration, plan.cut);
+            Self {
+                kind,
+                position,
+                generation: 1,
+                anew: None,
+                turn,
+                method,
+                timing,
+                video: None,
+                audio,
+                target_duration,
+                cut,
+            }
+        };
+        forms.map(spec).collect()
+    }
+
+    pub(super) fn rendition_kind(&self) -> RenditionKind {
+        if self.kind == TrackKind::Video { RenditionKind::Video } else { RenditionKind::Audio }
+    }
+
+    pub(super) fn name(&self) -> TrackName {
+        TrackName { generation: self.generation, ..TrackName::new(self.rendition_kind(), self.position) }
+    }
+
+    /// Why it is made as it is, for people.
+    pub(super) fn why(&self) -> String {
+        let plan = self.video.as_ref().map(|plan| &plan.why).or(self.audio.as_ref().map(|plan| &plan.why));
+        let why = plan.cloned().unwrap_or_default();
+        self.anew.as_ref().map_or_else(|| why.clone(), |anew| format!("{why}; begun anew in software, since {anew}"))
+    }
+
+    pub(super) fn rendition(&self, source: &SourceTrack, reorder_delay: u32) -> NewRendition {
+        let (video, audio) = (self.video.as_ref(), self.audio.as_ref());
+        NewRendition {
+            number: number_of(self.rendition_kind(), self.position),
+            name: self.name().to_string(),
+            generation: self.generation,
+            kind: self.rendition_kind(),
+            refines: self.turn == Turn::Later,
+            method: self.method,
+            why: self.why(),
+            codecs: source.codecs(),
+            timescale: source.timescale,
+            target_duration: self.target_duration,
+            size: video.map(|plan| plan.size),
+            frame_rate_milli: video.map(|plan| plan.frame_rate_milli),
+            video_range: video.and_then(|plan| plan.range).map(|range| range.as_str().to_owned()),
+            sound: audio.map(|_| (source.channels, source.sample_rate)),
+            language: audio.and_then(|plan| plan.language.clone()),
+            label: audio.and_then(|plan| plan.label.clone()),
+            is_default: audio.is_none_or(|plan| plan.is_default),
+            forced: false,
+            reorder_delay,
+            planned_bandwidth: video
+                .map(|plan| plan.planned_bandwidth)
+                .or(audio.map(|plan| plan.planned_bandwidth))
+                .unwrap_or(1),
+            init: source.init_segment(),
+        }
+    }
+}

@@ -11,6 +11,9 @@ use crate::media::span::Frames;
 /// Pictures per second beyond which every second one is dropped (Apple authoring rule 1.13).
 const HIGHEST_RATE: f64 = 61.0;
 
+/// Pictures per second that no film has more of.
+const FASTEST: f64 = 240.0;
+
 /// Lines of the form that is encoded before the others: it looks well and is soon there.
 const FIRST_LINES: u32 = 720;
 
@@ -42,7 +45,7 @@ pub(super) fn forms(probe: &Probe, stream: &VideoStream, packets: &[Packet], pol
     let first = first_of(&wanted);
     for (at, rung) in wanted.iter().enumerate() {
         let why = match (is_copied, at) {
-            (false, 0) => why.clone(),
+            (false, at) if at == 0 || at == first => why.clone(),
             (true, 0) if stream.codec != "h264" => "H.264 plays where the source does not".to_owned(),
             _ => "for slower lines".to_owned(),
         };
@@ -124,7 +127,7 @@ impl Encoder {
         Self {
             index: stream.index,
             shown_rate: if halved { rate / 2.0 } else { rate },
-            fixed_rate: stream.average_rate.filter(|_| halved).map(half),
+            fixed_rate: believable(stream).next().filter(|_| halved).map(half),
             end_s: frames.end_s().map(|end| end - probe.start_s),
         }
     }
@@ -144,14 +147,15 @@ impl Encoder {
     }
 }
 
-/// The highest rate a stream can show. Containers with a fine clock report absurd base rates.
+/// The highest rate a stream can show.
 fn highest_rate(stream: &VideoStream) -> f64 {
-    let average = stream.average_rate.map_or(0.0, Ratio::value);
-    let base = stream.frame_rate.map_or(0.0, Ratio::value);
-    if base > 0.0 && base <= 240.0 {
-        return base.max(average);
-    }
-    if average > 0.0 { average } else { 25.0 }
+    believable(stream).map(Ratio::value).reduce(f64::max).unwrap_or(25.0)
+}
+
+/// The average rate and the base rate, as far as they make sense: containers with a fine clock report absurd ones.
+fn believable(stream: &VideoStream) -> impl Iterator<Item = Ratio> {
+    let rates = [stream.average_rate, stream.frame_rate].into_iter().flatten();
+    rates.filter(|rate| rate.value() > 0.0 && rate.value() <= FASTEST)
 }
 
 /// The picture's bits per second: its own, or what the file has beside its sound.

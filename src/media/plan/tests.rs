@@ -172,6 +172,20 @@ fn a_high_frame_rate_is_halved() {
     assert_eq!(plan.encoding.unwrap().fixed_rate, Some(Ratio { num: 120, den: 2 }));
 }
 
+#[test]
+fn an_absurd_rate_is_not_believed() {
+    let rate = |num| Some(Ratio { num, den: 1 });
+    let of = |average, base| {
+        let stream = VideoStream { codec: "vp9".into(), frame_rate: base, average_rate: average, ..video() };
+        let plan = planned(stream, &packets(50));
+        (plan.video[0].frame_rate_milli, plan.encoding.unwrap().fixed_rate)
+    };
+    assert_eq!(of(rate(1000), rate(60)), (60_000, None), "Matroska with whole milliseconds");
+    assert_eq!(of(rate(25), rate(90_000)), (25_000, None));
+    assert_eq!(of(rate(1000), rate(120)), (60_000, Some(Ratio { num: 120, den: 2 })));
+    assert_eq!(of(None, None), (25_000, None));
+}
+
 /// Lines and turn of each form of the picture.
 fn forms(plan: &Plan) -> Vec<(u32, Turn)> {
     plan.video.iter().map(|form| (form.size.1, form.turn)).collect()
@@ -193,7 +207,8 @@ fn of_what_is_encoded_a_middle_form_comes_first() {
     assert_eq!(forms(&plan), [(1080, Later), (720, First), (480, Later), (360, Later)]);
     assert_eq!(forms(&planned(vp9(1080, 1920), &packets(50)))[1], (1280, First));
     assert_eq!(forms(&planned(vp9(640, 360), &packets(50))), [(360, First)]);
-    assert!(plan.video[0].why.contains("VP9"), "{}", plan.video[0].why);
+    assert!(plan.video[..2].iter().all(|form| form.why.contains("VP9")), "{:?}", plan.video);
+    assert_eq!(plan.video[2].why, "for slower lines");
 }
 
 #[test]

@@ -70,8 +70,13 @@ async fn the_menu_lists_what_the_master_lists_and_shows_what_is_chosen() {
     let browser = Browser::open().await;
     let video = watched_from_the_start(&world, &browser).await;
     let master = world.player(&video).master().await;
-    let mut heights: Vec<u64> =
-        master.variants.iter().filter_map(|form| form.resolution).map(|size| size.height).collect();
+    let mut heights: Vec<u64> = master
+        .variants
+        .iter()
+        .filter(|it| !it.is_i_frame)
+        .filter_map(|form| form.resolution)
+        .map(|size| size.height)
+        .collect();
     heights.sort_unstable_by_key(|height| std::cmp::Reverse(*height));
     let listed = browser.run(&format!("return {}.slice(1)", names("Quality"))).await;
     let wanted: Vec<String> = heights.iter().map(|height| format!("{height}p")).collect();

@@ -10,6 +10,7 @@ mod key_frames;
 mod list;
 mod opening;
 mod playback;
+mod refined;
 mod search;
 mod segments;
 mod settling;

@@ -188,11 +188,12 @@ fn was_stopped_by_deletion(tx: &rusqlite::Transaction<'_>, row: i64) -> Result<b
     )?)
 }
 
-/// Whether the trashed video was still being refined when it was deleted.
+/// Whether the trashed video was still being refined when it was deleted; its last refinement tells.
 fn was_refined_until_deletion(tx: &rusqlite::Transaction<'_>, row: i64) -> Result<bool, CatalogError> {
     Ok(tx.query_row(
-        "SELECT EXISTS (SELECT 1 FROM videos JOIN jobs ON jobs.video = videos.id
-           WHERE videos.id = ?1 AND jobs.kind = 'refine' AND jobs.state = ?2 AND jobs.finished_at >= videos.trashed_at)",
+        "SELECT EXISTS (SELECT 1 FROM videos JOIN jobs ON jobs.id = (SELECT max(id) FROM jobs AS refined
+               WHERE refined.video = videos.id AND refined.kind = 'refine')
+           WHERE videos.id = ?1 AND jobs.state = ?2 AND jobs.finished_at >= videos.trashed_at)",
         params![row, JobState::Cancelled.text()],
         |row| row.get(0),
     )?)

@@ -7,12 +7,14 @@
 mod aside;
 mod error;
 mod inspect;
+mod pipe;
 mod progress;
 mod publish;
 mod refine;
 mod remux;
 mod source;
 mod spec;
+mod task;
 mod track;
 mod transcode;
 pub mod upload;

@@ -2,21 +2,17 @@
 //!
 //! The film stays ready whatever happens here; what cannot be made is missing from it, and the job says why.
 
-use super::{Ingest, IngestError, Run, source};
-use crate::catalog::{JobKind, JobRecord};
+use super::{ATTEMPTS, Ingest, IngestError, Run, source};
+use crate::catalog::JobRecord;
 use crate::events::VideoChange;
 use crate::jobs::{Outcome, Work};
 use crate::media::plan::Turn;
 use futures::FutureExt;
 use tokio::sync::mpsc;
 
-/// Runs a refinement that keeps failing on ffmpeg's side this often before giving up.
-const ATTEMPTS: u32 = 3;
-
 impl Ingest {
     /// Does a refine job.
     pub async fn refine(&self, job: &JobRecord, work: &Work) -> Outcome {
-        debug_assert_eq!(job.kind, JobKind::Refine);
         match self.improve(job, work).await {
             Ok(()) => Outcome::Done,
             Err(error) => {

@@ -33,21 +33,7 @@ impl TrackSpec {
                 VideoAction::Copy => (Timing::Source, Method::Copied),
                 VideoAction::Encode { .. } => (Timing::Spans, Method::Encoded),
             };
-            let (kind, video) = (TrackKind::Video, Some(form.clone()));
-            let (target_duration, cut) = (plan.target_duration, plan.cut);
-            Self {
-                kind,
-                position,
-                generation: 1,
-                anew: None,
-                turn,
-                method,
-                timing,
-                video,
-                audio: None,
-                target_duration,
-                cut,
-            }
+            Self { video: Some(form.clone()), timing, method, ..Self::bare(plan, TrackKind::Video, position, turn) }
         };
         forms.map(spec).collect()
     }
@@ -57,23 +43,26 @@ impl TrackSpec {
         let forms = (0..).zip(&plan.audio).filter(|(_, form)| form.turn == turn);
         let spec = |(position, form): (u32, &AudioPlan)| {
             let method = if form.action == AudioAction::Copy { Method::Copied } else { Method::Encoded };
-            let (kind, timing, audio) = (TrackKind::Audio, Timing::Source, Some(form.clone()));
-            let (target_duration, cut) = (plan.target_duration, plan.cut);
-            Self {
-                kind,
-                position,
-                generation: 1,
-                anew: None,
-                turn,
-                method,
-                timing,
-                video: None,
-                audio,
-                target_duration,
-                cut,
-            }
+            Self { audio: Some(form.clone()), method, ..Self::bare(plan, TrackKind::Audio, position, turn) }
         };
         forms.map(spec).collect()
+    }
+
+    /// A track of nothing yet, made in one piece.
+    fn bare(plan: &Plan, kind: TrackKind, position: u32, turn: Turn) -> Self {
+        Self {
+            kind,
+            position,
+            generation: 1,
+            anew: None,
+            turn,
+            method: Method::Copied,
+            timing: Timing::Source,
+            video: None,
+            audio: None,
+            target_duration: plan.target_duration,
+            cut: plan.cut,
+        }
     }
 
     pub(super) fn rendition_kind(&self) -> RenditionKind {

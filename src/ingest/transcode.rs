@@ -3,39 +3,20 @@
 
 use super::progress::Meter;
 use super::spec::TrackSpec;
+use super::task::{copy_task, encode_task};
 use super::track::Track;
 use super::{IngestError, Run};
-use crate::cmaf::{Demuxer, Event, Limits, SourceTrack};
 use crate::events::VideoChange;
 use crate::ffmpeg::Encoder;
-use crate::ffmpeg::Output;
-use crate::ffmpeg::package::{AudioTask, Clip, CopiedCodec, PackageTask, ToneMap, VideoEncode, VideoTask};
+use crate::ffmpeg::package::{Clip, PackageTask, VideoEncode, VideoTask};
 use crate::media::id::BlobId;
-use crate::media::ladder::Rung;
-use crate::media::plan::{AudioAction, AudioPlan, Encoding, Plan, Turn, VideoAction, VideoPlan};
-use crate::media::probe::{Probe, Ratio, VideoStream};
+use crate::media::plan::{Encoding, Plan, Turn, VideoPlan};
+use crate::media::probe::Probe;
 use crate::media::span::{Span, VIDEO_TIMESCALE};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::FutureExt;
-use std::path::Path;
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
 use tokio::sync::mpsc;
-
-/// Bytes asked of ffmpeg's pipe at a time, at most.
-const READ_SIZE: usize = 256 * 1024;
-
-/// A buffer with less room than this left is followed by a new one.
-const LEAST_READ: usize = 64 * 1024;
-
-/// Reads of the pipe that may wait to be packaged: 8 MiB.
-const READ_AHEAD: usize = 32;
-
-/// Largest box taken from ffmpeg: a fragment holds one group of pictures.
-const MAX_BOX_BYTES: u64 = 160 * 1024 * 1024;
-
-/// Seconds between key frames that we ask an encoder for (Apple authoring rule 1.10).
-const KEY_FRAME_INTERVAL_S: u32 = 2;
 
 /// How often it is looked whether there is room on the machine for work that can wait.
 const WAY: Duration = Duration::from_secs(1);
@@ -61,6 +42,8 @@ impl Run<'_> {
                 }
                 Turn::Later => self.later(probe, plan, &meter, sealed.clone()).await?,
             }
+            // Also when an earlier run was cut off before this: what is not stored keeps a film from being published.
+            self.ingest.deposit.discard_superseded(self.work.lease).await?;
             drop(sealed);
             meter.storing();
             Ok::<(), IngestError>(())
@@ -91,7 +74,9 @@ impl Run<'_> {
         let left_out = self.beside(probe, plan, &sealed).await?;
         self.leave_out(probe, plan, left_out).await?;
         let sounds = self.open(TrackSpec::sounds(plan, Turn::Later), &sealed).await?;
-        self.in_one_piece(probe, plan, sounds, Some(meter)).await?;
+        self.work.stage("sounds");
+        // The pictures take longer: their progress is the job's, and it never goes back.
+        self.in_one_piece(probe, plan, sounds, None).await?;
         let pictures = self.open(TrackSpec::pictures(plan, Turn::Later), &sealed).await?;
         self.in_spans(probe, plan, pictures, Turn::Later, meter).await
     }
@@ -169,7 +154,7 @@ impl Run<'_> {
         for track in tracks {
             track.finish().await?;
         }
-        Ok(self.ingest.deposit.discard_superseded(self.work.lease).await?)
+        Ok(())
     }
 
     /// Encodes what is left of the spans, one after the other.
@@ -228,23 +213,6 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Runs ffmpeg and hands every fragment to the track it belongs to, in the order of the task's outputs. Its pipe is read on while
-    /// segments are written, so that neither waits for the other.
-    async fn run_ffmpeg(
-        &self,
-        task: &PackageTask,
-        tracks: &mut [&mut Track<'_>],
-        meter: Option<&Meter<'_>>,
-    ) -> Result<(), IngestError> {
-        let mut running = self.ingest.ffmpeg.start(task, self.work.cancel.clone()).await?;
-        let (sender, receiver) = mpsc::channel(READ_AHEAD);
-        let reading = read_all(&mut running.stdout, sender);
-        let ((), mut demuxer) = tokio::try_join!(reading, package(receiver, tracks, meter))?;
-        // A run that failed says more than half a box does.
-        running.wait().await?;
-        Ok(demuxer.finish()?)
-    }
-
     async fn poster(&self, probe: &Probe, sealed: Sealed) -> Result<(), IngestError> {
         let Run { ingest, work, .. } = self;
         let has_picture = !probe.video.is_empty() || probe.cover.is_some();
@@ -288,112 +256,7 @@ fn why_anew(error: &IngestError, encoder: Encoder) -> Option<String> {
     }
 }
 
-/// Reads a pipe to its end. Stops early when nobody takes the bytes any more.
-async fn read_all(output: &mut Output, taker: mpsc::Sender<Bytes>) -> Result<(), IngestError> {
-    let mut buffer = BytesMut::new();
-    loop {
-        // What one read leaves of a buffer is used by the next: kept bytes hold little else in memory.
-        if buffer.capacity() < LEAST_READ {
-            buffer = BytesMut::with_capacity(READ_SIZE);
-        }
-        output.read_buf(&mut buffer).await.map_err(IngestError::Pipe)?;
-        if buffer.is_empty() || taker.send(buffer.split().freeze()).await.is_err() {
-            return Ok(());
-        }
-    }
-}
-
-/// Hands fragments to their tracks as they come. Progress is that of the first track.
-async fn package(
-    mut bytes: mpsc::Receiver<Bytes>,
-    tracks: &mut [&mut Track<'_>],
-    meter: Option<&Meter<'_>>,
-) -> Result<Demuxer, IngestError> {
-    let mut demuxer = Demuxer::new(Limits { max_box_bytes: MAX_BOX_BYTES });
-    let mut sources: Vec<SourceTrack> = Vec::new();
-    while let Some(more) = bytes.recv().await {
-        demuxer.feed(more);
-        while let Some(event) = demuxer.next()? {
-            match event {
-                Event::Init(init) => {
-                    sources = init.tracks;
-                    for (source, track) in sources.iter().zip(tracks.iter_mut()) {
-                        track.begin_run(source).await?;
-                    }
-                }
-                Event::Fragment(fragment) => {
-                    for run in fragment.runs {
-                        let position = sources.iter().position(|source| source.id == run.track);
-                        let Some(track) = position.and_then(|position| tracks.get_mut(position)) else { continue };
-                        if let (Some(meter), Some(last), Some(0)) = (meter, run.samples.last(), position) {
-                            meter.made(track.film_seconds(last.pts));
-                        }
-                        track.push(run.samples).await?;
-                    }
-                }
-            }
-        }
-    }
-    Ok(demuxer)
-}
-
 /// Whether a span begins at or after what is listed; a hundredth of a second is rounding.
 fn is_left(span: &Span, next_tick: Option<i64>) -> bool {
     next_tick.is_none_or(|next| span.first_tick + i64::from(VIDEO_TIMESCALE) / 100 >= next)
-}
-
-/// The run of ffmpeg that copies the picture, if there is one, and copies or encodes the sounds.
-fn copy_task(input: &Path, probe: &Probe, tracks: &[&mut Track<'_>]) -> PackageTask {
-    let copied = |plan: &VideoPlan| VideoTask::Copy { index: plan.index, codec: copied_codec(probe) };
-    PackageTask {
-        input: input.to_path_buf(),
-        start_s: probe.start_s,
-        video: tracks.iter().find_map(|track| track.picture()).map(copied),
-        audio: tracks.iter().filter_map(|track| track.sound()).map(audio_task).collect(),
-        in_background: tracks.iter().all(|track| track.turn() == Turn::Later),
-    }
-}
-
-fn copied_codec(probe: &Probe) -> CopiedCodec {
-    match probe.video.first() {
-        Some(stream) if stream.codec == "hevc" => CopiedCodec::Hevc,
-        _ => CopiedCodec::H264,
-    }
-}
-
-fn audio_task(plan: &AudioPlan) -> AudioTask {
-    let index = plan.index;
-    match plan.action {
-        AudioAction::Copy => AudioTask::Copy { index },
-        AudioAction::Aac { channels, sample_rate, bit_rate } => {
-            AudioTask::Aac { index, channels, sample_rate, bit_rate }
-        }
-    }
-}
-
-fn encode_task(
-    probe: &Probe,
-    encoding: &Encoding,
-    forms: &[&VideoPlan],
-    encoder: Encoder,
-) -> Result<VideoEncode, IngestError> {
-    let missing = || IngestError::refused("The file's picture cannot be found any more. Add the film again.");
-    let first = forms.first().ok_or_else(missing)?;
-    let stream: &VideoStream = probe.video.iter().find(|stream| stream.index == first.index).ok_or_else(missing)?;
-    let rung = |form: &&VideoPlan| match form.action {
-        VideoAction::Encode { max_bit_rate } => Some(Rung { size: form.size, max_bit_rate }),
-        VideoAction::Copy => None,
-    };
-    Ok(VideoEncode {
-        index: first.index,
-        encoder,
-        rungs: forms.iter().filter_map(rung).collect(),
-        frame_rate: Ratio { num: first.frame_rate_milli.max(1000), den: 1000 },
-        fixed_rate: encoding.fixed_rate,
-        deinterlace: stream.interlaced,
-        rotated: stream.rotation != 0,
-        tone_map: ToneMap::of(stream.transfer.as_deref()),
-        clip: None,
-        key_frame_interval_s: KEY_FRAME_INTERVAL_S,
-    })
 }

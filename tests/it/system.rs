@@ -3,7 +3,8 @@
 use crate::harness::World;
 use crate::harness::clip;
 use crate::harness::upload::Sending;
-use reqwest::Method;
+use crate::harness::wait::until;
+use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 #[tokio::test]
@@ -115,4 +116,36 @@ async fn a_stranger_s_page_cannot_write_and_a_stranger_s_name_is_not_answered() 
     let named = world.request(Method::GET, "/api/videos").header("Host", "evil.example").send().await.unwrap();
     assert_eq!(named.status(), 421);
     assert!(!named.text().await.unwrap().contains("evil"));
+}
+
+#[tokio::test]
+async fn a_job_is_held_up_let_go_and_put_first_by_hand() {
+    let world = World::start().await;
+    let picture = "testsrc2=size=854x480:rate=25:duration=60";
+    let words =
+        ["-f", "lavfi", "-i", picture, "-c:v", "libx264", "-preset", "ultrafast", "-g", "50", "-pix_fmt", "yuv420p"];
+    let video = world.published(&clip::made("mp4", &words)).await;
+    let job = async || -> Option<Value> {
+        world.json("/api/system/status").await["jobs"].as_array()?.iter().find(|job| job["kind"] == "refine").cloned()
+    };
+    let id = job().await.expect("a ladder takes longer than a question")["id"].clone();
+    let ask = async |what: &str| world.send(Method::POST, &format!("/api/jobs/{id}/{what}")).await.status();
+    let prioritise = async |priority: i64| {
+        let request = world.request(Method::POST, &format!("/api/jobs/{id}/priority"));
+        request.json(&serde_json::json!({ "priority": priority })).send().await.unwrap().status()
+    };
+    assert_eq!((prioritise(10).await, prioritise(11).await), (StatusCode::NO_CONTENT, StatusCode::BAD_REQUEST));
+    assert_eq!(ask("pause").await, StatusCode::NO_CONTENT);
+    until("its ffmpeg ends", async || world.ffmpegs().is_empty().then_some(())).await;
+    assert_eq!(job().await.unwrap()["state"], "paused");
+    assert_eq!(world.get(&format!("/hls/{video}/v1/playlist.m3u8")).await.status(), StatusCode::NOT_FOUND);
+
+    assert_eq!(ask("resume").await, StatusCode::NO_CONTENT);
+    world.at_rest().await;
+    assert_eq!(world.get(&format!("/hls/{video}/v1/playlist.m3u8")).await.status(), StatusCode::OK);
+    assert_eq!(ask("pause").await, StatusCode::CONFLICT, "it is over");
+    for unknown in ["999/pause", "999/resume", "film/pause"] {
+        let answer = world.send(Method::POST, &format!("/api/jobs/{unknown}")).await;
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{unknown}");
+    }
 }

@@ -75,7 +75,10 @@ const STAGES = {
   protect: 'Storing', publish: 'Finishing', mend: 'Mending', move: 'Moving', forget: 'Deleting', paused: 'Paused',
   cancelled: 'Cancelled', make_way: 'Makes way',
 };
-const REFINED = { inspect: 'Looking at the file', plan: 'Looking at the file', protect: 'Storing', make_way: 'Makes way' };
+const REFINED = {
+  waiting: 'In line', inspect: 'Looking at the file', subtitles: 'Adding subtitles', storyboard: 'Adding scrub pictures',
+  sounds: 'Adding sounds', store: 'Storing', protect: 'Storing', make_way: 'Makes way',
+};
 
 /** The server's name of a stage, as people say it; `kind` is the job's. */
 export const stage = (name, kind) => (kind === 'refine' ? REFINED[name] ?? 'Adding sizes' : STAGES[name] ?? 'Preparing');

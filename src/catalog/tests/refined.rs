@@ -1,0 +1,114 @@
+use super::{Film, LEASE_END, Measured, NOW, Shelf, Shown, arrival, track};
+use crate::catalog::{Arrival, JobKind, JobLease, NewRendition, Settlement, Source};
+use crate::media::extent::ChannelId;
+use crate::media::id::UploadId;
+use std::collections::HashSet;
+
+const RATES: Measured = Measured { peak: 2, average: 1, i_frames: None };
+
+/// An uploaded film of one track that was published and is still to be refined; the claim of the job that does
+/// so, and the upload.
+async fn being_refined(shelf: &Shelf) -> (Film, UploadId) {
+    let upload = UploadId::fresh();
+    shelf.catalog.begin_upload(upload, None, NOW).await.unwrap();
+    let video = shelf.accept(Arrival { source: Source::Upload(upload), ..arrival("Film") }, NOW).await;
+    let lease = shelf.claim(NOW).await.unwrap().1;
+    let shown = Shown { tracks: 1, duration_ms: None, size: None };
+    shelf.catalog.begin_processing(lease, NOW).await.unwrap();
+    shelf.catalog.record_plan(lease, "{}".into(), "{}".into(), shown, NOW).await.unwrap();
+    let film = begun(shelf, Film { video, lease, rendition: crate::media::id::RenditionId(0) }, track("v0")).await;
+    shelf.add_pack(film, 0..2).await;
+    shelf.catalog.finish_rendition(lease, film.rendition, RATES).await.unwrap();
+    for blob in shelf.catalog.sealed_blobs(lease).await.unwrap() {
+        shelf.store(lease, blob, 0).await;
+    }
+    shelf.catalog.publish(lease, true, NOW).await.unwrap();
+    shelf.catalog.settle_job(lease, Settlement::Done, NOW).await.unwrap();
+    (Film { lease: refine(shelf).await.expect("publishing queued it"), ..film }, upload)
+}
+
+async fn begun(shelf: &Shelf, film: Film, new: NewRendition) -> Film {
+    let rendition = shelf.catalog.begin_rendition(film.lease, new).await.unwrap().id;
+    Film { rendition, ..film }
+}
+
+/// Claims the next job that refines a film.
+async fn refine(shelf: &Shelf) -> Option<JobLease> {
+    let claim = shelf.catalog.claim_job(JobKind::Refine, Vec::new(), NOW, LEASE_END).await.unwrap();
+    claim.map(|(_, lease)| lease)
+}
+
+async fn names(shelf: &Shelf, film: Film) -> Vec<String> {
+    let tracks = shelf.catalog.tracks(film.video).await.unwrap().expect("it can be played");
+    assert!(tracks.finished, "nothing of it grows for a player");
+    tracks.renditions.into_iter().map(|rendition| rendition.name).collect()
+}
+
+#[tokio::test]
+async fn what_refines_a_film_is_shown_once_it_is_whole() {
+    let shelf = Shelf::new();
+    let (film, _) = being_refined(&shelf).await;
+    let smaller = NewRendition { number: 1, refines: true, ..track("v1") };
+    let smaller = begun(&shelf, film, smaller).await;
+    shelf.add_pack(smaller, 0..2).await;
+
+    assert_eq!(names(&shelf, film).await, ["v0"]);
+    assert!(shelf.catalog.track_playlist(film.video, "v1".into()).await.unwrap().is_none());
+    assert!(shelf.video(film.video).await.playable);
+    shelf.catalog.finish_rendition(film.lease, smaller.rendition, RATES).await.unwrap();
+
+    assert_eq!(names(&shelf, film).await, ["v0", "v1"]);
+    assert!(shelf.catalog.track_playlist(film.video, "v1".into()).await.unwrap().unwrap().finished);
+    assert!(shelf.video(film.video).await.playable);
+}
+
+#[tokio::test]
+async fn an_upload_is_kept_until_its_film_is_refined() {
+    let shelf = Shelf::new();
+    let (film, upload) = being_refined(&shelf).await;
+    let needed = async || shelf.catalog.sort_out_uploads().await.unwrap();
+    assert_eq!(needed().await, HashSet::from([upload]));
+    shelf.catalog.settle_job(film.lease, Settlement::Done, NOW).await.unwrap();
+    assert_eq!(needed().await, HashSet::new());
+}
+
+#[tokio::test]
+async fn a_film_that_was_thrown_away_while_it_was_refined_is_refined_when_it_is_back() {
+    let shelf = Shelf::new();
+    let (film, upload) = being_refined(&shelf).await;
+    assert_eq!(shelf.catalog.trash_video(film.video, LEASE_END, NOW).await.unwrap(), Some(vec![film.lease.job]));
+    assert_eq!(refine(&shelf).await, None);
+    assert_eq!(shelf.catalog.sort_out_uploads().await.unwrap(), HashSet::from([upload]), "it may come back");
+    assert!(shelf.catalog.restore_video(film.video, NOW).await.unwrap());
+    let lease = refine(&shelf).await.expect("it goes on");
+    shelf.catalog.settle_job(lease, Settlement::Done, NOW).await.unwrap();
+
+    shelf.catalog.trash_video(film.video, LEASE_END, NOW).await.unwrap();
+    shelf.catalog.restore_video(film.video, NOW).await.unwrap();
+    assert_eq!(refine(&shelf).await, None, "nothing is left to be done");
+}
+
+#[tokio::test]
+async fn a_rendition_that_was_begun_anew_is_forgotten_once_the_later_one_is_whole() {
+    let shelf = Shelf::new();
+    let (film, _) = being_refined(&shelf).await;
+    let of = |generation, name: &str| NewRendition { number: 1, generation, refines: true, ..track(name) };
+    let first = begun(&shelf, film, of(1, "v1")).await;
+    let blob = shelf.add_pack(first, 0..1).await;
+    let copy = shelf.store(film.lease, blob, 0).await;
+    let unheard = shelf.catalog.intend_copy(film.lease, blob, 1, ChannelId("2".into()), NOW).await.unwrap().nonce;
+    let second = begun(&shelf, film, of(2, "v1g2")).await;
+    shelf.add_pack(second, 0..2).await;
+    let discard = async || shelf.catalog.discard_superseded(film.lease, NOW).await.unwrap();
+    assert_eq!(discard().await, crate::catalog::Superseded::default(), "players still have the first one");
+
+    shelf.catalog.finish_rendition(film.lease, second.rendition, RATES).await.unwrap();
+    let found = discard().await;
+
+    assert_eq!((found.blobs, found.copies), (vec![blob], vec![copy]));
+    assert_eq!(shelf.catalog.litter_count().await.unwrap(), 1, "until it is removed");
+    let doubts: Vec<_> = shelf.catalog.doubts().await.unwrap().into_values().flatten().collect();
+    assert_eq!(doubts.into_iter().map(|doubt| doubt.copy.imprint).collect::<Vec<_>>(), [unheard]);
+    assert_eq!(names(&shelf, film).await, ["v0", "v1g2"]);
+    assert_eq!(discard().await, crate::catalog::Superseded::default());
+}

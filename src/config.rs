@@ -90,6 +90,10 @@ pub struct Ingest {
     pub preferred_encoder: Option<String>,
     /// The device of VA-API and Quick Sync encoders.
     pub vaapi_device: PathBuf,
+    /// Encodes at the same time, 1 to 64.
+    pub parallel_encodes: u8,
+    /// How long an ffmpeg may say nothing before it is taken for stuck, 1 second to a day.
+    pub stall_timeout: Duration,
 }
 
 /// What is kept close at hand.
@@ -246,6 +250,8 @@ fn ingest(reader: &mut Reader<'_>) -> Ingest {
         hardware_acceleration: reader.value("ENABLE_HARDWARE_ACCELERATION", parse::switch),
         preferred_encoder: reader.value("PREFERRED_ENCODER", parse::encoder),
         vaapi_device: reader.value("VAAPI_DEVICE", parse::device),
+        parallel_encodes: reader.value("MAX_PARALLEL_ENCODES", parse::parallel_encodes),
+        stall_timeout: reader.value("STALL_TIMEOUT", parse::stall_timeout),
     }
 }
 

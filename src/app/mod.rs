@@ -17,8 +17,8 @@ use crate::http;
 use crate::http::auth::AdminToken;
 use crate::http::https::Transport;
 use crate::http::origin::Trusted;
-use crate::ingest::Ingest;
 use crate::ingest::upload::{self, Uploads};
+use crate::ingest::{EncodeSlots, Ingest};
 use crate::jobs::{self, Jobs};
 use crate::library::{self, Library};
 use crate::media::plan::Policy;
@@ -222,15 +222,16 @@ pub fn preference(config: &Config) -> anyhow::Result<Preference> {
 pub fn children(config: &Config, working_dir: PathBuf) -> anyhow::Result<Ffmpeg> {
     let cage = std::env::current_exe().context("finding this program's own file")?;
     let vaapi_device = config.ingest.vaapi_device.clone();
-    Ok(Ffmpeg::new(ffmpeg::Settings { vaapi_device, ..ffmpeg::Settings::new(cage, working_dir) })?)
+    let stall = config.ingest.stall_timeout;
+    Ok(Ffmpeg::new(ffmpeg::Settings { vaapi_device, stall, ..ffmpeg::Settings::new(cage, working_dir) })?)
 }
 
 async fn work(config: &Config, base: &Base, encoders: Encoders) -> anyhow::Result<(Jobs, Uploads)> {
     let Base { catalog, spool, store, events, clock, shutdown, .. } = base;
     let settings = jobs::Settings {
-        // Two films at a time: ffmpeg itself uses all cores.
         workers: vec![
-            (JobKind::Ingest, 2),
+            // Copied films and the beginnings of others wait for no encode; those take turns by their slots.
+            (JobKind::Ingest, 8),
             (JobKind::Refine, 1),
             (JobKind::Forget, 1),
             (JobKind::Mend, 1),
@@ -253,6 +254,7 @@ async fn work(config: &Config, base: &Base, encoders: Encoders) -> anyhow::Resul
         catalog: catalog.clone(),
         ffmpeg: children(config, spool.work_folder())?,
         encoders,
+        slots: EncodeSlots::new(usize::from(config.ingest.parallel_encodes)),
         spool: spool.clone(),
         deposit: deposit.clone(),
         events: events.clone(),

@@ -1,6 +1,6 @@
 //! Whose turn it is: jobs that a person holds up, lets go on, or puts before others.
 
-use super::jobs::JobState;
+use super::jobs::{JobLease, JobState, hold};
 use super::sqlite::word;
 use super::{Catalog, CatalogError};
 use crate::media::id::JobId;
@@ -58,6 +58,19 @@ impl Catalog {
         self.sqlite
             .write(move |tx| {
                 Ok(tx.execute("UPDATE jobs SET priority = ?2 WHERE id = ?1", params![job.0, priority])? > 0)
+            })
+            .await
+    }
+
+    /// Which number a claimed job has now: a person may change it while the job runs.
+    ///
+    /// # Errors
+    /// `LeaseLost`.
+    pub async fn priority_of(&self, lease: JobLease) -> Result<i8, CatalogError> {
+        self.sqlite
+            .read(move |tx| {
+                hold(tx, lease)?;
+                Ok(tx.query_row("SELECT priority FROM jobs WHERE id = ?1", [lease.job.0], |row| row.get(0))?)
             })
             .await
     }

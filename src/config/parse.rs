@@ -184,6 +184,23 @@ pub(super) fn segment_duration(text: &str) -> Result<Duration, Wrong> {
     wrong(format!("segments of {} seconds play badly", length.as_secs()), "write 2s to 10s; Apple advises 6s")
 }
 
+/// How long a program may say nothing.
+pub(super) fn stall_timeout(text: &str) -> Result<Duration, Wrong> {
+    let length = duration(text)?;
+    if (1..=86400).contains(&length.as_secs()) {
+        return Ok(length);
+    }
+    wrong(format!("{} seconds are no time to wait for a sign of life", length.as_secs()), "write 1s to 1d")
+}
+
+/// How many encodes run at the same time.
+pub(super) fn parallel_encodes(text: &str) -> Result<u8, Wrong> {
+    match text.parse() {
+        Ok(count @ 1..=64) => Ok(count),
+        _ => wrong(format!("\"{text}\" is not a number of encodes at the same time"), "write 1 to 64"),
+    }
+}
+
 pub(super) fn ladder(text: &str) -> Result<Ladder, Wrong> {
     text.parse().or_else(|error: NotALadder| wrong(error.to_string(), "write steps like 1080p:6M,720p:3M"))
 }

@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// Every variable the program reads with its default, in the order of `.env.example`.
-const DEFAULTS: [(&str, &str); 41] = [
+const DEFAULTS: [(&str, &str); 43] = [
     ("LOCAL_HOST", "127.0.0.1"),
     ("LOCAL_PORT", "5050"),
     ("FORCE_HTTPS", "false"),
@@ -47,6 +47,8 @@ const DEFAULTS: [(&str, &str); 41] = [
     ("ENABLE_HARDWARE_ACCELERATION", "true"),
     ("PREFERRED_ENCODER", ""),
     ("VAAPI_DEVICE", "/dev/dri/renderD128"),
+    ("MAX_PARALLEL_ENCODES", "2"),
+    ("STALL_TIMEOUT", "60s"),
     ("CACHE_MEMORY_SIZE", "256MiB"),
     ("LOG_LEVEL", "info"),
     ("LOG_FORMAT", "text"),

@@ -12,6 +12,7 @@ mod progress;
 mod publish;
 mod refine;
 mod remux;
+mod slots;
 mod source;
 mod spec;
 mod task;
@@ -31,6 +32,7 @@ use crate::media::probe::Probe;
 use crate::spool::Spool;
 use error::IngestError;
 use futures::FutureExt;
+pub use slots::EncodeSlots;
 use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
 
@@ -48,6 +50,8 @@ pub struct Ingest {
     pub ffmpeg: Ffmpeg,
     /// Those that work on this machine.
     pub encoders: Encoders,
+    /// How many encode at the same time.
+    pub slots: EncodeSlots,
     /// Where uploads lie.
     pub spool: Spool,
     /// The way into the store.

@@ -2,6 +2,7 @@
 //! go into packs, and sealed packs to the store, all at the same time.
 
 use super::progress::Meter;
+use super::slots::EncodeSlot;
 use super::spec::TrackSpec;
 use super::task::{copy_task, encode_task};
 use super::track::Track;
@@ -181,6 +182,9 @@ impl Run<'_> {
             if turn == Turn::Later {
                 self.make_way().await?;
             }
+            // The first seconds of a film that cannot be played yet wait for nobody: they are short.
+            let is_opening = turn == Turn::First && listed.iter().all(Option::is_none) && is_first(encoding, span);
+            let _slot = if is_opening { None } else { Some(self.slot(turn).await?) };
             let clip = Clip { seek_s: span.seek_s, from_s: span.from_s, to_s: span.to_s };
             let forms: Vec<&VideoPlan> = lacking.iter().filter_map(|track| track.picture()).collect();
             let encode = VideoEncode { clip: Some(clip), ..encode_task(probe, encoding, &forms, encoder)? };
@@ -199,6 +203,13 @@ impl Run<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Waits for the turn to encode a span.
+    async fn slot(&self, turn: Turn) -> Result<EncodeSlot, IngestError> {
+        let priority = self.ingest.catalog.priority_of(self.work.lease).await?;
+        let slot = self.work.cancel.run_until_cancelled(self.ingest.slots.take(turn, priority)).await;
+        slot.ok_or(IngestError::Stopped)
     }
 
     /// Waits while films that cannot be played yet want the machine.
@@ -259,4 +270,8 @@ fn why_anew(error: &IngestError, encoder: Encoder) -> Option<String> {
 /// Whether a span begins at or after what is listed; a hundredth of a second is rounding.
 fn is_left(span: &Span, next_tick: Option<i64>) -> bool {
     next_tick.is_none_or(|next| span.first_tick + i64::from(VIDEO_TIMESCALE) / 100 >= next)
+}
+
+fn is_first(encoding: &Encoding, span: &Span) -> bool {
+    encoding.spans.first().is_some_and(|first| first.first_tick == span.first_tick)
 }

@@ -3,8 +3,7 @@
 use crate::harness::World;
 use crate::harness::clip::made;
 use crate::harness::measure;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use crate::harness::stand_in::StandIn;
 
 /// Plays an `ffmpeg` with a VA-API device: what it is asked to do there is done in software. Runs that begin in the
 /// middle of a film end after so many bytes, as they do when a driver gives up.
@@ -32,25 +31,10 @@ fi
 exec REAL "${words[@]}"
 "#;
 
-/// A folder with the stand-in, to be searched before the others.
-fn stand_in() -> tempfile::TempDir {
-    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let real = std::env::split_paths(&path).map(|folder| folder.join("ffmpeg")).find(|file| file.exists()).unwrap();
-    let program = folder.path().join("ffmpeg");
-    std::fs::write(&program, STAND_IN.replace("REAL", real.to_str().unwrap())).unwrap();
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
-    folder
-}
-
-fn path_with(folder: &Path) -> String {
-    format!("{}:{}", folder.display(), std::env::var("PATH").unwrap())
-}
-
 #[tokio::test]
 async fn a_device_that_fails_in_the_middle_leaves_the_film_to_software() {
-    let (folder, seconds) = (stand_in(), 30);
-    let path = path_with(folder.path());
+    let (stand_in, seconds) = (StandIn::of(STAND_IN), 30);
+    let path = stand_in.path();
     let world = World::with(&[
         ("PATH", path.as_str()),
         ("ENABLE_HARDWARE_ACCELERATION", "true"),
@@ -80,8 +64,8 @@ async fn a_device_that_fails_in_the_middle_leaves_the_film_to_software() {
 
 #[tokio::test]
 async fn the_encoders_are_tried_again_when_somebody_asks() {
-    let folder = stand_in();
-    let path = path_with(folder.path());
+    let stand_in = StandIn::of(STAND_IN);
+    let path = stand_in.path();
     let world = World::with(&[("PATH", path.as_str()), ("ENABLE_HARDWARE_ACCELERATION", "true")]).await;
     let works = async || -> serde_json::Value {
         let answer = world.send(reqwest::Method::POST, "/api/system/encoders/probe").await;
@@ -90,7 +74,7 @@ async fn the_encoders_are_tried_again_when_somebody_asks() {
     };
     let found = works().await;
     assert_eq!((&found["name"], &found["works"]), (&"vaapi".into(), &true.into()), "{found}");
-    std::fs::remove_file(folder.path().join("ffmpeg")).unwrap();
+    std::fs::remove_file(stand_in.folder().join("ffmpeg")).unwrap();
     let found = works().await;
     assert_eq!((&found["works"], found["why_not"].is_string()), (&false.into(), true), "{found}");
 }

@@ -16,6 +16,7 @@ pub mod process;
 pub mod raw;
 pub mod server;
 pub mod shelf;
+pub mod stand_in;
 pub mod upload;
 pub mod video;
 pub mod wait;

@@ -33,6 +33,7 @@ mod refined;
 mod source;
 mod system;
 mod tidy;
+mod turns;
 mod unreliable;
 mod uploaded;
 mod watching;

@@ -1,0 +1,39 @@
+//! A program that plays `ffmpeg`: a script that does something of its own and hands the rest to the real one.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// A folder with a stand-in, to be searched before the others.
+pub struct StandIn {
+    folder: TempDir,
+}
+
+impl StandIn {
+    /// A script in which `REAL` stands for the real program.
+    pub fn of(script: &str) -> Self {
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder can be made");
+        let program = folder.path().join("ffmpeg");
+        let real = real().to_str().expect("a program's path is plain").to_owned();
+        std::fs::write(&program, script.replace("REAL", &real)).expect("a script can be written");
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(&program, mode).expect("a script can be made a program");
+        Self { folder }
+    }
+
+    /// Where the script lies, as `ffmpeg`.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// `PATH` with the stand-in first.
+    pub fn path(&self) -> String {
+        format!("{}:{}", self.folder.path().display(), std::env::var("PATH").expect("there is a PATH"))
+    }
+}
+
+fn real() -> PathBuf {
+    let path = std::env::var_os("PATH").expect("there is a PATH");
+    let found = std::env::split_paths(&path).map(|folder| folder.join("ffmpeg")).find(|file| file.exists());
+    found.expect("ffmpeg is installed")
+}

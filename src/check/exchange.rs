@@ -58,13 +58,15 @@ pub(super) fn compression_fault(plain: &[u8], coded: &Reply, body: &[u8]) -> Opt
     match encoding.as_str() {
         "" | "identity" if plain.len() < WORTH_COMPRESSING => None,
         "" | "identity" => Some(Fault::new(RULE, format!("a playlist of {} bytes is not compressed", plain.len()))),
-        // No decoder for it is at hand; that it is taken is enough.
-        "br" => None,
-        "gzip" => {
+        "br" | "gzip" => {
+            let limit = plain.len() as u64 + 1;
             let mut text = Vec::new();
-            let read = GzDecoder::new(body).take(plain.len() as u64 + 1).read_to_end(&mut text);
+            let read = match encoding.as_str() {
+                "br" => brotli::Decompressor::new(body, 4096).take(limit).read_to_end(&mut text),
+                _ => GzDecoder::new(body).take(limit).read_to_end(&mut text),
+            };
             let is_same = read.is_ok() && text == plain;
-            (!is_same).then(|| Fault::new(RULE, "unpacked, the gzip form is not the plain one"))
+            (!is_same).then(|| Fault::new(RULE, format!("unpacked, the {encoding} form is not the plain one")))
         }
         other => Some(Fault::new(RULE, format!("Content-Encoding {other:?} was not asked for"))),
     }

@@ -102,11 +102,8 @@ impl Walk {
         let mut faults: Vec<Fault> = exchange::compression_fault(&bytes, &coded, &body).into_iter().collect();
         faults.extend(exchange::head_faults(&reply, reply.len, &head));
         if !faults.is_empty() && self.fetcher.read(&Ask::get(url, TEXT_MAX)).await?.1 != bytes {
-            self.report.leave(url.as_str(), "gzip and HEAD: the playlist changed meanwhile");
+            self.report.leave(url.as_str(), "compression and HEAD: the playlist changed meanwhile");
             faults.clear();
-        }
-        if coded.header("content-encoding") == "br" {
-            self.report.leave(url.as_str(), "whether the br form is the same text");
         }
         faults.extend(exchange::type_fault(Holds::Playlist, &reply));
         let is_open = !bytes.windows(14).any(|window| window == b"#EXT-X-ENDLIST");

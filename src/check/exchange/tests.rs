@@ -14,6 +14,12 @@ fn reply(status: u16, headers: &[(&'static str, &str)]) -> Reply {
     Reply { status, headers: map, ..Reply::default() }
 }
 
+fn brotli(text: &[u8]) -> Vec<u8> {
+    let mut encoder = brotli::CompressorWriter::new(Vec::new(), 4096, 5, 22);
+    encoder.write_all(text).unwrap();
+    encoder.into_inner()
+}
+
 fn gzip(text: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(text).unwrap();
@@ -50,7 +56,10 @@ fn long_playlists_are_compressed_and_the_same() {
     assert!(compression_fault(b"#EXTM3U\n", &reply(200, &[]), b"").is_none());
     assert!(compression_fault(&text, &gzipped, &gzip(b"other")).is_some());
     assert!(compression_fault(&text, &gzipped, &text).is_some());
-    assert!(compression_fault(&text, &reply(200, &[("content-encoding", "br")]), b"?").is_none());
+    let packed = reply(200, &[("content-encoding", "br")]);
+    assert!(compression_fault(&text, &packed, &brotli(&text)).is_none());
+    assert!(compression_fault(&text, &packed, &brotli(b"other")).is_some());
+    assert!(compression_fault(&text, &packed, b"?").is_some());
     assert!(compression_fault(&text, &reply(200, &[("content-encoding", "zstd")]), b"?").is_some());
 }
 

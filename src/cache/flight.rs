@@ -126,11 +126,16 @@ impl Flight {
             .find(|fault| failures.iter().any(|error| error.fault == *fault))
             .unwrap_or(Fault::Missing);
         let retry_after = failures.iter().filter_map(|error| error.retry_after).min();
-        let error = CacheError::Unreadable { blob: self.blob.id, fault, retry_after };
+        let decisive = failures.iter().filter(|error| error.fault == fault);
+        let remedies: Option<Vec<_>> = decisive.map(|error| error.remedy.clone()).collect();
+        let error = match remedies.and_then(|remedies| remedies.into_iter().next()) {
+            Some(remedy) => CacheError::ToRepair { blob: self.blob.id, remedy },
+            None => CacheError::Unreadable { blob: self.blob.id, fault, retry_after },
+        };
         let end = if fault == Fault::Corrupt { self.run.start + 1 } else { self.run.end };
         let mut memory = self.inner.memory();
         while self.run.start < end {
-            memory.fail(ChunkKey { blob: self.blob.id, chunk: self.run.start }, error);
+            memory.fail(ChunkKey { blob: self.blob.id, chunk: self.run.start }, error.clone());
             self.run.start += 1;
         }
     }

@@ -36,7 +36,7 @@ async fn when_all_copies_are_bad_no_wrong_byte_comes_out() {
     let items: Vec<_> = bench.cache.get(vec![piece.clone()], range(0, bytes.len())).collect().await;
 
     let corrupt = CacheError::unreadable(BlobId(1), Fault::Corrupt);
-    assert_eq!(items, [Ok(Bytes::copy_from_slice(&bytes[..CHUNK])), Err(corrupt)]);
+    assert_eq!(items, [Ok(Bytes::copy_from_slice(&bytes[..CHUNK])), Err(corrupt.clone())]);
     assert_eq!(bench.cache.open(vec![piece.clone()], range(CHUNK, 1)).await.err(), Some(corrupt));
     assert_eq!(bench.read(vec![piece], 2 * CHUNK, CHUNK).await.unwrap(), bytes[2 * CHUNK..]);
     assert!(bench.damage.try_recv().is_ok() && bench.damage.try_recv().is_ok());

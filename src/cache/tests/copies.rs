@@ -116,6 +116,17 @@ async fn a_slow_copy_is_left_soon_when_there_is_another_and_waited_for_when_ther
 }
 
 #[tokio::test]
+async fn a_slow_copy_that_lost_its_turn_is_heard_out_and_is_no_fault_of_its_store() {
+    let bench = Bench::of(EVERYTHING).await;
+    let bytes = pattern(1000);
+    let copies = [bench.copy_of(&bytes, &[]).await, bench.copy_of(&bytes, &[]).await];
+    bench.store.slow.lock().unwrap().insert(copies[0].clone(), HASTE + Duration::from_secs(1));
+    assert_eq!(bench.read(vec![whole(1, &bytes, copies.to_vec())], 0, 1000).await.unwrap(), bytes);
+    eventually(|| bench.store.answered.load(Ordering::SeqCst) == 2).await;
+    assert_eq!(bench.reads(), 2);
+}
+
+#[tokio::test]
 async fn a_short_rest_that_haste_brought_about_is_sat_out() {
     let bench = Bench::of(EVERYTHING).await;
     let bytes = pattern(1000);

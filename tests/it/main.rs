@@ -13,6 +13,7 @@ mod copied;
 mod damaged;
 mod delivery;
 mod encoded;
+mod few;
 mod ffmpeg_child;
 mod ffmpeg_join;
 mod ffmpeg_stills;

@@ -18,6 +18,7 @@ mod ffmpeg_child;
 mod ffmpeg_join;
 mod ffmpeg_stills;
 mod ffmpeg_subtitles;
+mod flooded;
 mod growing;
 mod hardware;
 mod hostile;

@@ -23,6 +23,7 @@ mod growing;
 mod hardware;
 mod hostile;
 mod i_frames;
+mod incoming;
 mod killed;
 mod layering;
 mod library;

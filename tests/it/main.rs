@@ -39,3 +39,4 @@ mod tidy;
 mod unreliable;
 mod uploaded;
 mod watching;
+mod whole;

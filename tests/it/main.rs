@@ -28,6 +28,7 @@ mod killed;
 mod layering;
 mod library;
 mod life;
+mod midfilm;
 mod multipart;
 mod names;
 mod outage;

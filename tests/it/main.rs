@@ -34,6 +34,7 @@ mod names;
 mod outage;
 mod pages;
 mod refined;
+mod secrets;
 mod source;
 mod system;
 mod tidy;

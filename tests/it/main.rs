@@ -29,6 +29,7 @@ mod layering;
 mod library;
 mod life;
 mod midfilm;
+mod moved;
 mod multipart;
 mod names;
 mod outage;

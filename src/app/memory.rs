@@ -9,6 +9,7 @@ use crate::shutdown::Shutdown;
 use crate::telegram::{
     ApiSettings, BotId, Fleet, FleetMemory, FleetSettings, PaceRecord, PaceSettings, RestReason, RestRecord,
 };
+use std::path::PathBuf;
 
 /// The configured bots, of which those go on resting that rested when the server ended, and those are slow
 /// that floods had slowed down; and tasks that remember this from now on and look at each bot: at once, and
@@ -45,15 +46,28 @@ pub(super) async fn fleet(
 /// What the bots had learnt when the server ended.
 async fn recall(catalog: &Catalog) -> anyhow::Result<FleetMemory> {
     let (rests, paces) = catalog.saved_bots().await?;
+    Ok(understood(rests, paces))
+}
+
+/// The configured bots beside a server that may run: floods that it met are obeyed here, too.
+///
+/// # Errors
+/// When the catalog is there and cannot be read, or no connection can ever be made.
+pub(super) async fn fleet_beside(settings: &Telegram, file: PathBuf) -> anyhow::Result<Fleet> {
+    let (rests, paces) = tokio::task::spawn_blocking(move || Catalog::saved_bots_beside(&file)).await??;
+    let mut memory = understood(rests, paces);
+    // Whether a silent bot answers now is what is to be found out.
+    memory.rests.retain(|rest| rest.reason == RestReason::Flood);
+    Ok(Fleet::new(self::settings(settings), &memory, Clock::system(), Events::new())?)
+}
+
+fn understood(rests: Vec<SavedRest>, paces: Vec<SavedPace>) -> FleetMemory {
     let rest = |rest: SavedRest| {
         let reason = serde_json::from_value::<RestReason>(rest.reason.into()).ok()?;
         Some(RestRecord { bot: BotId(rest.bot), until: rest.until, reason })
     };
     let pace = |SavedPace { bot, share, changed_at }| PaceRecord { bot: BotId(bot), share, changed_at };
-    Ok(FleetMemory {
-        rests: rests.into_iter().filter_map(rest).collect(),
-        paces: paces.into_iter().map(pace).collect(),
-    })
+    FleetMemory { rests: rests.into_iter().filter_map(rest).collect(), paces: paces.into_iter().map(pace).collect() }
 }
 
 /// What a fleet is made from, as configured.

@@ -26,7 +26,7 @@ use crate::shutdown::Shutdown;
 use crate::spool::{self, Spool};
 use crate::store::{BlobStore, LocalStore};
 use crate::system::{self, System};
-use crate::telegram::{Fleet, FleetMemory};
+use crate::telegram::Fleet;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::redact::Redactor;
 use crate::upkeep;
@@ -45,6 +45,9 @@ use uuid::Uuid;
 
 /// How long background work may take to reach a safe point at the end.
 const LAST_WAIT: Duration = Duration::from_secs(12);
+
+/// Name of the records in the data folder.
+const CATALOG: &str = "catalog.sqlite";
 
 /// A server at work.
 pub struct Running {
@@ -153,13 +156,14 @@ impl Running {
 /// The configured bots, for a command beside the server.
 ///
 /// # Errors
-/// When no connection can ever be made.
-pub fn bots(config: &Config) -> anyhow::Result<Fleet> {
-    Ok(Fleet::new(memory::settings(&config.telegram), &FleetMemory::default(), Clock::system(), Events::new())?)
+/// When what the server noted of them cannot be read, or no connection can ever be made.
+pub async fn bots(config: &Config) -> anyhow::Result<Fleet> {
+    let file = std::path::absolute(&config.storage.data_dir).context("finding DATA_DIR")?.join(CATALOG);
+    memory::fleet_beside(&config.telegram, file).await.context("reading which bots rest")
 }
 
 async fn open(config: &Config, data_dir: &Path) -> anyhow::Result<Base> {
-    let settings = catalog::Settings { file: data_dir.join("catalog.sqlite"), readers: 4 };
+    let settings = catalog::Settings { file: data_dir.join(CATALOG), readers: 4 };
     refuse_orphans(&settings.file, data_dir)?;
     let catalog = tokio::task::spawn_blocking(move || Catalog::open(&settings)).await??;
     let spool =

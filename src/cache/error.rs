@@ -3,10 +3,11 @@
 use crate::media::id::BlobId;
 use crate::spool::SpoolError;
 use crate::store::Fault;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What a reader learns when a stream breaks off. Everything before it was verified.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CacheError {
     /// No copy gives the bytes now. `Throttled` and `Unreachable` pass; `Missing` and `Corrupt` mean that all copies
     /// are lost until somebody mends one.
@@ -18,6 +19,14 @@ pub enum CacheError {
         fault: Fault,
         /// When to try again, where a store said so.
         retry_after: Option<Duration>,
+    },
+    /// No copy can be read before somebody did something.
+    #[error("no copy of blob {blob} can be read: {remedy}")]
+    ToRepair {
+        /// Which blob.
+        blob: BlobId,
+        /// What has to be done, as a sentence for the owner.
+        remedy: Arc<str>,
     },
     /// The blob left the spool while it was looked up: ask the catalog again where its bytes are now.
     #[error("blob {blob} is no longer in the spool")]

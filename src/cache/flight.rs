@@ -3,14 +3,15 @@
 //! A flight is a task of its own: the asker who started it may leave. It goes from copy to copy at
 //! the chunk it has reached; every chunk may try every copy, so two damaged copies still make one
 //! whole blob as long as the damage does not overlap. Where there is a choice, no copy is waited for
-//! long at first: somebody watches, and another one is likely to answer. The end of the program does not cut it short
+//! long at first: somebody watches, and another one is likely to answer. Whoever lost its turn like that is heard out
+//! beside it, because to be slow is no fault. The end of the program does not cut a flight short
 //! (players are being served to the end); its patience bounds it.
 
 use super::error::CacheError;
 use super::memory::ChunkKey;
 use super::{Damage, Inner};
 use crate::media::extent::{Locator, StoredBlob};
-use crate::store::{Fault, Purpose, StoreError, read_verified};
+use crate::store::{Fault, Purpose, StoreError, VerifiedChunks, read_verified};
 use std::future::Future;
 use std::ops::Range;
 use std::sync::Arc;
@@ -19,6 +20,10 @@ use tokio::time::{sleep, timeout};
 
 /// The longest rest of a silent store that is sat out.
 const SHORT_REST: Duration = Duration::from_secs(5);
+
+/// How long a copy that lost its turn is heard out: longer than a slow store takes to begin, and so short that a
+/// silent one is known for what it is before long.
+const HEARING: Duration = Duration::from_secs(6);
 
 /// Chunks `run` of a blob, not yet brought; the rest of them is abandoned when it is dropped.
 pub(super) struct Flight {
@@ -63,11 +68,9 @@ impl Flight {
 
     /// Reads from one copy until the end of the run or its first fault.
     async fn follow(&mut self, copy: &Locator, hastens: bool) -> Result<(), StoreError> {
-        let (inner, blob) = (Arc::clone(&self.inner), Arc::clone(&self.blob));
-        let begin = read_verified(&*inner.store, copy, &blob, self.run.clone(), Purpose::Playback);
-        let mut chunks = self.wait(hastens, begin).await?;
+        let inner = Arc::clone(&self.inner);
+        let mut chunks = self.begin(copy, hastens).await?;
         loop {
-            let chunk = chunks.position();
             let bytes = match self.wait(hastens, chunks.next()).await {
                 Ok(Some(bytes)) => bytes,
                 Ok(None) => return Ok(()),
@@ -75,6 +78,7 @@ impl Flight {
                 Err(_) if self.run.is_empty() => return Ok(()),
                 Err(error) => return Err(error),
             };
+            let chunk = chunks.position() - 1;
             if chunk == self.run.start && !self.run.is_empty() {
                 inner.memory().publish(self.key(), &bytes);
                 self.run.start += 1;
@@ -84,6 +88,32 @@ impl Flight {
                 inner.memory().keep(ChunkKey { blob: self.blob.id, chunk }, &bytes);
             }
         }
+    }
+
+    /// The beginning of what is left of the run, from one copy.
+    async fn begin(&mut self, copy: &Locator, hastens: bool) -> Result<VerifiedChunks, StoreError> {
+        let (inner, blob, copy, run) =
+            (Arc::clone(&self.inner), Arc::clone(&self.blob), copy.clone(), self.run.clone());
+        let mut begin =
+            Box::pin(async move { read_verified(&*inner.store, &copy, &blob, run, Purpose::Playback).await });
+        match timeout(self.limit(hastens), &mut begin).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                if hastens {
+                    self.hear_out(begin);
+                }
+                Err(self.lost_turn(hastens))
+            }
+        }
+    }
+
+    /// Waits for the first chunk all the same: an answer that nobody needs any more still says that the store is well,
+    /// and one that is given up says that it is not.
+    fn hear_out(&self, begin: impl Future<Output = Result<VerifiedChunks, StoreError>> + Send + 'static) {
+        let end = self.inner.shutdown.token();
+        let first = async move { begin.await?.next().await };
+        let heard = timeout(HEARING, first);
+        drop(self.inner.shutdown.spawn("slow copy", async move { drop(end.run_until_cancelled(heard).await) }));
     }
 
     /// How long to wait for a copy whose turn was lost in haste, which may be why its store rests.
@@ -97,11 +127,16 @@ impl Flight {
         hastens: bool,
         step: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        let limit = if hastens { self.inner.haste } else { self.inner.patience };
-        timeout(limit, step).await.unwrap_or_else(|_| {
-            self.was_hasty |= hastens;
-            Err(StoreError::new(Fault::Unreachable, "waiting for a copy's next chunk"))
-        })
+        timeout(self.limit(hastens), step).await.unwrap_or_else(|_| Err(self.lost_turn(hastens)))
+    }
+
+    fn limit(&self, hastens: bool) -> Duration {
+        if hastens { self.inner.haste } else { self.inner.patience }
+    }
+
+    fn lost_turn(&mut self, hastens: bool) -> StoreError {
+        self.was_hasty |= hastens;
+        StoreError::new(Fault::Unreachable, "waiting for a copy's next chunk")
     }
 
     fn report(&self, copy: &Locator, error: &StoreError) {
@@ -126,11 +161,16 @@ impl Flight {
             .find(|fault| failures.iter().any(|error| error.fault == *fault))
             .unwrap_or(Fault::Missing);
         let retry_after = failures.iter().filter_map(|error| error.retry_after).min();
-        let error = CacheError::Unreadable { blob: self.blob.id, fault, retry_after };
+        let decisive = failures.iter().filter(|error| error.fault == fault);
+        let remedies: Option<Vec<_>> = decisive.map(|error| error.remedy.clone()).collect();
+        let error = match remedies.and_then(|remedies| remedies.into_iter().next()) {
+            Some(remedy) => CacheError::ToRepair { blob: self.blob.id, remedy },
+            None => CacheError::Unreadable { blob: self.blob.id, fault, retry_after },
+        };
         let end = if fault == Fault::Corrupt { self.run.start + 1 } else { self.run.end };
         let mut memory = self.inner.memory();
         while self.run.start < end {
-            memory.fail(ChunkKey { blob: self.blob.id, chunk: self.run.start }, error);
+            memory.fail(ChunkKey { blob: self.blob.id, chunk: self.run.start }, error.clone());
             self.run.start += 1;
         }
     }

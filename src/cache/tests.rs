@@ -7,7 +7,7 @@ use crate::store::tests::{pattern, stored, ticket_for};
 use crate::store::{LocalSettings, LocalStore, Presence, Purpose, PutTicket, Reading, Search, StoreError};
 use async_trait::async_trait;
 use futures::{FutureExt, TryStreamExt};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -24,6 +24,10 @@ struct Watched {
     gate: Semaphore,
     silent: Mutex<HashSet<Locator>>,
     throttled: Mutex<HashSet<Locator>>,
+    /// How long these take to begin.
+    slow: Mutex<HashMap<Locator, Duration>>,
+    /// Readings that were begun and not left before the store answered.
+    answered: AtomicU64,
     /// Until when nothing is read and readers are told so.
     rests_until: Mutex<Option<Instant>>,
 }
@@ -67,7 +71,12 @@ impl BlobStore for Watched {
         if let Some(left) = left.filter(|left| *left > Duration::ZERO) {
             return Err(StoreError::new(Fault::Unreachable, "reading").after(Some(left)));
         }
+        let pause = self.slow.lock().unwrap().get(copy).copied();
+        if let Some(pause) = pause {
+            tokio::time::sleep(pause).await;
+        }
         let _passed = self.gate.acquire().await.unwrap();
+        self.answered.fetch_add(1, Ordering::SeqCst);
         self.local.read(copy, range, purpose).await
     }
 
@@ -104,6 +113,8 @@ impl Bench {
             gate: Semaphore::new(1000),
             silent: Mutex::default(),
             throttled: Mutex::default(),
+            slow: Mutex::default(),
+            answered: AtomicU64::new(0),
             rests_until: Mutex::default(),
         });
         let (cache, damage) = SegmentCache::with_patience(

@@ -1,9 +1,10 @@
 //! What must outlive a restart of the server and belongs to no video: who this installation is, which
 //! bots rest, and how much floods slowed them down.
 
-use super::{Catalog, CatalogError};
+use super::{Catalog, CatalogError, sqlite};
 use crate::media::time::Timestamp;
-use rusqlite::params;
+use rusqlite::{Transaction, params};
+use std::path::Path;
 use uuid::Uuid;
 
 /// A bot's rest, in words that its owner understands.
@@ -57,19 +58,34 @@ impl Catalog {
 
     /// The rests and paces that were saved last.
     pub async fn saved_bots(&self) -> Result<(Vec<SavedRest>, Vec<SavedPace>), CatalogError> {
-        self.sqlite
-            .read(|tx| {
-                let mut statement = tx.prepare("SELECT bot, until, reason FROM bot_rests ORDER BY bot")?;
-                let rests = statement.query_map([], |row| {
-                    Ok(SavedRest { bot: row.get(0)?, until: Timestamp(row.get(1)?), reason: row.get(2)? })
-                })?;
-                let rests = rests.collect::<Result<_, _>>()?;
-                let mut statement = tx.prepare("SELECT bot, share, changed_at FROM bot_paces ORDER BY bot")?;
-                let paces = statement.query_map([], |row| {
-                    Ok(SavedPace { bot: row.get(0)?, share: row.get(1)?, changed_at: Timestamp(row.get(2)?) })
-                })?;
-                Ok((rests, paces.collect::<Result<_, _>>()?))
-            })
-            .await
+        self.sqlite.read(|tx| saved(tx)).await
     }
+
+    /// The same from the catalog of a server that may run meanwhile, which is not changed. None when there is no
+    /// catalog, or one from before there were bots. Blocks.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn saved_bots_beside(file: &Path) -> Result<(Vec<SavedRest>, Vec<SavedPace>), CatalogError> {
+        if !file.exists() {
+            return Ok(Default::default());
+        }
+        let mut connection = sqlite::look_into(file)?;
+        let tx = connection.transaction()?;
+        let tables = "SELECT count(*) FROM sqlite_schema WHERE name IN ('bot_rests', 'bot_paces')";
+        let known: u32 = tx.query_row(tables, [], |row| row.get(0))?;
+        if known == 2 { saved(&tx) } else { Ok(Default::default()) }
+    }
+}
+
+fn saved(tx: &Transaction<'_>) -> Result<(Vec<SavedRest>, Vec<SavedPace>), CatalogError> {
+    let mut statement = tx.prepare("SELECT bot, until, reason FROM bot_rests ORDER BY bot")?;
+    let rests = statement
+        .query_map([], |row| Ok(SavedRest { bot: row.get(0)?, until: Timestamp(row.get(1)?), reason: row.get(2)? }))?;
+    let rests = rests.collect::<Result<_, _>>()?;
+    let mut statement = tx.prepare("SELECT bot, share, changed_at FROM bot_paces ORDER BY bot")?;
+    let paces = statement.query_map([], |row| {
+        Ok(SavedPace { bot: row.get(0)?, share: row.get(1)?, changed_at: Timestamp(row.get(2)?) })
+    })?;
+    Ok((rests, paces.collect::<Result<_, _>>()?))
 }

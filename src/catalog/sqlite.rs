@@ -148,6 +148,15 @@ fn connect(file: &Path, flags: OpenFlags) -> Result<Connection, CatalogError> {
     Ok(connection)
 }
 
+/// A connection to a catalog that another process may have open. It changes nothing.
+pub(super) fn look_into(file: &Path) -> Result<Connection, CatalogError> {
+    let flags = OpenFlags::default() & !OpenFlags::SQLITE_OPEN_CREATE;
+    let connection = Connection::open_with_flags(file, flags).map_err(|error| CatalogError::damaged(file, &error))?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
 /// Reads a column that holds one of a fixed set of words.
 pub(super) fn word<T: Copy>(
     row: &Row<'_>,

@@ -47,7 +47,7 @@ impl TestBots {
             );
             return Ok(ExitCode::from(NO_BOTS));
         }
-        let tests = BotTests::of(&app::bots(config)?).await;
+        let tests = BotTests::of(&app::bots(config).await?).await;
         let text = if self.json { serde_json::to_string_pretty(&tests)? + "\n" } else { render(&tests) };
         io::stdout().write_all(text.as_bytes())?;
         Ok(if tests.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })

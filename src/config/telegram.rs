@@ -32,6 +32,17 @@ const SLOTS: [(&str, &str); 8] = [
 /// What examples have where a token or an id belongs.
 const PLACEHOLDERS: [&str; 9] = ["your", "token", "xxx", "<", "change", "example", "placeholder", "...", "todo"];
 
+/// Words by which a token of the right shape is an example all the same. Real ones are random letters, great and
+/// small: a word in one case is as good as never among them.
+const EXAMPLE_WORDS: [&str; 4] = ["your", "example", "placeholder", "changeme"];
+
+/// Secrets that Telegram's own pages show (core.telegram.org/bots/api, /bots/features, /bots/tutorial).
+const DOCUMENTED_SECRETS: [&str; 3] =
+    ["AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw", "ABC-DEF1234ghIkl-zyx57W2v1u123ew11", "AAFD39kkdpWt3ywyRZergyOLMaJhac60qc"];
+
+/// What examples show as a channel.
+const EXAMPLE_CHANNEL: ChatId = ChatId(-1_001_234_567_890);
+
 /// Sends at the same time with few bots, and to the local store.
 const PARALLELISM_MIN: u8 = 4;
 
@@ -124,13 +135,26 @@ fn is_placeholder(text: &str) -> bool {
     PLACEHOLDERS.iter().any(|word| lower.contains(word))
 }
 
+/// Whether a token of the right shape comes from an example.
+fn is_example(token: &BotToken) -> bool {
+    let secret = token.reveal().split_once(':').map_or("", |(_, secret)| secret);
+    let has_word = |word: &&str| secret.contains(*word) || secret.contains(&word.to_ascii_uppercase());
+    let is_one_letter = secret.chars().all(|letter| secret.starts_with(letter));
+    is_one_letter
+        || EXAMPLE_WORDS.iter().any(|word| has_word(&word))
+        || DOCUMENTED_SECRETS.iter().any(|documented| secret.starts_with(documented))
+}
+
 /// Never repeats the text: it is a secret, or was meant to be one.
 fn token(text: &str) -> Result<Option<BotToken>, Wrong> {
     if text.is_empty() {
         return Ok(None);
     }
-    text.parse().map(Some).map_err(|_| Wrong {
-        wrong: if is_placeholder(text) { "it is a placeholder" } else { "it is not a bot token" }.to_owned(),
+    let token: Result<BotToken, _> = text.parse();
+    let is_placeholder = token.as_ref().map_or_else(|_| is_placeholder(text), is_example);
+    let meant = token.ok().filter(|_| !is_placeholder);
+    meant.map(Some).ok_or_else(|| Wrong {
+        wrong: if is_placeholder { "it is a placeholder" } else { "it is not a bot token" }.to_owned(),
         write: "write the token that @BotFather shows for the bot, digits, a colon and about 35 letters, or nothing"
             .to_owned(),
     })
@@ -140,8 +164,9 @@ fn channel(text: &str) -> Result<Option<ChatId>, Wrong> {
     if text.is_empty() {
         return Ok(None);
     }
-    text.parse().map(Some).map_err(|_| Wrong {
-        wrong: if is_placeholder(text) {
+    let channel = text.parse().ok();
+    channel.filter(|channel| *channel != EXAMPLE_CHANNEL).map(Some).ok_or_else(|| Wrong {
+        wrong: if channel.is_some() || is_placeholder(text) {
             format!("\"{text}\" is a placeholder")
         } else {
             format!("\"{text}\" is not the id of a channel")

@@ -161,7 +161,7 @@ fn the_example_file_names_every_variable_with_its_default() {
     }
 }
 
-const TOKEN: &str = "7654321098:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw1";
+const TOKEN: &str = "7654321098:AAEq7ZkT3vNw9RjXc2LmPb8HsDf5GyUo4Vi1";
 
 /// Settings of bots; `{n}` in a token is its slot.
 fn bots(slots: &[(u8, &str, &str)]) -> Source {
@@ -173,11 +173,11 @@ fn bots(slots: &[(u8, &str, &str)]) -> Source {
 #[test]
 fn bots_may_leave_gaps_and_want_two_copies() {
     let other = TOKEN.replace("7654321098", "7654321099");
-    let config = Config::load(&bots(&[(2, TOKEN, "-1001234567890"), (7, &other, "-1001234567891")])).unwrap();
+    let config = Config::load(&bots(&[(2, TOKEN, "-1001987654320"), (7, &other, "-1001987654321")])).unwrap();
     let slots: Vec<_> = config.telegram.bots.iter().map(|bot| (bot.slot, bot.channel.0)).collect();
-    assert_eq!(slots, [(2, -1_001_234_567_890), (7, -1_001_234_567_891)]);
+    assert_eq!(slots, [(2, -1_001_987_654_320), (7, -1_001_987_654_321)]);
     assert_eq!(config.storage.replicas, 2);
-    let one = Config::load(&bots(&[(8, TOKEN, "-1001234567890")])).unwrap();
+    let one = Config::load(&bots(&[(8, TOKEN, "-1001987654320")])).unwrap();
     assert_eq!(one.storage.replicas, 1, "two copies need two channels");
 }
 
@@ -186,7 +186,7 @@ fn two_packs_for_each_bot_are_sent_at_the_same_time_and_four_at_least() {
     let with = |count: u8| {
         let tokens: Vec<String> =
             (1..=count).map(|slot| TOKEN.replace("7654321098", &format!("765432109{slot}"))).collect();
-        let channels: Vec<String> = (1..=count).map(|slot| format!("-100123456789{slot}")).collect();
+        let channels: Vec<String> = (1..=count).map(|slot| format!("-100198765432{slot}")).collect();
         let slots: Vec<(u8, &str, &str)> = (1..=count)
             .zip(&tokens)
             .zip(&channels)
@@ -226,31 +226,31 @@ fn a_channel_takes_1_to_3000_messages_a_minute() {
 
 #[test]
 fn a_token_is_shown_nowhere() {
-    let config = Config::load(&bots(&[(1, TOKEN, "-1001234567890")])).unwrap();
+    let config = Config::load(&bots(&[(1, TOKEN, "-1001987654320")])).unwrap();
     let line = config.report().iter().find(|line| line.name == "TELEGRAM_BOT_TOKEN_1").unwrap();
     assert_eq!(line.value, "********");
-    assert!(!format!("{config:?}").contains("AAHdqTcv"));
-    let broken = TOKEN.replace("AAH", "AA H");
-    let faults = faults_of(&bots(&[(1, &broken, "-1001234567890")]));
-    assert!(!format!("{faults:?}").contains("dqTcv"), "{faults:?}");
+    assert!(!format!("{config:?}").contains("AAEq7ZkT"));
+    let broken = TOKEN.replace("AAE", "AA E");
+    let faults = faults_of(&bots(&[(1, &broken, "-1001987654320")]));
+    assert!(!format!("{faults:?}").contains("q7ZkT"), "{faults:?}");
 }
 
 #[test]
 fn placeholders_halves_and_doubles_are_refused_by_name() {
     let other = TOKEN.replace("7654321098", "7654321099");
     let cases: [(Source, &str, &str); 7] = [
-        (bots(&[(1, "your-bot-token", "-1001234567890")]), "TELEGRAM_BOT_TOKEN_1", "placeholder"),
+        (bots(&[(1, "your-bot-token", "-1001987654320")]), "TELEGRAM_BOT_TOKEN_1", "placeholder"),
         (bots(&[(3, TOKEN, "your_channel_id")]), "TELEGRAM_CHANNEL_ID_3", "placeholder"),
         (bots(&[(1, TOKEN, "@films")]), "TELEGRAM_CHANNEL_ID_1", "not the id of a channel"),
         (bots(&[(1, TOKEN, "")]), "TELEGRAM_CHANNEL_ID_1", "its channel is not"),
-        (bots(&[(4, "", "-1001234567890")]), "TELEGRAM_BOT_TOKEN_4", "its bot is not"),
+        (bots(&[(4, "", "-1001987654320")]), "TELEGRAM_BOT_TOKEN_4", "its bot is not"),
         (
-            bots(&[(1, TOKEN, "-1001234567890"), (2, TOKEN, "-1001234567891")]),
+            bots(&[(1, TOKEN, "-1001987654320"), (2, TOKEN, "-1001987654321")]),
             "TELEGRAM_BOT_TOKEN_2",
             "TELEGRAM_BOT_TOKEN_1 again",
         ),
         (
-            bots(&[(1, TOKEN, "-1001234567890"), (5, &other, "-1001234567890")]),
+            bots(&[(1, TOKEN, "-1001987654320"), (5, &other, "-1001987654320")]),
             "TELEGRAM_CHANNEL_ID_5",
             "TELEGRAM_CHANNEL_ID_1 again",
         ),
@@ -263,8 +263,31 @@ fn placeholders_halves_and_doubles_are_refused_by_name() {
 }
 
 #[test]
+fn examples_of_the_right_shape_are_refused_by_name() {
+    let secrets = [
+        "x".repeat(35),
+        "AAEyourtoken0000000000000000000000".to_owned(),
+        "THIS_IS_AN_EXAMPLE_OF_A_BOT_TOKEN_1".to_owned(),
+        "AA-placeholder-AA-placeholder-AA-00".to_owned(),
+        "changemechangemechangemechangeme00".to_owned(),
+        "AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw".to_owned(),
+        "ABC-DEF1234ghIkl-zyx57W2v1u123ew11".to_owned(),
+        "AAFD39kkdpWt3ywyRZergyOLMaJhac60qc".to_owned(),
+    ];
+    for secret in secrets {
+        let faults = faults_of(&bots(&[(2, &format!("1234567890:{secret}"), "-1001987654320")]));
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert!(faults[0].name == "TELEGRAM_BOT_TOKEN_2" && faults[0].wrong.contains("placeholder"), "{faults:?}");
+        assert!(!format!("{faults:?}").contains(&secret), "{faults:?}");
+    }
+    let faults = faults_of(&bots(&[(6, TOKEN, "-1001234567890")]));
+    assert!(faults[0].name == "TELEGRAM_CHANNEL_ID_6" && faults[0].wrong.contains("placeholder"), "{faults:?}");
+    assert!(Config::load(&bots(&[(1, "7654321098:AAEq7ZkT3vNw9RjXcYoUrPb8HsDf5GyUo4", "-1001987654320")])).is_ok());
+}
+
+#[test]
 fn more_copies_than_channels_and_packs_that_bots_cannot_read_are_refused() {
-    let one = bots(&[(1, TOKEN, "-1001234567890")]);
+    let one = bots(&[(1, TOKEN, "-1001987654320")]);
     let faults = faults_of(&one.clone().with("REPLICAS", "2"));
     assert!(faults[0].name == "REPLICAS" && faults[0].wrong.contains("2 copies need 2 channels"), "{faults:?}");
     let large = one.with("TELEGRAM_MAX_FILE_SIZE", "50MiB");

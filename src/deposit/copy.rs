@@ -17,6 +17,16 @@ use uuid::Uuid;
 /// passed over at once: how long to wait for it is its store's business.
 const TRIES: u32 = 2;
 
+/// Tries on one channel from which a copy comes back damaged or not at all: a bit that flips on the way
+/// seldom flips twice.
+const SPOILT_TRIES: u32 = 3;
+
+/// A try that took longer than this and had no answer is not made twice: it would hold the film up as long again.
+const LONG_TRY: Duration = Duration::from_secs(10);
+
+/// How long a channel that does not answer, and does not say for how long, comes last.
+const SILENCE: Duration = Duration::from_secs(30);
+
 /// Wait between two tries.
 const WAIT: Duration = Duration::from_millis(500);
 
@@ -195,7 +205,8 @@ impl Attempt<'_> {
             match self.try_channel(&channel, turn.to(&channel)).await {
                 Ok(()) => return Ok(()),
                 Err(DepositError::Store(error)) if error.fault != Fault::TooLarge => {
-                    if let Some(wait) = error.retry_after {
+                    let silence = (error.fault == Fault::Unreachable).then_some(SILENCE);
+                    if let Some(wait) = error.retry_after.or(silence) {
                         load.pause(&channel, wait, Instant::now());
                     }
                     failures.push(error);
@@ -233,18 +244,36 @@ impl Attempt<'_> {
     async fn try_channel(&self, channel: &ChannelId, sending: Sending) -> Result<(), DepositError> {
         let mut sending = Some(sending);
         for attempt in 1.. {
+            let begun = Instant::now();
             let tried = tokio::select! {
                 tried = timeout(PATIENCE, self.put_and_read_back(channel, &mut sending)) => tried,
                 () = self.cancel.cancelled() => return Err(DepositError::Cancelled),
             };
             match tried.unwrap_or_else(|_| Err(StoreError::new(Fault::Unreachable, "storing a blob").into())) {
-                Err(DepositError::Store(error)) if error.fault == Fault::Unreachable && attempt < TRIES => {
-                    self.rest(WAIT).await?;
+                Err(DepositError::Store(error)) if attempt < self.tries_after(&error, begun.elapsed()) => {
+                    self.rest(WAIT).await?
                 }
                 done => return done,
             }
+            if sending.is_none() {
+                let turn = self.cancel.run_until_cancelled(self.deposit.load.turn()).await;
+                sending = Some(turn.ok_or(DepositError::Cancelled)?.to(channel));
+            }
         }
         Ok(())
+    }
+
+    /// How often a channel is tried that failed like this after so long.
+    fn tries_after(&self, error: &StoreError, took: Duration) -> u32 {
+        match error.fault {
+            // What it gave back was removed there.
+            Fault::Missing | Fault::Corrupt => SPOILT_TRIES,
+            // Nothing was sent, so that the next channel is as good as this one, and sooner.
+            Fault::Unreachable if !error.may_be_there() && self.deposit.store.channels().len() > 1 => 1,
+            Fault::Unreachable if took > LONG_TRY => 1,
+            Fault::Unreachable => TRIES,
+            Fault::Throttled | Fault::Refused | Fault::TooLarge => 1,
+        }
     }
 
     /// Gives `sending` back once the copy is there.
@@ -315,7 +344,8 @@ fn most_hopeful(failures: Vec<StoreError>) -> StoreError {
     let rank = |error: &StoreError| match error.fault {
         Fault::Throttled => 0,
         Fault::Unreachable => 1,
-        _ => 2,
+        Fault::Missing | Fault::Corrupt => 2,
+        Fault::Refused | Fault::TooLarge => 3,
     };
     let best = failures.into_iter().min_by_key(rank);
     match best {

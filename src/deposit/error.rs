@@ -27,7 +27,8 @@ impl DepositError {
     pub fn is_worth_retrying(&self) -> bool {
         match self {
             Self::Spool(error) => error.is_worth_retrying(),
-            Self::Store(error) => error.is_worth_retrying(),
+            // A copy that came back damaged is gone; the next one may be whole.
+            Self::Store(error) => error.is_worth_retrying() || matches!(error.fault, Fault::Missing | Fault::Corrupt),
             Self::Catalog(error) => matches!(error, CatalogError::DiskFull | CatalogError::Engine(_)),
             Self::Cancelled => false,
         }
@@ -52,6 +53,10 @@ impl DepositError {
             }
             Self::Store(error) if error.fault == Fault::Unreachable => {
                 "The store does not answer. It goes on by itself when it does; the system page says more.".into()
+            }
+            Self::Store(error) if matches!(error.fault, Fault::Missing | Fault::Corrupt) => {
+                "What was stored came back damaged several times. It is stored again by itself; the system page says more."
+                    .into()
             }
             Self::Store(_) => "The store refused the film's packs. The server's log says why.".into(),
             Self::Spool(_) | Self::Catalog(_) => "The server could not keep the film's packs. Its log says why.".into(),

@@ -1,4 +1,5 @@
 mod desk;
+mod faulty;
 
 use super::DepositError;
 use crate::catalog::{CatalogError, CopyState};

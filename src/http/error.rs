@@ -18,6 +18,9 @@ pub type Detail = Cow<'static, str>;
 /// What broke inside. Logged, never shown.
 pub type Cause = Box<dyn Error + Send + Sync>;
 
+/// Seconds after which something that somebody has to repair may be repaired.
+const LATER_S: &str = "60";
+
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
@@ -81,6 +84,9 @@ pub enum ApiError {
         /// Seconds to wait, at least 1.
         retry_after_s: u64,
     },
+    /// 503: not before somebody did something.
+    #[error("{0}")]
+    Unavailable(Detail),
     /// 507: no room for what was sent.
     #[error("{0}")]
     InsufficientStorage(Detail),
@@ -121,6 +127,7 @@ impl ApiError {
             Self::Unprocessable(_) => "unprocessable",
             Self::TooManyRequests { .. } => "too_many_requests",
             Self::Busy { .. } => "busy",
+            Self::Unavailable(_) => "unavailable",
             Self::InsufficientStorage(_) => "insufficient_storage",
             Self::BadStorage(_) => "bad_storage",
             Self::Internal(_) => "internal",
@@ -156,7 +163,7 @@ impl ResponseError for ApiError {
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy { .. } | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::InsufficientStorage(_) => StatusCode::INSUFFICIENT_STORAGE,
             Self::BadStorage(_) => StatusCode::BAD_GATEWAY,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -180,6 +187,9 @@ impl ResponseError for ApiError {
             }
             Self::TooManyRequests { retry_after_s } | Self::Busy { retry_after_s } => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from((*retry_after_s).max(1)));
+            }
+            Self::Unavailable(_) => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static(LATER_S));
             }
             _ => {}
         }
@@ -228,6 +238,16 @@ mod tests {
         let (head, body) = shown(ApiError::Busy { retry_after_s: 0 }).await;
         assert_eq!((head.status().as_u16(), head.headers().get("retry-after").unwrap().to_str().unwrap()), (503, "1"));
         assert_eq!(body["retry_after_s"], 1);
+    }
+
+    #[actix_web::test]
+    async fn what_somebody_has_to_repair_is_said_and_asked_for_again_later() {
+        let (head, body) = shown(ApiError::Unavailable("set it again".into())).await;
+        assert_eq!(
+            (head.status().as_u16(), &body["code"], &body["detail"]),
+            (503, &json!("unavailable"), &json!("set it again"))
+        );
+        assert_eq!(head.headers().get("retry-after").unwrap().to_str().unwrap(), "60");
     }
 
     #[actix_web::test]

@@ -11,6 +11,7 @@ use crate::spool::SpoolError;
 use crate::store::Fault;
 use crate::system::BotsError;
 use std::error::Error;
+use std::time::Duration;
 
 /// Seconds after which something that passes by itself is worth another try.
 const SOON_S: u64 = 2;
@@ -63,7 +64,10 @@ impl From<CacheError> for ApiError {
     fn from(error: CacheError) -> Self {
         match error {
             CacheError::Unreadable { fault: Fault::Throttled | Fault::Unreachable, retry_after, .. } => {
-                Self::Busy { retry_after_s: retry_after.map_or(SOON_S, |wait| wait.as_secs().max(1)) }
+                Self::Busy { retry_after_s: retry_after.map_or(SOON_S, whole_seconds) }
+            }
+            CacheError::ToRepair { remedy, .. } => {
+                Self::Unavailable(format!("this part of the film cannot be read now: {remedy}").into())
             }
             // The catalog promised these bytes, so their absence is our fault and not a 404.
             CacheError::Unreadable { fault: Fault::Missing | Fault::Corrupt, .. } => Self::BadStorage(error.into()),
@@ -89,6 +93,12 @@ impl From<UploadError> for ApiError {
     }
 }
 
+/// Seconds after which the wait is over for certain, at least 1.
+fn whole_seconds(wait: Duration) -> u64 {
+    let begun = u64::from(wait.subsec_nanos() > 0);
+    wait.as_secs().saturating_add(begun).max(1)
+}
+
 /// What lies beneath, in its own words.
 fn cause_of(error: &dyn Error) -> String {
     error.source().map_or_else(|| error.to_string(), ToString::to_string)
@@ -99,7 +109,6 @@ mod tests {
     use super::*;
     use crate::media::id::BlobId;
     use actix_web::ResponseError as _;
-    use std::time::Duration;
 
     #[test]
     fn a_lost_blob_is_no_wrong_address() {
@@ -112,11 +121,14 @@ mod tests {
             (unreadable(Fault::Unreachable, None), 503),
             (unreadable(Fault::Refused, None), 500),
             (CacheError::Moved { blob: BlobId(1) }, 503),
+            (CacheError::ToRepair { blob: BlobId(1), remedy: "set it again".into() }, 503),
         ] {
-            assert_eq!(ApiError::from(error).status_code().as_u16(), status, "{error:?}");
+            assert_eq!(ApiError::from(error.clone()).status_code().as_u16(), status, "{error:?}");
         }
         let busy = ApiError::from(unreadable(Fault::Throttled, wait));
         assert!(matches!(busy, ApiError::Busy { retry_after_s: 7 }));
+        let soon = ApiError::from(unreadable(Fault::Throttled, Some(Duration::from_millis(2_900))));
+        assert!(matches!(soon, ApiError::Busy { retry_after_s: 3 }), "nobody comes back too early");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The class of a failure. Callers branch on it and on nothing else.
@@ -29,6 +30,8 @@ pub struct StoreError {
     pub fault: Fault,
     /// How long the store wants to be left alone, where it said so.
     pub retry_after: Option<Duration>,
+    /// What somebody has to do before it can succeed, as a sentence for the owner, where that is known.
+    pub remedy: Option<Arc<str>>,
     doing: &'static str,
     is_definite: bool,
     #[source]
@@ -38,7 +41,7 @@ pub struct StoreError {
 impl StoreError {
     /// A failure while `doing` something ("reading a local copy").
     pub fn new(fault: Fault, doing: &'static str) -> Self {
-        Self { fault, retry_after: None, doing, is_definite: false, cause: None }
+        Self { fault, retry_after: None, remedy: None, doing, is_definite: false, cause: None }
     }
 
     /// The store asked to wait.
@@ -62,6 +65,12 @@ impl StoreError {
     #[must_use]
     pub fn after(self, wait: Option<Duration>) -> Self {
         Self { retry_after: wait, ..self }
+    }
+
+    /// Adds what somebody has to do.
+    #[must_use]
+    pub fn until(self, remedy: impl Into<Arc<str>>) -> Self {
+        Self { remedy: Some(remedy.into()), ..self }
     }
 
     /// Whether a copy may lie there although its put failed.

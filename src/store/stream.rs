@@ -29,12 +29,14 @@ impl Reading {
 }
 
 /// Reads one copy chunk by chunk; a chunk comes out only when its hash fits. The way in for every
-/// byte that is served, and the read-back that makes a copy *verified*.
+/// byte that is served, and the read-back that makes a copy *verified*. Of what comes along unasked, damaged
+/// chunks are left out.
 pub struct VerifiedChunks {
     stream: ByteStream,
     arrived: BytesMut,
     hashes: Arc<[Hash]>,
     len: u64,
+    asked: Range<u64>,
     run: Range<u64>,
 }
 
@@ -54,12 +56,14 @@ pub async fn read_verified(
         .filter(|_| blob.chunks.len() as u64 == blob.len.div_ceil(CHUNK_SIZE))
         .ok_or_else(|| StoreError::new(Fault::Corrupt, "looking up the chunks of a blob"))?;
     let Reading { bytes, is_whole } = store.read(copy, range, purpose).await?;
+    let asked = run.clone();
     let run = if is_whole { 0..blob.chunks.len() as u64 } else { run };
-    Ok(VerifiedChunks { stream: bytes, arrived: BytesMut::new(), hashes: Arc::clone(&blob.chunks), len: blob.len, run })
+    let hashes = Arc::clone(&blob.chunks);
+    Ok(VerifiedChunks { stream: bytes, arrived: BytesMut::new(), hashes, len: blob.len, asked, run })
 }
 
 impl VerifiedChunks {
-    /// The number of the next chunk in the blob.
+    /// The number of the chunk in the blob that is read next: one behind the one that came last.
     pub fn position(&self) -> u64 {
         self.run.start
     }
@@ -69,21 +73,27 @@ impl VerifiedChunks {
     /// # Errors
     /// As `BlobStore::read`; `Corrupt` when a hash does not fit or the stream ends early.
     pub async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
-        let chunk = self.run.start;
-        let begin = chunk.saturating_mul(CHUNK_SIZE);
-        if chunk >= self.run.end || begin >= self.len {
-            return Ok(None);
+        loop {
+            let chunk = self.run.start;
+            let begin = chunk.saturating_mul(CHUNK_SIZE);
+            if chunk >= self.run.end || begin >= self.len {
+                return Ok(None);
+            }
+            let bytes = self.gather(CHUNK_SIZE.min(self.len - begin) as usize).await?;
+            let fits = self.fits(chunk, &bytes);
+            if !fits && self.asked.contains(&chunk) {
+                return Err(StoreError::new(Fault::Corrupt, "verifying a chunk"));
+            }
+            self.run.start += 1;
+            if fits {
+                return Ok(Some(bytes));
+            }
         }
-        let bytes = self.gather(CHUNK_SIZE.min(self.len - begin) as usize).await?;
-        let fits = usize::try_from(chunk)
-            .ok()
-            .and_then(|index| self.hashes.get(index))
-            .is_some_and(|hash| *blake3::hash(&bytes).as_bytes() == hash.0);
-        if !fits {
-            return Err(StoreError::new(Fault::Corrupt, "verifying a chunk"));
-        }
-        self.run.start += 1;
-        Ok(Some(bytes))
+    }
+
+    fn fits(&self, chunk: u64, bytes: &[u8]) -> bool {
+        let hash = usize::try_from(chunk).ok().and_then(|index| self.hashes.get(index));
+        hash.is_some_and(|hash| *blake3::hash(bytes).as_bytes() == hash.0)
     }
 
     /// The next `len` bytes. A slice that happens to be exactly that is passed on uncopied.

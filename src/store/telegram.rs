@@ -48,7 +48,11 @@ impl TelegramStore {
     }
 
     async fn lease(&self, bot: BotId, purpose: Purpose, doing: &'static str) -> Result<BotLease, StoreError> {
-        self.fleet.lease(bot, purpose).await.map_err(|error| failed(doing, error).definitely())
+        self.fleet.lease(bot, purpose).await.map_err(|error| {
+            let is_unknown = error.kind == Kind::UnknownBot;
+            let failed = failed(doing, error).definitely();
+            if is_unknown { failed.until(missing(bot)) } else { failed }
+        })
     }
 }
 
@@ -167,6 +171,14 @@ impl Spot {
         let Self { channel, message, bot, file } = self;
         Locator(format!("tg:{channel}/{message}/{bot}/{}", file.0))
     }
+}
+
+/// What to do about a copy of a bot that is configured no more.
+fn missing(bot: BotId) -> String {
+    format!(
+        "it lies with the bot {bot}, which is not configured; set that bot's TELEGRAM_BOT_TOKEN and TELEGRAM_CHANNEL_ID \
+         again and restart the server"
+    )
 }
 
 /// Says nothing of the film, and is not the same twice.

@@ -1,5 +1,6 @@
 //! Whether a bot is fit to hold blobs, found out by letting it hold one; and what to do where it is not.
 
+use super::PASSING;
 use super::bot_api::{Content, Document, Me, Rights, SentDocument};
 use super::error::{Kind, TelegramError};
 use super::fleet::{Bot, BotLease, Fleet, Look, Purpose};
@@ -15,6 +16,9 @@ use uuid::Uuid;
 
 /// Bytes of the round trip.
 const PROBE_LEN: usize = 64 * 1024;
+
+/// How long a test waits while films use up the bot's budget of messages.
+const BUDGET_WAIT: Duration = Duration::from_secs(60);
 
 /// What the test of one bot found.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -205,12 +209,12 @@ impl Fleet {
         let bytes = probe();
         let document = Document {
             name: "telecine-test.bin".to_owned(),
-            caption: "telecine: a test, deleted at once".to_owned(),
+            caption: PASSING.to_owned(),
             content: Content::Bytes(bytes.clone()),
         };
         let begun = Instant::now();
         let sent = match self.lease(bot.id, Purpose::Deposit).await {
-            Ok(lease) => lease.send_document(document).await,
+            Ok(lease) => lease.send_document_within(BUDGET_WAIT, document).await,
             Err(error) => Err(error),
         };
         let sent = match sent {

@@ -7,6 +7,10 @@
 //! Nothing in here knows videos or blobs, chooses a channel, or retries by itself: [`Fleet`] decides when
 //! a bot may be asked, its caller decides which. A token leaves this module only inside a request.
 
+/// Below a message of ours that is no part of a film and is deleted at once. One that could not be, or whose
+/// answer was lost, is known by it again, and deleted by whoever comes across it.
+pub const PASSING: &str = "telecine/1 mark";
+
 mod bot_api;
 mod check;
 mod circuit;

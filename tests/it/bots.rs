@@ -9,6 +9,7 @@ use crate::harness::wait::{until, until_true};
 use reqwest::Method;
 use serde_json::Value;
 use std::process::Output;
+use std::time::Duration;
 use telegram_sim::{Fault, Operation, Rights, Standing, Trouble};
 
 /// Pictures and sound, read from the store and not from memory.
@@ -182,6 +183,25 @@ async fn a_film_deleted_for_good_leaves_no_message() {
 }
 
 #[tokio::test]
+async fn a_film_older_than_two_days_leaves_the_library_and_its_messages_are_known_as_litter() {
+    let telegram = Telegram::with(2);
+    let world = telegram.server().await;
+    let video = world.published(&clip::h264_aac(4)).await;
+    world.protected(&video).await;
+    let messages = telegram.messages().len();
+    telegram.world().advance(Duration::from_secs(49 * 3600)).unwrap();
+    assert_eq!(world.json("/api/system/bots/status").await["litter"], 0);
+
+    assert!(world.send(Method::DELETE, &format!("/api/videos/{video}?now=true")).await.status().is_success());
+
+    until_true("it is gone", async || world.get(&format!("/api/videos/{video}")).await.status() == 404).await;
+    world.at_rest().await;
+    assert!(world.videos().await.is_empty());
+    assert_eq!(telegram.messages().len(), messages, "Telegram deletes nothing that old for a bot");
+    assert_eq!(world.json("/api/system/bots/status").await["litter"], messages);
+}
+
+#[tokio::test]
 async fn test_bots_tells_what_works_and_what_to_do() {
     let telegram = Telegram::with(3);
     let world = telegram.folder();
@@ -279,44 +299,4 @@ async fn the_page_shows_each_bot_and_what_a_test_found() {
         browser.keep_picture(&format!("bots-{theme}-{width}")).await;
     }
     assert_eq!(browser.complaints().await, Vec::<String>::new());
-}
-
-#[tokio::test]
-async fn tokens_are_told_to_nobody() {
-    let telegram = Telegram::with(4);
-    let mut world = telegram.folder();
-    world.set([("LOG_LEVEL".to_owned(), "trace".to_owned())]);
-    world.resume().await;
-    let bots = telegram.bots();
-    let troubles = [
-        Fault::times(3, Operation::Any, Trouble::Reset),
-        Fault::times(3, Operation::Any, Trouble::Status { code: 502 }),
-        Fault::once(Operation::Download, Trouble::DropAfter { bytes: 100 }),
-    ];
-    for (bot, fault) in bots.iter().zip(troubles) {
-        telegram.world().fault(bot.id, fault);
-    }
-    let video = world.published(&clip::h264_aac(4)).await;
-    from_the_store(&world, &video).await;
-    telegram.world().revoke(bots[3].id).unwrap();
-    let mut told = vec![tested(&world).await.to_string()];
-    for path in ["/api/system/bots/status", "/api/system/status", "/metrics", "/system"] {
-        told.push(world.get(path).await.text().await.unwrap());
-    }
-    for arguments in [&["test-bots"][..], &["test-bots", "--json"], &["config"], &["config", "--json"]] {
-        let (_, table, errors) = said(&world.run(arguments));
-        told.extend([table, errors]);
-    }
-    told.push(world.log());
-    assert!(world.log().contains("TRACE"), "the log tells everything else");
-    for bot in &bots {
-        let secret = bot.token.split_once(':').unwrap().1;
-        for text in &told {
-            assert!(!text.contains(secret), "the secret of bot {} is in: {}", bot.id, line_with(text, secret));
-        }
-    }
-}
-
-fn line_with<'a>(text: &'a str, word: &str) -> &'a str {
-    text.lines().find(|line| line.contains(word)).unwrap_or_default()
 }

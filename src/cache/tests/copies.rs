@@ -36,7 +36,7 @@ async fn when_all_copies_are_bad_no_wrong_byte_comes_out() {
     let items: Vec<_> = bench.cache.get(vec![piece.clone()], range(0, bytes.len())).collect().await;
 
     let corrupt = CacheError::unreadable(BlobId(1), Fault::Corrupt);
-    assert_eq!(items, [Ok(Bytes::copy_from_slice(&bytes[..CHUNK])), Err(corrupt)]);
+    assert_eq!(items, [Ok(Bytes::copy_from_slice(&bytes[..CHUNK])), Err(corrupt.clone())]);
     assert_eq!(bench.cache.open(vec![piece.clone()], range(CHUNK, 1)).await.err(), Some(corrupt));
     assert_eq!(bench.read(vec![piece], 2 * CHUNK, CHUNK).await.unwrap(), bytes[2 * CHUNK..]);
     assert!(bench.damage.try_recv().is_ok() && bench.damage.try_recv().is_ok());
@@ -113,6 +113,17 @@ async fn a_slow_copy_is_left_soon_when_there_is_another_and_waited_for_when_ther
     };
     let (read, ()) = tokio::join!(bench.read(vec![piece], 0, 1000), speak);
     assert_eq!(read.unwrap(), bytes);
+}
+
+#[tokio::test]
+async fn a_slow_copy_that_lost_its_turn_is_heard_out_and_is_no_fault_of_its_store() {
+    let bench = Bench::of(EVERYTHING).await;
+    let bytes = pattern(1000);
+    let copies = [bench.copy_of(&bytes, &[]).await, bench.copy_of(&bytes, &[]).await];
+    bench.store.slow.lock().unwrap().insert(copies[0].clone(), HASTE + Duration::from_secs(1));
+    assert_eq!(bench.read(vec![whole(1, &bytes, copies.to_vec())], 0, 1000).await.unwrap(), bytes);
+    eventually(|| bench.store.answered.load(Ordering::SeqCst) == 2).await;
+    assert_eq!(bench.reads(), 2);
 }
 
 #[tokio::test]

@@ -32,6 +32,10 @@ pub(super) struct Moody {
     local: LocalStore,
     /// Channels that refuse every put.
     pub(super) refusing: Mutex<HashSet<ChannelId>>,
+    /// Channels whose keeper is out: nothing is sent to them, for certain.
+    pub(super) dead: Mutex<HashSet<ChannelId>>,
+    /// How many readings come back with a flipped bit.
+    pub(super) spoilt_readings: Mutex<u32>,
     /// How many puts are done and answered with an error.
     pub(super) lost_answers: Mutex<u32>,
     /// Channels a put was tried on, in order.
@@ -48,6 +52,9 @@ impl BlobStore for Moody {
         self.tried.lock().unwrap().push(ticket.channel.clone());
         if self.refusing.lock().unwrap().contains(&ticket.channel) {
             return Err(StoreError::new(Fault::Refused, "storing on a refusing channel"));
+        }
+        if self.dead.lock().unwrap().contains(&ticket.channel) {
+            return Err(StoreError::new(Fault::Unreachable, "storing on a dead channel").definitely());
         }
         let locator = self.local.put(ticket, file).await?;
         let mut lost = self.lost_answers.lock().unwrap();
@@ -76,7 +83,14 @@ impl BlobStore for Moody {
     }
 
     async fn read(&self, copy: &Locator, range: ByteRange, purpose: Purpose) -> Result<Reading, StoreError> {
-        self.local.read(copy, range, purpose).await
+        let reading = self.local.read(copy, range, purpose).await?;
+        let mut spoilt = self.spoilt_readings.lock().unwrap();
+        if *spoilt == 0 {
+            return Ok(reading);
+        }
+        *spoilt -= 1;
+        let flip = |slice: Bytes| Bytes::from(slice.iter().map(|byte| byte ^ 1).collect::<Vec<u8>>());
+        Ok(Reading::of_range(Box::pin(reading.bytes.map_ok(flip))))
     }
 
     async fn remove(&self, copies: &[Locator]) -> Result<Vec<Locator>, StoreError> {
@@ -112,6 +126,8 @@ impl Desk {
         let store = Arc::new(Moody {
             local,
             refusing: Mutex::default(),
+            dead: Mutex::default(),
+            spoilt_readings: Mutex::default(),
             lost_answers: Mutex::default(),
             tried: Mutex::default(),
         });

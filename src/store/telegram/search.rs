@@ -19,7 +19,7 @@ use super::{Spot, TelegramStore, failed};
 use crate::media::extent::{Locator, UnheardCopy};
 use crate::store::{Search, StoreError};
 use crate::telegram::{
-    Bot, BotLease, ChatId, Content, Document, Kind, MessageId, Purpose, SentDocument, TelegramError,
+    Bot, BotLease, ChatId, Content, Document, Kind, MessageId, PASSING, Purpose, SentDocument, TelegramError,
 };
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -36,9 +36,6 @@ const MOST_LOOKED_AT: usize = 300;
 
 /// Blanks remembered of a channel, the newest ones.
 const MOST_BLANKS: usize = 10_000;
-
-/// Below a mark, so that one whose answer was lost is known again.
-const MARK: &str = "telecine/1 mark";
 
 /// What is known of the channels from earlier searches. A channel is searched by one at a time, or they would
 /// find each other's forwards.
@@ -151,7 +148,7 @@ impl Pass<'_> {
     async fn mark(&mut self) -> Result<MessageId, StoreError> {
         let lease = self.lease().await?;
         let content = Content::Bytes(Bytes::from_static(b"telecine"));
-        let mark = Document { name: "mark.bin".into(), caption: MARK.to_owned(), content };
+        let mark = Document { name: "mark.bin".into(), caption: PASSING.to_owned(), content };
         let mark = lease.send_document(mark).await.map_err(|error| failed(DOING, error))?;
         self.unsend(&lease, mark.message).await?;
         Ok(mark.message)
@@ -175,7 +172,7 @@ impl Pass<'_> {
             Err(error) => return Err(failed(DOING, error)),
         };
         self.unsend(&lease, seen.message).await?;
-        if seen.caption.as_deref() == Some(MARK) {
+        if seen.caption.as_deref() == Some(PASSING) {
             self.unsend(&lease, message).await?;
         }
         let is_ours = imprints(&seen).next().is_some() || self.known.is_double(&seen, self.bot.channel, message.0);

@@ -44,7 +44,15 @@ impl Bench {
 
 #[tokio::test]
 async fn the_contract_holds() {
-    let bench = Bench::new();
+    contract_holds(&Bench::new()).await;
+}
+
+#[tokio::test]
+async fn the_contract_holds_over_a_bot_api_that_ignores_ranges() {
+    contract_holds(&Bench::with(Settings { bots: 2, ranges: Ranges::Ignored, ..Settings::default() })).await;
+}
+
+async fn contract_holds(bench: &Bench) {
     let (store, scratch) = (&bench.store, bench.folder.path());
     contract::every_channel_keeps_what_was_put(store, scratch).await;
     contract::a_range_is_exact(store, scratch).await;
@@ -71,6 +79,28 @@ async fn a_wire_without_ranges_gives_the_whole_copy_and_says_so() {
     }
     assert_eq!(chunks.next().await.unwrap(), None);
     assert_eq!(all, bytes);
+}
+
+#[tokio::test]
+async fn damage_before_what_was_asked_for_spoils_nothing_of_a_whole_answer() {
+    let bench = Bench::with(Settings { bots: 1, ranges: Ranges::Ignored, ..Settings::default() });
+    let bytes = pattern(600_001);
+    let (ticket, file) = bench.ticket(&bytes, 0);
+    let copy = bench.store.put(&ticket, &file).await.unwrap();
+    let blob = stored(BlobId(1), &bytes, vec![copy.clone()]);
+    for (asked, flipped, chunks) in [(1..3, 99, [1, 2]), (1..2, 600_000, [0, 1]), (0..1, 300_000, [0, 2])] {
+        bench.sim.world().fault(bench.bot(0).id, Mischief::once(Operation::Download, Trouble::FlipBit { at: flipped }));
+        let mut reading = read_verified(&bench.store, &copy, &blob, asked.clone(), Purpose::Playback).await.unwrap();
+        for chunk in chunks {
+            let (begin, end) = (chunk * 262_144, (chunk + 1) * 262_144);
+            assert_eq!(reading.next().await.unwrap().unwrap(), bytes[begin..end.min(600_001)], "{asked:?}: {chunk}");
+            assert_eq!(reading.position(), chunk as u64 + 1);
+        }
+        assert_eq!(reading.next().await.unwrap(), None);
+    }
+    bench.sim.world().fault(bench.bot(0).id, Mischief::once(Operation::Download, Trouble::FlipBit { at: 99 }));
+    let mut reading = read_verified(&bench.store, &copy, &blob, 0..1, Purpose::Playback).await.unwrap();
+    assert_eq!(reading.next().await.unwrap_err().fault, Fault::Corrupt, "what was asked for is not passed over");
 }
 
 #[tokio::test]

@@ -77,8 +77,20 @@ impl BotLease {
     /// As `BotApi::send_document`; `Flooded` with the time left when the budget is spent for longer than
     /// `Waits::patience`; what is wrong with the bot when it is out.
     pub async fn send_document(&self, document: Document) -> Result<SentDocument, TelegramError> {
+        self.send_document_within(self.inner.waits.patience, document).await
+    }
+
+    /// The same, but waits as long as `patience` for the budget.
+    ///
+    /// # Errors
+    /// As there.
+    pub(in crate::telegram) async fn send_document_within(
+        &self,
+        patience: Duration,
+        document: Document,
+    ) -> Result<SentDocument, TelegramError> {
         let len = document.content.len();
-        self.await_budget("sending a document").await?;
+        self.await_budget(patience, "sending a document").await?;
         let berth = &self.inner.berths[self.number];
         let call = berth.api.send_document(berth.bot.channel, document);
         self.note_sent(len, self.settled(Concern::OwnChannel, call).await)
@@ -89,7 +101,7 @@ impl BotLease {
     /// # Errors
     /// As `BotApi::forward` and [`BotLease::send_document`].
     pub async fn forward(&self, from: ChatId, message: MessageId) -> Result<SentDocument, TelegramError> {
-        self.await_budget("forwarding a message").await?;
+        self.await_budget(self.inner.waits.patience, "forwarding a message").await?;
         let berth = &self.inner.berths[self.number];
         let call = berth.api.forward(from, message, berth.bot.channel);
         self.note_sent(0, self.settled(Concern::Else, call).await)
@@ -162,7 +174,7 @@ impl BotLease {
 
     /// Takes the budget of one message. The bot is looked at again: it may have been flooded or thrown out
     /// since the lease was taken.
-    async fn await_budget(&self, doing: &'static str) -> Result<(), TelegramError> {
+    async fn await_budget(&self, patience: Duration, doing: &'static str) -> Result<(), TelegramError> {
         let begun = Instant::now();
         loop {
             let (wait, error) = match self.inner.off_duty(self.number, Purpose::Deposit) {
@@ -173,7 +185,7 @@ impl BotLease {
                     Err(wait) => (wait, TelegramError::flooded(doing, wait).saying("its budget of messages is spent")),
                 },
             };
-            if begun.elapsed() + wait > self.inner.waits.patience {
+            if begun.elapsed() + wait > patience {
                 return Err(error);
             }
             sleep(wait).await;

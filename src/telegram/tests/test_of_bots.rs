@@ -1,9 +1,12 @@
 //! The test of a bot, and what it says to do.
 
-use super::Scene;
+use super::{Scene, kind, noise};
 use crate::telegram::check::{BotTest, Step};
 use crate::telegram::circuit::CircuitState;
+use crate::telegram::error::Kind;
 use crate::telegram::id::BotId;
+use crate::telegram::pace::PaceSettings;
+use std::time::Duration;
 use telegram_sim::{Fault, Operation, Rights, Settings, Standing, Trouble};
 
 /// The parts that failed, with what was advised for each.
@@ -91,4 +94,16 @@ async fn each_leg_of_the_round_trip_is_judged() {
         let left = scene.sim.world().messages(scene.twin(0).channel).len();
         assert_eq!(left, usize::from(step == Step::Delete), "{trouble:?}");
     }
+}
+
+#[tokio::test]
+async fn a_test_waits_for_the_budget_that_deposits_have_spent() {
+    let scene = Scene::with(Settings::bots(1), |settings| {
+        settings.pace = PaceSettings { channel_burst: 1, ..PaceSettings::of_channel(60) };
+        settings.waits.patience = Duration::ZERO;
+    });
+    scene.send(0, noise(1)).await.unwrap();
+    assert_eq!(kind(&scene.send(0, noise(1)).await), Some(Kind::Flooded), "a deposit goes elsewhere");
+    let test = scene.fleet.test(scene.bot(0).id).await.unwrap();
+    assert!(test.is_ok(), "{test:?}");
 }

@@ -1,10 +1,17 @@
 //! A simulated Telegram for a server to keep its films in.
 
 use super::World;
+use super::player::Reel;
 use super::wait::until_true;
+use reqwest::Method;
 use serde_json::Value;
-use std::collections::BTreeMap;
-use telegram_sim::{Bot, Settings, Simulator, StoredMessage, environment};
+use std::collections::{BTreeMap, BTreeSet};
+use telecine::catalog::{self, Catalog};
+use telecine::media::extent::ChannelId;
+use telegram_sim::{Bot, Fault, Operation, Settings, Simulator, StoredMessage, Trouble, environment};
+
+/// Packs of so many bytes make a short film many messages.
+pub const SMALL_PACKS: (&str, &str) = ("TELEGRAM_MAX_FILE_SIZE", "256KiB");
 
 /// Bots with a channel each.
 pub struct Telegram {
@@ -21,7 +28,7 @@ impl Telegram {
         Self::of(Settings::bots(bots).everywhere())
     }
 
-    fn of(settings: Settings) -> Self {
+    pub fn of(settings: Settings) -> Self {
         Self { sim: Simulator::start(settings).expect("the simulator starts on a free port") }
     }
 
@@ -68,12 +75,86 @@ impl Telegram {
         for bot in self.bots() {
             let messages = self.world().messages(bot.channel);
             let hashes = messages.into_iter().filter_map(|message| Some(message.document?.blake3));
-            for hash in hashes.collect::<std::collections::BTreeSet<_>>() {
+            for hash in hashes.collect::<BTreeSet<_>>() {
                 *copies.entry(hash).or_default() += 1;
             }
         }
         copies
     }
+}
+
+/// What becomes of a bot.
+#[derive(Clone, Debug)]
+pub enum Blow {
+    /// Every request of this kind meets this.
+    Meets(Operation, Trouble),
+    /// Its token is worthless.
+    Revoked,
+    /// It is thrown out of its channel.
+    Banned,
+    /// Its channel is deleted.
+    ChannelGone,
+}
+
+impl Blow {
+    pub fn strike(&self, telegram: &Telegram, bot: &Bot) {
+        let world = telegram.world();
+        match self {
+            Self::Meets(operation, trouble) => world.fault(bot.id, Fault::standing(*operation, trouble.clone())),
+            Self::Revoked => world.revoke(bot.id).expect("the simulator writes it down"),
+            Self::Banned => world.ban(bot.id, bot.channel).expect("the simulator writes it down"),
+            Self::ChannelGone => world.drop_channel(bot.channel).expect("the simulator writes it down"),
+        }
+    }
+}
+
+/// A running server that keeps its films in many small messages.
+pub async fn small_packs(telegram: &Telegram) -> World {
+    let mut world = telegram.folder();
+    let pace = ("TELEGRAM_MESSAGES_PER_MINUTE", "3000");
+    world.set([SMALL_PACKS, pace].map(|(name, value)| (name.to_owned(), value.to_owned())));
+    world.resume().await;
+    world
+}
+
+pub async fn forget_what_is_cached(world: &World) {
+    assert_eq!(world.send(Method::POST, "/api/system/cache/clear").await.status(), 204);
+}
+
+/// Pictures and sound, as a player gets them.
+pub async fn watched(world: &World, video: &str) -> [Reel; 2] {
+    [world.player(video).pictures().await, world.player(video).sound().await]
+}
+
+pub fn downloads(telegram: &Telegram, bot: &Bot) -> u64 {
+    telegram.world().counters(bot.id).requests_of("download")
+}
+
+/// The bot that most of a film is read from, with the number it is configured under.
+pub async fn most_read(telegram: &Telegram, world: &World, video: &str) -> (u64, Bot) {
+    let bots = telegram.bots();
+    let before: Vec<u64> = bots.iter().map(|bot| downloads(telegram, bot)).collect();
+    forget_what_is_cached(world).await;
+    watched(world, video).await;
+    let read = |(bot, before): &(Bot, u64)| downloads(telegram, bot) - before;
+    let read_most = (1..).zip(bots.into_iter().zip(before)).max_by_key(|(_, bot)| read(bot));
+    let (slot, (bot, _)) = read_most.expect("there are bots");
+    (slot, bot)
+}
+
+/// The messages that lie in each channel, and those of which the server's records say so.
+pub async fn lying_and_named(telegram: &Telegram, world: &World) -> [BTreeMap<i64, BTreeSet<i64>>; 2] {
+    let file = world.data().join("catalog.sqlite");
+    let catalog = Catalog::open(&catalog::Settings { file, readers: 1 }).expect("the catalog opens beside a server");
+    let (mut lying, mut named) = (BTreeMap::new(), BTreeMap::new());
+    for bot in telegram.bots() {
+        let channel = bot.channel.0;
+        lying.insert(channel, telegram.world().messages(bot.channel).iter().map(|message| message.id.0).collect());
+        let copies = catalog.copies_on(ChannelId(channel.to_string())).await.expect("the catalog can be read");
+        let message = |copy: &str| copy.split('/').nth(1).and_then(|message| message.parse().ok());
+        named.insert(channel, copies.iter().filter_map(|copy| message(&copy.0)).collect());
+    }
+    [lying, named]
 }
 
 impl World {

@@ -19,6 +19,7 @@ mod world;
 pub use environment::environment;
 pub use settings::{Limits, Membership, Ranges, Settings, Throttle};
 pub use simulator::Simulator;
+pub use world::dice::Dice;
 pub use world::fault::{Fault, Operation, Trouble};
 pub use world::sight::{StoredDocument, StoredMessage};
 pub use world::state::{Bot, BotId, ChannelId, DocumentId, MessageId, Rights, Standing};

@@ -6,6 +6,7 @@
 //! beside it. Every change is one short turn under one lock: checked, written down, then true.
 
 pub(crate) mod clock;
+pub(crate) mod dice;
 pub(crate) mod documents;
 pub(crate) mod event;
 pub(crate) mod fault;

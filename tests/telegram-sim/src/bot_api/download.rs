@@ -52,7 +52,7 @@ pub(super) async fn download(
         let Wanted::Bytes(range) = wanted(&world, &request, document.size) else {
             return Ok(unsatisfiable(document.size));
         };
-        let damage = world.damage(bot.id, &range);
+        let damage = world.damage(bot.id, &range, plan.roll.as_ref());
         let pacer = Pacer::new(plan.bytes_per_second, Some(world.line(bot.id, Way::Out)));
         let body = Body::open(&file, range.clone(), damage, pacer, under_way).await?;
         Ok(head(&world, &range, document.size).body(SizedStream::new(range.end - range.start, body.stream())))

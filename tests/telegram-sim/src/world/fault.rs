@@ -5,6 +5,7 @@
 //! download waits for a download that it can damage.
 
 use super::clock::whole_seconds;
+use super::dice::{Dice, Roll};
 use super::refusal::Refusal;
 use super::state::BotId;
 use serde::{Deserialize, Serialize};
@@ -167,6 +168,8 @@ pub(crate) struct Plan {
     pub(crate) latency: Duration,
     pub(crate) bytes_per_second: Option<u64>,
     pub(crate) ending: Option<Ending>,
+    /// Damage that chance does to a download's body.
+    pub(crate) roll: Option<Roll>,
 }
 
 /// What happens to the body of one download.
@@ -182,6 +185,7 @@ pub(crate) struct Damage {
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     of: HashMap<BotId, Vec<Fault>>,
+    pub(crate) dice: Option<Dice>,
 }
 
 impl Faults {
@@ -197,8 +201,19 @@ impl Faults {
         self.of.get(&bot).cloned().unwrap_or_default()
     }
 
-    /// What a request that just arrived has to go through; what applies is counted.
+    /// What a request that just arrived has to go through; what applies is counted. Chance comes after the scripts.
     pub(crate) fn plan(&mut self, bot: BotId, operation: Operation, now_ms: i64) -> Plan {
+        let mut plan = self.scripted(bot, operation, now_ms);
+        if plan.ending.is_none() {
+            match self.dice.as_mut().and_then(|dice| dice.roll(operation)) {
+                Some(Roll::Ends(ending)) => plan.ending = Some(ending),
+                roll => plan.roll = roll,
+            }
+        }
+        plan
+    }
+
+    fn scripted(&mut self, bot: BotId, operation: Operation, now_ms: i64) -> Plan {
         let mut plan = Plan::default();
         let Some(faults) = self.of.get_mut(&bot) else { return plan };
         for fault in faults.iter_mut().filter(|fault| fault.concerns(operation)) {

@@ -2,6 +2,7 @@
 
 use super::World;
 use super::clock::milliseconds;
+use super::dice::{Dice, Roll};
 use super::event::Event;
 use super::fault::{Damage, Fault, Operation, Plan};
 use super::line::Line;
@@ -22,6 +23,11 @@ impl World {
         for bot in self.bots() {
             self.fault(bot.id, fault.clone());
         }
+    }
+
+    /// Lets chance trouble every bot's requests from now on; `None` ends that.
+    pub fn set_dice(&self, dice: Option<Dice>) {
+        self.live().faults.dice = dice;
     }
 
     /// Takes all faults of a bot away.
@@ -99,6 +105,9 @@ impl World {
     /// What a request that just arrived has to go through, the settings' slowness included.
     pub(crate) fn plan(&self, bot: BotId, operation: Operation) -> Plan {
         let mut plan = self.live().faults.plan(bot, operation, self.now_ms());
+        if plan.ending.is_some() {
+            self.inner.traffic.troubled(bot);
+        }
         let settings = self.settings();
         plan.latency += settings.latency;
         let speeds = [plan.bytes_per_second, settings.bytes_per_second];
@@ -106,7 +115,15 @@ impl World {
         plan
     }
 
-    pub(crate) fn damage(&self, bot: BotId, body: &Range<u64>) -> Damage {
-        self.live().faults.damage(bot, body)
+    /// What happens to a download's body of these bytes of a document.
+    pub(crate) fn damage(&self, bot: BotId, body: &Range<u64>, roll: Option<&Roll>) -> Damage {
+        let mut damage = self.live().faults.damage(bot, body);
+        if let (Some(roll), true) = (roll, damage == Damage::default()) {
+            damage = roll.damage(body);
+        }
+        if damage != Damage::default() {
+            self.inner.traffic.troubled(bot);
+        }
+        damage
     }
 }

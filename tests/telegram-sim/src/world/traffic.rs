@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex};
 pub struct Counters {
     /// Requests by method, `download` among them, whatever became of them.
     pub requests: BTreeMap<String, u64>,
+    /// Of these, how many were refused, cut off, damaged or left unanswered on purpose.
+    pub troubled: u64,
     /// Bytes of documents that were received.
     pub bytes_in: u64,
     /// Bytes of documents that were handed to a socket.
@@ -51,6 +53,10 @@ impl Traffic {
 
     pub(crate) fn asked(&self, bot: BotId, method: &str) {
         self.change(bot, |counters| *counters.requests.entry(method.to_owned()).or_default() += 1);
+    }
+
+    pub(crate) fn troubled(&self, bot: BotId) {
+        self.change(bot, |counters| counters.troubled += 1);
     }
 
     /// Counts a send or a download as under way for as long as the guard lives.

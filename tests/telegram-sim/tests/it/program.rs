@@ -8,7 +8,8 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use telegram_sim::{Settings, World};
+use std::time::{Duration, Instant};
+use telegram_sim::{Bot, Settings, World};
 use tokio::task::JoinSet;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_telegram-sim");
@@ -120,6 +121,62 @@ async fn the_environment_is_what_a_server_needs_and_stays_the_same() {
     let mut rewritten = lines(&fs::read_to_string(&file).unwrap());
     assert_eq!(rewritten.remove("TELEGRAM_API_URL").unwrap(), again.url);
     assert!(rewritten.iter().all(|(name, value)| written[name] == *value));
+}
+
+/// A program with a bot that has sent a document of so many bytes, and the link to that.
+async fn with_a_document(options: &[&str], len: usize) -> (Program, tempfile::TempDir, Bot, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let program = Program::serve(folder.path(), &[&["--bots", "1"], options].concat());
+    let bot = World::bots_in(folder.path()).unwrap().remove(0);
+    let form = document(noise(len)).text("chat_id", bot.channel.to_string());
+    let post = Client::new().post(format!("{}/bot{}/sendDocument", program.url, bot.token)).multipart(form);
+    let sent = answer(post.send().await.unwrap()).await.unwrap().result();
+    let asked = Client::new()
+        .post(format!("{}/bot{}/getFile", program.url, bot.token))
+        .json(&json!({ "file_id": sent["document"]["file_id"] }));
+    let file = answer(asked.send().await.unwrap()).await.unwrap().result();
+    let link = format!("{}/file/bot{}/{}", program.url, bot.token, file["file_path"].as_str().unwrap());
+    (program, folder, bot, link)
+}
+
+#[tokio::test]
+async fn told_so_the_program_ignores_ranges() {
+    for (options, status, bytes) in [(&[][..], 206, 10), (&["--no-range"], 200, 1000)] {
+        let (_program, _folder, _, link) = with_a_document(options, 1000).await;
+        let read = Client::new().get(link).header("Range", "bytes=10-19").send().await.unwrap();
+        assert_eq!(read.status(), status);
+        assert_eq!(read.bytes().await.unwrap().len(), bytes);
+    }
+}
+
+#[tokio::test]
+async fn told_so_the_program_takes_its_time_before_each_answer() {
+    let (program, _folder, bot, _) = with_a_document(&["--latency-ms", "300"], 1).await;
+    let begun = Instant::now();
+    Client::new().get(format!("{}/bot{}/getMe", program.url, bot.token)).send().await.unwrap();
+    assert!(begun.elapsed() >= Duration::from_millis(300), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn told_so_the_program_sends_no_faster() {
+    let (_program, _folder, _, link) = with_a_document(&["--bandwidth", "100000"], 100_000).await;
+    let begun = Instant::now();
+    let bytes = Client::new().get(link).send().await.unwrap().bytes().await.unwrap();
+    assert_eq!(bytes.len(), 100_000);
+    assert!(begun.elapsed() >= Duration::from_millis(500), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn told_so_the_program_takes_few_messages() {
+    let (program, _folder, bot, _) = with_a_document(&["--messages-per-minute", "2"], 1).await;
+    let say = async || {
+        let words = json!({ "chat_id": bot.channel, "text": "words" });
+        let post = Client::new().post(format!("{}/bot{}/sendMessage", program.url, bot.token)).json(&words);
+        answer(post.send().await.unwrap()).await.unwrap()
+    };
+    say().await.result();
+    let (code, words) = say().await.refusal();
+    assert!(code == 429 && words.contains("retry after"), "{words}");
 }
 
 #[test]

@@ -167,22 +167,21 @@ impl Catalog {
             .await
     }
 
-    /// Forgets copies that were removed from the store; those `kept` could not be.
-    pub async fn copies_removed(
+    /// Forgets copies of a blob that nobody needs any more. They are litter until they are removed.
+    pub async fn discard_copies(
         &self,
         lease: JobLease,
         blob: BlobId,
-        removed: Vec<Locator>,
-        kept: Vec<Locator>,
+        copies: Vec<Locator>,
         now: Timestamp,
     ) -> Result<(), CatalogError> {
         self.sqlite
             .write(move |tx| {
                 hold(tx, lease)?;
-                litter(tx, &kept, now)?;
-                for locator in removed {
+                litter(tx, &copies, now)?;
+                for copy in copies {
                     tx.prepare_cached("DELETE FROM copies WHERE blob = ?1 AND locator = ?2")?
-                        .execute(params![blob.0, locator.0])?;
+                        .execute(params![blob.0, copy.0])?;
                 }
                 Ok(())
             })

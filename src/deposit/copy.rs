@@ -146,6 +146,10 @@ impl Blob {
     pub(super) fn verified(&self) -> impl Iterator<Item = &CopyRecord> {
         self.record.copies.iter().filter(|copy| copy.state == CopyState::Verified)
     }
+
+    pub(super) fn lost(&self) -> impl Iterator<Item = &CopyRecord> {
+        self.record.copies.iter().filter(|copy| copy.state == CopyState::Lost)
+    }
 }
 
 /// The making of one copy.
@@ -204,10 +208,12 @@ impl Attempt<'_> {
             }
             tried.push(channel);
         }
-        Err(DepositError::Store(most_hopeful(failures)))
+        let nowhere = || StoreError::new(Fault::Refused, "looking for a channel without a copy of the blob");
+        Err(DepositError::Store(most_hopeful(failures, nowhere)))
     }
 
-    /// Where the copy may go, in order. No two copies of a blob share a channel.
+    /// Where the copy may go, in order. No two copies of a blob share a channel, nor does one take the place of
+    /// that which it is forwarded from.
     fn channels(&self) -> Vec<ChannelId> {
         let home = self.deposit.store.channels();
         let copies = &self.blob.record.copies;
@@ -215,6 +221,11 @@ impl Attempt<'_> {
             let other = |copy: &&CopyRecord| copy.channel == *channel && copy.copy != self.number;
             copies.iter().filter(other).any(|copy| matches!(copy.state, CopyState::Sent | CopyState::Verified))
         };
+        let source = match self.bytes {
+            Bytes::File(_) => None,
+            Bytes::Copy(from) => copies.iter().find(|copy| copy.locator.as_ref() == Some(from)),
+        };
+        let is_source = |channel: &ChannelId| source.is_some_and(|copy| copy.channel == *channel);
         let begun = |state| {
             let mine = copies.iter().filter(move |copy| copy.copy == self.number && copy.state == state);
             mine.map(|copy| copy.channel.clone())
@@ -223,7 +234,8 @@ impl Attempt<'_> {
         self.deposit.load.sort(&mut preferred, Instant::now());
         let mut channels: Vec<ChannelId> = Vec::new();
         for channel in begun(CopyState::Sent).chain(begun(CopyState::Intended)).chain(preferred) {
-            if home.contains(&channel) && !is_taken(&channel) && !channels.contains(&channel) {
+            let is_open = !is_taken(&channel) && !is_source(&channel);
+            if home.contains(&channel) && is_open && !channels.contains(&channel) {
                 channels.push(channel);
             }
         }
@@ -249,7 +261,7 @@ impl Attempt<'_> {
 
     /// Gives `sending` back once the copy is there.
     async fn put_and_read_back(&self, channel: &ChannelId, sending: &mut Option<Sending>) -> Result<(), DepositError> {
-        let Deposit { catalog, store, clock, .. } = self.deposit;
+        let Deposit { catalog, clock, .. } = self.deposit;
         let blob = self.blob.stored.id;
         let (to, now) = (channel.clone(), clock.now());
         let intent = match self.bytes {
@@ -269,9 +281,7 @@ impl Attempt<'_> {
         drop(sending.take());
         if let Err(error) = self.read_back(&locator).await {
             if matches!(error.fault, Fault::Missing | Fault::Corrupt) {
-                catalog.copy_lost(blob, locator.clone(), clock.now()).await?;
-                let litter = store.remove(std::slice::from_ref(&locator)).await?;
-                catalog.copies_removed(self.lease, blob, vec![locator], litter, clock.now()).await?;
+                self.deposit.discard(self.lease, blob, vec![locator]).await?;
             }
             return Err(error.into());
         }
@@ -309,8 +319,8 @@ impl Attempt<'_> {
     }
 }
 
-/// The failure after which a later try is soonest worth it.
-fn most_hopeful(failures: Vec<StoreError>) -> StoreError {
+/// The failure after which a later try is soonest worth it; `nothing` when nothing was tried.
+pub(super) fn most_hopeful(failures: Vec<StoreError>, nothing: impl FnOnce() -> StoreError) -> StoreError {
     let wait = failures.iter().filter_map(|error| error.retry_after).min();
     let rank = |error: &StoreError| match error.fault {
         Fault::Throttled => 0,
@@ -321,6 +331,6 @@ fn most_hopeful(failures: Vec<StoreError>) -> StoreError {
     match best {
         Some(error) if error.fault == Fault::Throttled => error.after(wait),
         Some(error) => error,
-        None => StoreError::new(Fault::Refused, "looking for a channel without a copy of the blob"),
+        None => nothing(),
     }
 }

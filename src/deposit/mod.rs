@@ -5,11 +5,11 @@
 //! goes on with the pack it was filling and finds the copies it had sent.
 
 mod copy;
+mod discard;
 mod error;
 mod load;
 mod mend;
 mod packer;
-mod superseded;
 #[cfg(test)]
 mod tests;
 

@@ -1,4 +1,5 @@
 mod forwards;
+mod mending;
 
 use super::*;
 use crate::catalog::{CatalogError, JobKind, JobLease, Settlement, Unreadable};

@@ -40,7 +40,7 @@ async fn answers(
         ("copy_sent", catalog.copy_sent(lease, blob, nonce, locator, NOW).await),
         ("copy_verified", catalog.copy_verified(lease, blob, nonce, NOW).await),
         ("copy_refused", catalog.copy_refused(lease, blob, nonce).await),
-        ("copies_removed", catalog.copies_removed(lease, blob, Vec::new(), Vec::new(), NOW).await),
+        ("discard_copies", catalog.discard_copies(lease, blob, Vec::new(), NOW).await),
         ("blobs_to_mend", catalog.blobs_to_mend(lease, &[], 1).await.map(drop)),
         ("blobs_to_move", catalog.blobs_to_move(lease, &[], 1).await.map(drop)),
         ("publish", catalog.publish(lease, false, NOW).await),

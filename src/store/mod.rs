@@ -71,8 +71,8 @@ pub trait BlobStore: Send + Sync {
     /// The channels there are, in a stable order.
     fn channels(&self) -> Vec<ChannelId>;
 
-    /// Whether this store issued such locators.
-    fn issued(&self, copy: &Locator) -> bool;
+    /// The channel on which this store issued such a locator; `None` when it issues none like it.
+    fn channel_of(&self, copy: &Locator) -> Option<ChannelId>;
 
     /// Stores the file as one copy and says where it lies for ever.
     ///
@@ -104,8 +104,8 @@ pub trait BlobStore: Send + Sync {
     /// as the stream's last item.
     async fn read(&self, copy: &Locator, range: ByteRange, purpose: Purpose) -> Result<Reading, StoreError>;
 
-    /// Removes copies, and answers those that will never be removed; after an error some may be gone, and the call can
-    /// be repeated.
+    /// Removes copies, and answers those that it may not remove, now or ever; after an error some may be gone, and the
+    /// call can be repeated. Copies whose channel is gone are gone with it.
     ///
     /// # Errors
     /// `Throttled`, `Unreachable`, `Refused`.
@@ -116,4 +116,10 @@ pub trait BlobStore: Send + Sync {
     /// # Errors
     /// `Throttled`, `Unreachable`, `Refused`: nothing is known then.
     async fn probe(&self, copy: &Locator) -> Result<Presence, StoreError>;
+}
+
+/// The channel in a locator that begins with this scheme.
+fn channel_in(copy: &Locator, scheme: &str) -> Option<ChannelId> {
+    let (channel, _) = copy.0.strip_prefix(scheme)?.split_once('/')?;
+    Some(ChannelId(channel.to_owned()))
 }

@@ -9,7 +9,7 @@ mod tests;
 
 use super::error::{Fault, StoreError};
 use super::stream::Reading;
-use super::{BlobStore, Presence, Purpose, PutTicket, Search};
+use super::{BlobStore, Presence, Purpose, PutTicket, Search, channel_in};
 use crate::media::extent::{ChannelId, Locator, UnheardCopy};
 use crate::media::range::ByteRange;
 use crate::telegram::{Bot, BotId, BotLease, ChatId, Content, Document, FileId, Fleet, Kind, MessageId, TelegramError};
@@ -58,8 +58,8 @@ impl BlobStore for TelegramStore {
         self.fleet.bots().into_iter().map(|bot| ChannelId(bot.channel.to_string())).collect()
     }
 
-    fn issued(&self, copy: &Locator) -> bool {
-        copy.0.starts_with("tg:")
+    fn channel_of(&self, copy: &Locator) -> Option<ChannelId> {
+        channel_in(copy, "tg:")
     }
 
     async fn put(&self, ticket: &PutTicket, file: &Path) -> Result<Locator, StoreError> {
@@ -127,7 +127,14 @@ impl BlobStore for TelegramStore {
             };
             let messages: Vec<MessageId> = spots.iter().map(|(spot, _)| spot.message).collect();
             let lease = self.lease(bot.id, Purpose::Upkeep, DOING).await?;
-            let undeletable = lease.delete(bot.channel, &messages).await.map_err(|error| failed(DOING, error))?;
+            let undeletable = match lease.delete(bot.channel, &messages).await {
+                Ok(undeletable) => undeletable,
+                // They went with their channel.
+                Err(error) if error.kind == Kind::ChatNotFound => continue,
+                // Nobody may, until somebody gives the bot its right back.
+                Err(error) if error.kind == Kind::Forbidden => messages,
+                Err(error) => return Err(failed(DOING, error)),
+            };
             let left = spots.into_iter().filter(|(spot, _)| undeletable.contains(&spot.message));
             kept.extend(left.map(|(_, copy)| copy.clone()));
         }

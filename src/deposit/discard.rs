@@ -2,7 +2,7 @@
 //! stays known as litter.
 
 use super::{Deposit, DepositError};
-use crate::catalog::{CatalogError, JobLease, Superseded};
+use crate::catalog::{CatalogError, JobLease, NotRemoved, Superseded};
 use crate::media::extent::Locator;
 use crate::media::id::BlobId;
 
@@ -36,13 +36,17 @@ impl Deposit {
 
     async fn remove_litter(&self, mut copies: Vec<Locator>) -> Result<(), CatalogError> {
         match self.store.remove(&copies).await {
-            Ok(kept) => copies.retain(|copy| !kept.contains(copy)),
+            Ok(kept) => {
+                copies.retain(|copy| !kept.contains(copy));
+                self.catalog.litter_removed(copies).await?;
+                self.catalog.litter_kept(kept, NotRemoved::Refused, self.clock.now()).await
+            }
+            // The keeper tries it again.
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, "copies that nobody needs stay as litter");
-                return Ok(());
+                tracing::warn!(error, "copies that nobody needs are not removed yet");
+                Ok(())
             }
         }
-        self.catalog.litter_removed(copies).await
     }
 }

@@ -4,6 +4,7 @@
 mod damage;
 mod forget;
 mod keeper;
+mod litter;
 mod mend;
 #[cfg(test)]
 mod tests;

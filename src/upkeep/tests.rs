@@ -254,7 +254,10 @@ async fn forgetting_goes_on_where_it_was_stopped() {
 
     let doomed = sample.catalog.doom(lease).await.unwrap();
     sample.store.remove(&doomed[0].locators).await.unwrap();
-    sample.catalog.forget_blob(lease, doomed[1].blob).await.unwrap();
+    let copies = doomed[2].locators.clone();
+    sample.store.remove(&copies).await.unwrap();
+    sample.catalog.forget_copies(lease, copies, Vec::new(), sample.clock.now()).await.unwrap();
+    sample.catalog.forget_blobs(lease, vec![doomed[1].blob]).await.unwrap();
     sample.store.remove(&doomed[1].locators).await.unwrap();
 
     forget(&parts(&sample), lease, &CancellationToken::new()).await.unwrap();

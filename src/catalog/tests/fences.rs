@@ -46,7 +46,8 @@ async fn answers(
         ("publish", catalog.publish(lease, false, NOW).await),
         ("discard_superseded", catalog.discard_superseded(lease, NOW).await.map(drop)),
         ("doom", catalog.doom(lease).await.map(drop)),
-        ("forget_blob", catalog.forget_blob(lease, blob).await),
+        ("forget_copies", catalog.forget_copies(lease, Vec::new(), Vec::new(), NOW).await),
+        ("forget_blobs", catalog.forget_blobs(lease, vec![blob]).await),
         ("forget_video", catalog.forget_video(lease).await.map(drop)),
     ]
 }

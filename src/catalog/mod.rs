@@ -42,6 +42,7 @@ pub use key_frames::KeyFrames;
 pub use list::{Cursor, Sort, VideoPage, VideoQuery};
 pub use litter::NotRemoved;
 pub use mend::Moving;
+pub use missed::ToProbe;
 pub use playback::{SegmentRow, TrackPlaylist, Tracks};
 pub use renditions::{Measured, NewRendition, Rendition};
 pub use segments::{Growth, NewPiece, NewSegment, Resume};

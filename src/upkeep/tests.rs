@@ -1,5 +1,6 @@
 mod forwards;
 mod mending;
+mod probing;
 
 use super::*;
 use crate::catalog::{CatalogError, JobKind, JobLease, Settlement, Unreadable};
@@ -282,8 +283,15 @@ async fn a_copy_that_a_reader_misses_is_not_read_again() {
     let Place::Store(blob) = &pieces[0].place else { panic!("it is not stored") };
     sample.store.remove(&blob.copies[..1]).await.unwrap();
     let (reports, end) = (sample.damage.take().unwrap(), CancellationToken::new());
-    let recording =
-        record_damage(sample.catalog.clone(), sample.clock.clone(), reports, std::sync::Arc::default(), end.clone());
+    let (missing, mut passed_on) = tokio::sync::mpsc::channel(1);
+    let recording = record_damage(
+        sample.catalog.clone(),
+        sample.clock.clone(),
+        reports,
+        std::sync::Arc::default(),
+        missing,
+        end.clone(),
+    );
     let reading = async {
         assert!(sample.cache.open(pieces.clone(), ByteRange::at(0, 1).unwrap()).await.is_ok(), "the other one is read");
         loop {
@@ -295,4 +303,5 @@ async fn a_copy_that_a_reader_misses_is_not_read_again() {
     };
     let both = async { tokio::join!(recording, reading) };
     tokio::time::timeout(Duration::from_secs(10), both).await.expect("it is never recorded");
+    assert_eq!(passed_on.recv().await, Some((blob.id, blob.copies[0].clone())), "others may be missing, too");
 }

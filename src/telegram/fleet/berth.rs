@@ -1,6 +1,6 @@
 //! One bot's place in the fleet: its wire, its slots, and what is known of it.
 
-use super::{BotSettings, FleetMemory, FleetSettings};
+use super::{BotSettings, FleetMemory, FleetSettings, look};
 use crate::media::time::Timestamp;
 use crate::telegram::bot_api::{ApiClient, BotApi};
 use crate::telegram::circuit::Circuit;
@@ -41,6 +41,9 @@ pub(super) struct Duty {
     pub(super) title: Option<String>,
     /// Whether the bot may delete in its channel, once it was looked at.
     pub(super) can_delete: Option<bool>,
+    /// When it is to be asked for its channel again, and when it was last.
+    pub(super) glance_at: Timestamp,
+    pub(super) glanced_at: Timestamp,
 }
 
 impl Berth {
@@ -63,7 +66,16 @@ impl Berth {
             }
             None => Pace::new(fleet.pace, instant),
         };
-        let duty = Duty { circuit, pace, meter: Meter::new(instant), username: None, title: None, can_delete: None };
+        let duty = Duty {
+            circuit,
+            pace,
+            meter: Meter::new(instant),
+            username: None,
+            title: None,
+            can_delete: None,
+            glance_at: now.after(look::EVERY),
+            glanced_at: now,
+        };
         Self {
             bot: Bot { slot: bot.slot, id, channel: bot.channel },
             api: BotApi::new(client, bot.token.clone()),

@@ -41,7 +41,7 @@ pub use jobs::{JobKind, JobLease, JobRecord, JobState, Progress, Settlement};
 pub use key_frames::KeyFrames;
 pub use list::{Cursor, Sort, VideoPage, VideoQuery};
 pub use litter::NotRemoved;
-pub use mend::Moving;
+pub use mend::{Moving, Wanted};
 pub use missed::ToProbe;
 pub use playback::{SegmentRow, TrackPlaylist, Tracks};
 pub use renditions::{Measured, NewRendition, Rendition};

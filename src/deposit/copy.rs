@@ -85,7 +85,10 @@ impl Deposit {
                 );
                 false
             }
-            done => done.map(|()| true)?,
+            done => {
+                done?;
+                super::wanted(&*self.store, self.settings.replicas).copies == self.settings.replicas
+            }
         };
         self.spool.remove_pack(blob).await?;
         Ok(is_protected)
@@ -99,10 +102,8 @@ impl Deposit {
         bytes: &Bytes,
         cancel: &CancellationToken,
     ) -> Result<(), DepositError> {
-        let home = self.store.channels();
         while let Some(blob) = self.look_up(lease, blob).await? {
-            let at_home = blob.verified().filter(|copy| home.contains(&copy.channel)).count();
-            if at_home >= self.settings.replicas as usize {
+            if !self.lacks_copies(&blob) {
                 break;
             }
             // The lowest number that no verified copy has.
@@ -110,6 +111,13 @@ impl Deposit {
             self.attempt(lease, &blob, number, bytes, cancel).make_copy().await?;
         }
         Ok(())
+    }
+
+    /// Whether a blob has fewer verified copies than can be had now.
+    pub(super) fn lacks_copies(&self, blob: &Blob) -> bool {
+        let wanted = super::wanted(&*self.store, self.settings.replicas);
+        let open = blob.verified().filter(|copy| wanted.open.contains(&copy.channel)).count();
+        open < wanted.copies as usize
     }
 
     pub(super) async fn look_up(&self, lease: JobLease, blob: BlobId) -> Result<Option<Blob>, DepositError> {
@@ -232,6 +240,13 @@ impl Attempt<'_> {
         };
         let mut preferred = placement::preference(&self.blob.record.hash, &home);
         self.deposit.load.sort(&mut preferred, Instant::now());
+        let closed = self.deposit.store.closed();
+        let forwards = source.and_then(|source| closed.iter().find(|closed| closed.channel == source.channel));
+        // Those first that are known to see the source, and a closed one last.
+        preferred.sort_by_key(|channel| {
+            let is_closed = closed.iter().any(|closed| closed.channel == *channel);
+            (is_closed, forwards.is_some_and(|from| !from.forwards_to.contains(channel)))
+        });
         let mut channels: Vec<ChannelId> = Vec::new();
         for channel in begun(CopyState::Sent).chain(begun(CopyState::Intended)).chain(preferred) {
             let is_open = !is_taken(&channel) && !is_source(&channel);

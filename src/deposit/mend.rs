@@ -31,6 +31,10 @@ impl Deposit {
     /// `Cancelled`; `Store` when no copy can be read or no channel takes one.
     pub async fn mend(&self, lease: JobLease, blob: BlobId, cancel: &CancellationToken) -> Result<(), DepositError> {
         let Some(record) = self.look_up(lease, blob).await? else { return Ok(()) };
+        if !self.lacks_copies(&record) && record.lost().next().is_none() {
+            // It was helped since, or a bot is back.
+            return Ok(());
+        }
         self.spool.room_for_packs(record.stored().len, cancel).await.map_err(|_| DepositError::Cancelled)?;
         let done = match self.sources(lease, &record, cancel).await {
             Ok(sources) => self.copy_from_any(lease, blob, &sources, cancel).await,

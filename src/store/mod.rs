@@ -55,6 +55,15 @@ pub enum Presence {
     Absent,
 }
 
+/// A channel that takes no copies and gives none to be read, until somebody repairs that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClosedChannel {
+    /// Which one.
+    pub channel: ChannelId,
+    /// The channels to which its copies can be forwarded (`put_again`); none when they cannot be had at all.
+    pub forwards_to: Vec<ChannelId>,
+}
+
 /// A place for blobs. Every implementation passes the suite in `tests.rs`.
 ///
 /// - On success of a `put` the copy is durable. The file must not change any more, and may be removed afterwards.
@@ -70,6 +79,11 @@ pub enum Presence {
 pub trait BlobStore: Send + Sync {
     /// The channels there are, in a stable order.
     fn channels(&self) -> Vec<ChannelId>;
+
+    /// Those of the channels that have given nothing for so long that nobody should wait for them.
+    fn closed(&self) -> Vec<ClosedChannel> {
+        Vec::new()
+    }
 
     /// The channel on which this store issued such a locator; `None` when it issues none like it.
     fn channel_of(&self, copy: &Locator) -> Option<ChannelId>;

@@ -3,7 +3,7 @@
 
 use super::error::{Fault, StoreError};
 use super::stream::Reading;
-use super::{BlobStore, Presence, Purpose, PutTicket, Search};
+use super::{BlobStore, ClosedChannel, Presence, Purpose, PutTicket, Search};
 use crate::media::extent::{ChannelId, Locator, UnheardCopy};
 use crate::media::range::ByteRange;
 use async_trait::async_trait;
@@ -36,6 +36,10 @@ impl RoutedStore {
 impl BlobStore for RoutedStore {
     fn channels(&self) -> Vec<ChannelId> {
         self.home.channels()
+    }
+
+    fn closed(&self) -> Vec<ClosedChannel> {
+        self.home.closed()
     }
 
     fn channel_of(&self, copy: &Locator) -> Option<ChannelId> {

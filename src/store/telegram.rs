@@ -9,10 +9,12 @@ mod tests;
 
 use super::error::{Fault, StoreError};
 use super::stream::Reading;
-use super::{BlobStore, Presence, Purpose, PutTicket, Search, channel_in};
+use super::{BlobStore, ClosedChannel, Presence, Purpose, PutTicket, Search, channel_in};
 use crate::media::extent::{ChannelId, Locator, UnheardCopy};
 use crate::media::range::ByteRange;
-use crate::telegram::{Bot, BotId, BotLease, ChatId, Content, Document, FileId, Fleet, Kind, MessageId, TelegramError};
+use crate::telegram::{
+    Bot, BotId, BotLease, ChatId, ClosedBot, Content, Document, FileId, Fleet, Kind, MessageId, TelegramError,
+};
 use async_trait::async_trait;
 use futures::StreamExt;
 use search::{Pass, Searched};
@@ -56,6 +58,17 @@ impl TelegramStore {
 impl BlobStore for TelegramStore {
     fn channels(&self) -> Vec<ChannelId> {
         self.fleet.bots().into_iter().map(|bot| ChannelId(bot.channel.to_string())).collect()
+    }
+
+    fn closed(&self) -> Vec<ClosedChannel> {
+        let id = |channel: ChatId| ChannelId(channel.to_string());
+        let closed = self.fleet.closed().into_iter();
+        closed
+            .map(|ClosedBot { channel, seen_from }| ClosedChannel {
+                channel: id(channel),
+                forwards_to: seen_from.into_iter().map(id).collect(),
+            })
+            .collect()
     }
 
     fn channel_of(&self, copy: &Locator) -> Option<ChannelId> {

@@ -3,6 +3,7 @@
 
 use crate::catalog::{Catalog, CatalogError, Doubt, NotRemoved};
 use crate::clock::Clock;
+use crate::deposit::wanted;
 use crate::events::{Event, Events, JobState};
 use crate::jobs::Jobs;
 use crate::media::extent::{ChannelId, Locator, StoredBlob, UnheardCopy};
@@ -97,7 +98,7 @@ impl Keeper {
 
     /// Queues what is to be mended, and removes what nobody needs and what lost answers left.
     pub(super) async fn round(&self) -> Result<(), RoundError> {
-        let queued = self.catalog.queue_mends(&self.store.channels(), self.replicas, self.clock.now()).await?;
+        let queued = self.catalog.queue_mends(&wanted(&*self.store, self.replicas), self.clock.now()).await?;
         if queued > 0 {
             tracing::info!(videos = queued, "videos lack copies and will be mended");
             self.jobs.wake();

@@ -1,9 +1,10 @@
 mod forwards;
 mod mending;
 mod probing;
+mod rescue;
 
 use super::*;
-use crate::catalog::{CatalogError, JobKind, JobLease, Settlement, Unreadable};
+use crate::catalog::{CatalogError, JobKind, JobLease, Settlement, Unreadable, Wanted};
 use crate::media::extent::{ChannelId, Locator, Place};
 use crate::media::id::BlobId;
 use crate::media::range::ByteRange;
@@ -80,7 +81,7 @@ async fn a_lost_copy_is_made_again() {
 
     let (job, lease) = sample.catalog.claim_job(JobKind::Mend, Vec::new(), now, later).await.unwrap().unwrap();
     assert_eq!(job.video, video);
-    let lacking = sample.catalog.blobs_to_mend(lease, &sample.store.channels(), 2).await.unwrap();
+    let lacking = sample.catalog.blobs_to_mend(lease, &Wanted::of(sample.store.channels(), 2)).await.unwrap();
     assert_eq!(lacking, [blob.id]);
     sample.deposit.mend(lease, blob.id, &CancellationToken::new()).await.unwrap();
     sample.catalog.settle_job(lease, Settlement::Done, now).await.unwrap();

@@ -1,5 +1,5 @@
 use super::{Film, LEASE_END, NOW, Shelf, sealed, segments_in, track};
-use crate::catalog::{CatalogError, Growth, JobLease, Measured, Progress, Settlement, Shown};
+use crate::catalog::{CatalogError, Growth, JobLease, Measured, Progress, Settlement, Shown, Wanted};
 use crate::media::extent::{ChannelId, Locator};
 use crate::media::id::{BlobId, RenditionId};
 use crate::media::time::Timestamp;
@@ -41,7 +41,7 @@ async fn answers(
         ("copy_verified", catalog.copy_verified(lease, blob, nonce, NOW).await),
         ("copy_refused", catalog.copy_refused(lease, blob, nonce).await),
         ("discard_copies", catalog.discard_copies(lease, blob, Vec::new(), NOW).await),
-        ("blobs_to_mend", catalog.blobs_to_mend(lease, &[], 1).await.map(drop)),
+        ("blobs_to_mend", catalog.blobs_to_mend(lease, &Wanted::of(Vec::new(), 1)).await.map(drop)),
         ("blobs_to_move", catalog.blobs_to_move(lease, &[], 1).await.map(drop)),
         ("publish", catalog.publish(lease, false, NOW).await),
         ("discard_superseded", catalog.discard_superseded(lease, NOW).await.map(drop)),

@@ -23,6 +23,15 @@ pub struct Bot {
     pub channel: ChatId,
 }
 
+/// A bot that has given nothing for so long that nobody should wait for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClosedBot {
+    /// Its channel.
+    pub channel: ChatId,
+    /// The channels of the bots that see this one, and so can forward to theirs what lies in it.
+    pub seen_from: Vec<ChatId>,
+}
+
 pub(super) struct Berth {
     pub(super) bot: Bot,
     pub(super) api: BotApi,
@@ -44,6 +53,8 @@ pub(super) struct Duty {
     /// When it is to be asked for its channel again, and when it was last.
     pub(super) glance_at: Timestamp,
     pub(super) glanced_at: Timestamp,
+    /// The channels of the bots that saw this one's channel when it was given up, once they were asked.
+    pub(super) seen_from: Vec<ChatId>,
 }
 
 impl Berth {
@@ -75,6 +86,7 @@ impl Berth {
             can_delete: None,
             glance_at: now.after(look::EVERY),
             glanced_at: now,
+            seen_from: Vec::new(),
         };
         Self {
             bot: Bot { slot: bot.slot, id, channel: bot.channel },

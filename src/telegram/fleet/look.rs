@@ -1,6 +1,7 @@
 //! Looking at a bot: its token, its channel and its rights, so that one that was repaired comes back by itself.
 
 use super::{Bot, Fleet, Inner, OffDuty, Purpose};
+use crate::events::Event;
 use crate::telegram::bot_api::{Chat, Me, Rights};
 use crate::telegram::circuit::{CircuitState, OutReason, Outcome, RestReason};
 use crate::telegram::error::{Kind, TelegramError};
@@ -47,7 +48,9 @@ impl Fleet {
                 (0..self.inner.berths.len()).filter(|number| self.is_to_glance(*number)).collect();
             let looks = join_all(due.into_iter().map(|number| self.look(number)));
             let glances = join_all(glances.into_iter().map(|number| timeout(PATIENCE, self.glance(number))));
-            if cancel.run_until_cancelled(async { tokio::join!(looks, glances) }).await.is_none() {
+            let given_up: Vec<usize> = (0..self.inner.berths.len()).filter(|number| self.is_to_ask(*number)).collect();
+            let questions = join_all(given_up.into_iter().map(|number| self.ask_others(number)));
+            if cancel.run_until_cancelled(async { tokio::join!(looks, glances, questions) }).await.is_none() {
                 return;
             }
         }
@@ -84,6 +87,31 @@ impl Fleet {
         if let Ok(chat) = lease.own_chat().await {
             berth.duty().title = chat.title;
         }
+    }
+
+    /// Whether the others are to be asked now for the channel of a bot that is given up. `true` once for each time.
+    fn is_to_ask(&self, number: usize) -> bool {
+        let now = self.inner.clock.now();
+        let mut duty = self.inner.berths[number].duty();
+        let is_due = duty.circuit.is_given_up(now) && duty.glance_at <= now;
+        if is_due {
+            (duty.glance_at, duty.glanced_at) = (now.after(EVERY), now);
+        }
+        is_due
+    }
+
+    /// Finds out which other bots see the channel of one that is given up: they can forward what lies there.
+    async fn ask_others(&self, number: usize) {
+        let channel = self.inner.berths[number].bot.channel;
+        let others = self.bots().into_iter().filter(|bot| bot.channel != channel);
+        let asked = others.map(async |bot| {
+            let question = async { self.lease(bot.id, Purpose::Upkeep).await?.chat(channel).await };
+            let is_seen = matches!(timeout(PATIENCE, question).await, Ok(Ok(_)));
+            is_seen.then_some(bot.channel)
+        });
+        let seen_from = join_all(asked).await.into_iter().flatten().collect();
+        self.inner.berths[number].duty().seen_from = seen_from;
+        self.inner.events.publish(Event::System);
     }
 
     /// Keeps what a page shows of a bot, and says so when it would leave litter.

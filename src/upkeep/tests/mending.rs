@@ -1,7 +1,7 @@
 //! Copies that are made anew while others are damaged, out of reach or gone with their channel.
 
 use super::{keeper, parts};
-use crate::catalog::{CopyState, JobKind, JobLease};
+use crate::catalog::{CopyState, JobKind, JobLease, Wanted};
 use crate::clock::Clock;
 use crate::media::extent::{ChannelId, Locator, Place, StoredBlob};
 use crate::media::id::VideoId;
@@ -116,7 +116,7 @@ async fn a_copy_that_was_read_badly_once_is_kept_until_others_are_proven() {
     assert_eq!(ward.channels(lease, CopyState::Verified).await.len(), 2);
     assert_eq!(ward.channels(lease, CopyState::Lost).await, []);
     let (home, catalog) = (ward.sample.store.channels(), &ward.sample.catalog);
-    assert!(!catalog.blobs_to_mend(lease, &home, 2).await.unwrap().contains(&ward.blob.id));
+    assert!(!catalog.blobs_to_mend(lease, &Wanted::of(home, 2)).await.unwrap().contains(&ward.blob.id));
     assert!(catalog.video(ward.video, 2).await.unwrap().unwrap().protected);
 }
 

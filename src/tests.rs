@@ -206,6 +206,11 @@ pub(crate) fn packs(replicas: u32) -> deposit::Settings {
 
 /// The bots of a simulator, which may send as fast as they like.
 pub(crate) fn fleet_of(sim: &Simulator) -> Fleet {
+    fleet_at(sim, Clock::system())
+}
+
+/// The same, by this clock.
+pub(crate) fn fleet_at(sim: &Simulator, clock: Clock) -> Fleet {
     let bot = |(slot, bot): (u8, telegram_sim::Bot)| BotSettings {
         slot,
         token: bot.token.parse().unwrap(),
@@ -216,7 +221,7 @@ pub(crate) fn fleet_of(sim: &Simulator) -> Fleet {
     let pace =
         PaceSettings { bot_per_second: 1000, channel_burst: 1000, channel_per_minute: 4000, ..Default::default() };
     let settings = FleetSettings { bots, api, pace, ..FleetSettings::default() };
-    Fleet::new(settings, &FleetMemory::default(), Clock::system(), Events::new()).unwrap()
+    Fleet::new(settings, &FleetMemory::default(), clock, Events::new()).unwrap()
 }
 
 fn rendition(number: u32, name: &str) -> NewRendition {

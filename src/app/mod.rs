@@ -39,7 +39,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -309,7 +309,11 @@ fn faces(
     let settings = cache::Settings { memory_bytes: config.cache.memory_bytes };
     let (cache, damage) = SegmentCache::new(settings, store.clone(), spool.clone(), shutdown.clone());
     let alarm = Arc::new(Notify::new());
-    let recording = upkeep::record_damage(catalog.clone(), clock.clone(), damage, alarm.clone(), shutdown.token());
+    let (missing, reports) = mpsc::channel(upkeep::MISSING_BACKLOG);
+    let prober = upkeep::Prober::new(catalog.clone(), store.clone(), clock.clone(), alarm.clone());
+    shutdown.spawn("search for missing copies", prober.keep(reports, shutdown.token()));
+    let recording =
+        upkeep::record_damage(catalog.clone(), clock.clone(), damage, alarm.clone(), missing, shutdown.token());
     shutdown.spawn("damage records", recording);
     let keeper = upkeep::Keeper {
         catalog: catalog.clone(),

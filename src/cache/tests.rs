@@ -42,8 +42,8 @@ impl BlobStore for Watched {
         self.local.put(ticket, file).await
     }
 
-    fn issued(&self, copy: &Locator) -> bool {
-        self.local.issued(copy)
+    fn channel_of(&self, copy: &Locator) -> Option<ChannelId> {
+        self.local.channel_of(copy)
     }
 
     async fn put_again(&self, ticket: &PutTicket, from: &Locator) -> Result<Locator, StoreError> {

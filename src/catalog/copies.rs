@@ -2,8 +2,9 @@
 //! intent, and nothing counts before it was read back.
 
 use super::blobs::chunk_hashes;
-use super::doubts::{doubt, litter};
+use super::doubts::doubt;
 use super::jobs::{JobLease, hold};
+use super::litter::litter;
 use super::missed::found;
 use super::sqlite::word;
 use super::{Catalog, CatalogError};
@@ -167,22 +168,21 @@ impl Catalog {
             .await
     }
 
-    /// Forgets copies that were removed from the store; those `kept` could not be.
-    pub async fn copies_removed(
+    /// Forgets copies of a blob that nobody needs any more. They are litter until they are removed.
+    pub async fn discard_copies(
         &self,
         lease: JobLease,
         blob: BlobId,
-        removed: Vec<Locator>,
-        kept: Vec<Locator>,
+        copies: Vec<Locator>,
         now: Timestamp,
     ) -> Result<(), CatalogError> {
         self.sqlite
             .write(move |tx| {
                 hold(tx, lease)?;
-                litter(tx, &kept, now)?;
-                for locator in removed {
+                litter(tx, &copies, now)?;
+                for copy in copies {
                     tx.prepare_cached("DELETE FROM copies WHERE blob = ?1 AND locator = ?2")?
-                        .execute(params![blob.0, locator.0])?;
+                        .execute(params![blob.0, copy.0])?;
                 }
                 Ok(())
             })
@@ -309,8 +309,8 @@ fn doubt_others(tx: &Transaction<'_>, blob: BlobId, nonce: Uuid, now: Timestamp)
 /// Forgets a copy whose bytes may still lie in the store.
 fn discard(tx: &Transaction<'_>, blob: BlobId, nonce: Uuid, now: Timestamp) -> Result<(), CatalogError> {
     tx.prepare_cached(
-        "INSERT OR IGNORE INTO litter (locator, at)
-         SELECT locator, ?3 FROM copies WHERE blob = ?1 AND nonce = ?2 AND locator IS NOT NULL",
+        "INSERT OR IGNORE INTO litter (locator, at, retry_at)
+         SELECT locator, ?3, ?3 FROM copies WHERE blob = ?1 AND nonce = ?2 AND locator IS NOT NULL",
     )?
     .execute(params![blob.0, nonce, now.0])?;
     tx.prepare_cached("DELETE FROM copies WHERE blob = ?1 AND nonce = ?2")?.execute(params![blob.0, nonce])?;

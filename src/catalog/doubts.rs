@@ -1,6 +1,6 @@
-//! What may lie in a store and is named by nobody: sends whose answer was lost, and copies that the
-//! store will not remove.
+//! What may lie in a store without anybody's knowing: sends whose answer was lost.
 
+use super::litter::litter;
 use super::{Catalog, CatalogError};
 use crate::media::extent::{ChannelId, Locator, UnheardCopy};
 use crate::media::id::BlobId;
@@ -83,43 +83,6 @@ impl Catalog {
             .await
     }
 
-    /// Forgets copies that were sent and never verified, of blobs that are stored without them and whose
-    /// video nothing works on, and answers them, at most a hundred. They are litter until they are
-    /// removed: no job finds them any more.
-    pub async fn discard_needless(&self, now: Timestamp) -> Result<Vec<Locator>, CatalogError> {
-        self.sqlite
-            .write(move |tx| {
-                let needless = tx
-                    .prepare_cached(
-                        "SELECT locator FROM copies JOIN blobs ON blobs.id = copies.blob
-                          WHERE copies.state = 'sent' AND copies.locator IS NOT NULL AND blobs.state = 'stored'
-                            AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.video = blobs.video
-                                               AND jobs.state IN ('queued', 'running', 'waiting', 'paused'))
-                          LIMIT 100",
-                    )?
-                    .query_map([], |row| row.get(0).map(Locator))?
-                    .collect::<Result<Vec<_>, _>>()?;
-                for locator in &needless {
-                    tx.execute("DELETE FROM copies WHERE locator = ?1 AND state = 'sent'", [&locator.0])?;
-                }
-                litter(tx, &needless, now)?;
-                Ok(needless)
-            })
-            .await
-    }
-
-    /// Forgets litter that was removed from the store after all.
-    pub async fn litter_removed(&self, removed: Vec<Locator>) -> Result<(), CatalogError> {
-        self.sqlite
-            .write(move |tx| {
-                for locator in removed {
-                    tx.execute("DELETE FROM litter WHERE locator = ?1", [locator.0])?;
-                }
-                Ok(())
-            })
-            .await
-    }
-
     /// Every copy that is named on a channel.
     pub async fn copies_on(&self, channel: ChannelId) -> Result<Vec<Locator>, CatalogError> {
         self.sqlite
@@ -131,25 +94,6 @@ impl Catalog {
             })
             .await
     }
-
-    /// Records copies that the store will not remove: they stay known, and nobody reads them.
-    pub async fn add_litter(&self, copies: Vec<Locator>, now: Timestamp) -> Result<(), CatalogError> {
-        self.sqlite.write(move |tx| litter(tx, &copies, now)).await
-    }
-
-    /// How many copies lie in the store that nobody names and that cannot be removed.
-    pub async fn litter_count(&self) -> Result<u64, CatalogError> {
-        self.sqlite.read(|tx| Ok(tx.query_row("SELECT count(*) FROM litter", [], |row| row.get(0))?)).await
-    }
-}
-
-/// Notes copies that lie in the store and that nobody names any more.
-pub(super) fn litter(tx: &Transaction<'_>, copies: &[Locator], now: Timestamp) -> Result<(), CatalogError> {
-    let mut statement = tx.prepare_cached("INSERT OR IGNORE INTO litter (locator, at) VALUES (?1, ?2)")?;
-    for copy in copies {
-        statement.execute(params![copy.0, now.0])?;
-    }
-    Ok(())
 }
 
 /// Notes that a copy with this imprint, which was intended at a time, may have been sent to a channel.

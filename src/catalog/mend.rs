@@ -21,27 +21,50 @@ pub struct Moving {
     pub bytes: u64,
 }
 
-/// Blobs of ready videos outside the trash; `?1` are the channels at home as JSON, `?2` the copies wanted.
-const LACKING: &str = "blobs.state = 'stored'
-    AND EXISTS (SELECT 1 FROM copies WHERE copies.blob = blobs.id AND copies.channel IN (SELECT value FROM json_each(?1)))
-    AND (SELECT count(*) FROM copies WHERE copies.blob = blobs.id AND copies.state = 'verified'
-            AND copies.channel IN (SELECT value FROM json_each(?1))) < ?2";
+/// What every blob at home is to have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Wanted {
+    /// The channels of the store in use.
+    pub home: Vec<ChannelId>,
+    /// Those that count: what lies in one of the others is wanted elsewhere, too.
+    pub open: Vec<ChannelId>,
+    /// Channels out of which no copy can be had.
+    pub mute: Vec<ChannelId>,
+    /// Verified copies on open channels, at most as many as there are.
+    pub copies: u32,
+}
 
-/// Blobs with a copy elsewhere.
+impl Wanted {
+    /// So many copies while all channels are open.
+    pub fn of(home: Vec<ChannelId>, copies: u32) -> Self {
+        Self { open: home.clone(), home, mute: Vec::new(), copies }
+    }
+}
+
+/// Blobs that lack copies and that something can be done for; `?1` is what is wanted, as JSON, `?2` the copies.
+const LACKING: &str = "blobs.state = 'stored'
+    AND EXISTS (SELECT 1 FROM copies WHERE copies.blob = blobs.id
+                   AND copies.channel IN (SELECT value FROM json_each(?1, '$.home')))
+    AND EXISTS (SELECT 1 FROM copies WHERE copies.blob = blobs.id AND copies.state IN ('verified', 'lost')
+                   AND copies.channel NOT IN (SELECT value FROM json_each(?1, '$.mute')))
+    AND (SELECT count(*) FROM copies WHERE copies.blob = blobs.id AND copies.state = 'verified'
+            AND copies.channel IN (SELECT value FROM json_each(?1, '$.open'))) < ?2";
+
+/// Blobs with a copy elsewhere; parameters as above.
 const ELSEWHERE: &str = "blobs.state = 'stored' AND ?2 > 0
     AND EXISTS (SELECT 1 FROM copies WHERE copies.blob = blobs.id AND copies.state = 'verified'
-                   AND copies.channel NOT IN (SELECT value FROM json_each(?1)))";
+                   AND copies.channel NOT IN (SELECT value FROM json_each(?1, '$.home')))";
 
 impl Catalog {
     /// Queues a mend for every ready video that lacks copies at home and that nothing works on.
     /// Answers how many.
-    pub async fn queue_mends(&self, home: &[ChannelId], wanted: u32, now: Timestamp) -> Result<usize, CatalogError> {
-        self.queue_for(JobKind::Mend, LACKING, home, wanted, now).await
+    pub async fn queue_mends(&self, wanted: &Wanted, now: Timestamp) -> Result<usize, CatalogError> {
+        self.queue_for(JobKind::Mend, LACKING, wanted, now).await
     }
 
     /// Queues a move for every ready video with copies elsewhere and that nothing works on. Answers how many.
     pub async fn queue_moves(&self, home: &[ChannelId], wanted: u32, now: Timestamp) -> Result<usize, CatalogError> {
-        self.queue_for(JobKind::Move, ELSEWHERE, home, wanted, now).await
+        self.queue_for(JobKind::Move, ELSEWHERE, &Wanted::of(home.to_vec(), wanted), now).await
     }
 
     /// Lets moves that wait for something be tried now: a person asks for them. Answers how many.
@@ -58,11 +81,10 @@ impl Catalog {
         &self,
         kind: JobKind,
         which: &'static str,
-        home: &[ChannelId],
-        wanted: u32,
+        wanted: &Wanted,
         now: Timestamp,
     ) -> Result<usize, CatalogError> {
-        let home = as_json(home);
+        let (wanted, copies) = (as_json(wanted), wanted.copies);
         self.sqlite
             .write(move |tx| {
                 let sql = format!(
@@ -74,7 +96,7 @@ impl Catalog {
                 );
                 let videos = tx
                     .prepare_cached(&sql)?
-                    .query_map(params![home, wanted], |row| row.get(0))?
+                    .query_map(params![wanted, copies], |row| row.get(0))?
                     .collect::<Result<Vec<i64>, _>>()?;
                 for video in &videos {
                     jobs::enqueue(tx, kind, *video, now, now)?;
@@ -85,13 +107,8 @@ impl Catalog {
     }
 
     /// Blobs of the job's video that lack copies at home.
-    pub async fn blobs_to_mend(
-        &self,
-        lease: JobLease,
-        home: &[ChannelId],
-        wanted: u32,
-    ) -> Result<Vec<BlobId>, CatalogError> {
-        self.blobs_of(lease, LACKING, home, wanted).await
+    pub async fn blobs_to_mend(&self, lease: JobLease, wanted: &Wanted) -> Result<Vec<BlobId>, CatalogError> {
+        self.blobs_of(lease, LACKING, wanted).await
     }
 
     /// Blobs of the job's video with copies elsewhere.
@@ -101,23 +118,22 @@ impl Catalog {
         home: &[ChannelId],
         wanted: u32,
     ) -> Result<Vec<BlobId>, CatalogError> {
-        self.blobs_of(lease, ELSEWHERE, home, wanted).await
+        self.blobs_of(lease, ELSEWHERE, &Wanted::of(home.to_vec(), wanted)).await
     }
 
     async fn blobs_of(
         &self,
         lease: JobLease,
         which: &'static str,
-        home: &[ChannelId],
-        wanted: u32,
+        wanted: &Wanted,
     ) -> Result<Vec<BlobId>, CatalogError> {
-        let home = as_json(home);
+        let (wanted, copies) = (as_json(wanted), wanted.copies);
         self.sqlite
             .read(move |tx| {
                 let video = hold(tx, lease)?;
                 let sql = format!("SELECT blobs.id FROM blobs WHERE blobs.video = ?3 AND {which} ORDER BY blobs.id");
                 let mut statement = tx.prepare_cached(&sql)?;
-                let rows = statement.query_map(params![home, wanted, video], |row| row.get(0).map(BlobId))?;
+                let rows = statement.query_map(params![wanted, copies, video], |row| row.get(0).map(BlobId))?;
                 Ok(rows.collect::<Result<_, _>>()?)
             })
             .await
@@ -125,7 +141,7 @@ impl Catalog {
 
     /// How much is left to move.
     pub async fn moving(&self, home: &[ChannelId]) -> Result<Moving, CatalogError> {
-        let home = as_json(home);
+        let home = as_json(&Wanted::of(home.to_vec(), 1));
         self.sqlite
             .read(move |tx| {
                 let sql = format!(
@@ -144,6 +160,6 @@ impl Catalog {
     }
 }
 
-fn as_json(channels: &[ChannelId]) -> String {
-    serde_json::json!(channels).to_string()
+fn as_json(wanted: &Wanted) -> String {
+    serde_json::json!(wanted).to_string()
 }

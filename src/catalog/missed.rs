@@ -2,10 +2,10 @@
 
 use super::blobs::chunk_hashes;
 use super::{Catalog, CatalogError};
-use crate::media::extent::{Locator, StoredBlob};
-use crate::media::id::BlobId;
+use crate::media::extent::{ChannelId, Locator, StoredBlob};
+use crate::media::id::{BlobId, VideoId};
 use crate::media::time::Timestamp;
-use rusqlite::{Transaction, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 
 impl Catalog {
     /// Missed blobs that were not looked for since `before`, longest ago first, at most `limit`.
@@ -47,6 +47,74 @@ impl Catalog {
             })
             .await
     }
+}
+
+/// A stored blob with its verified copies and their channels, to see whether they are there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToProbe {
+    /// Which blob.
+    pub blob: BlobId,
+    /// Its verified copies.
+    pub copies: Vec<(ChannelId, Locator)>,
+}
+
+impl Catalog {
+    /// The video of a blob and all stored blobs of that video; `None` when there is no such blob any more.
+    pub async fn blobs_beside(&self, blob: BlobId) -> Result<Option<(VideoId, Vec<ToProbe>)>, CatalogError> {
+        self.sqlite
+            .read(move |tx| {
+                let video: Option<(i64, VideoId)> = tx
+                    .prepare_cached(
+                        "SELECT videos.id, videos.uuid FROM blobs JOIN videos ON videos.id = blobs.video WHERE blobs.id = ?1",
+                    )?
+                    .query_row([blob.0], |row| Ok((row.get(0)?, VideoId(row.get(1)?))))
+                    .optional()?;
+                let Some((row, video)) = video else { return Ok(None) };
+                let blobs = tx
+                    .prepare_cached("SELECT id FROM blobs WHERE video = ?1 AND state = 'stored' ORDER BY id")?
+                    .query_map([row], |row| row.get(0).map(BlobId))?
+                    .collect::<Result<Vec<_>, _>>()?;
+                Ok(Some((video, to_probe(tx, blobs)?)))
+            })
+            .await
+    }
+
+    /// Stored blobs all of whose verified copies lie on these channels, behind `after`, at most `limit` of them by id.
+    pub async fn blobs_only_on(
+        &self,
+        channels: Vec<ChannelId>,
+        after: BlobId,
+        limit: u32,
+    ) -> Result<Vec<ToProbe>, CatalogError> {
+        let channels = serde_json::json!(channels).to_string();
+        self.sqlite
+            .read(move |tx| {
+                let blobs = tx
+                    .prepare_cached(
+                        "SELECT id FROM blobs WHERE id > ?2 AND state = 'stored'
+                            AND EXISTS (SELECT 1 FROM copies WHERE copies.blob = blobs.id AND copies.state = 'verified')
+                            AND NOT EXISTS (SELECT 1 FROM copies WHERE copies.blob = blobs.id AND copies.state = 'verified'
+                                               AND copies.channel NOT IN (SELECT value FROM json_each(?1)))
+                          ORDER BY id LIMIT ?3",
+                    )?
+                    .query_map(params![channels, after.0, limit], |row| row.get(0).map(BlobId))?
+                    .collect::<Result<Vec<_>, _>>()?;
+                Ok(to_probe(tx, blobs)?)
+            })
+            .await
+    }
+}
+
+fn to_probe(tx: &Transaction<'_>, blobs: Vec<BlobId>) -> Result<Vec<ToProbe>, rusqlite::Error> {
+    let mut copies = tx.prepare_cached(
+        "SELECT channel, locator FROM copies WHERE blob = ?1 AND state = 'verified' AND locator IS NOT NULL ORDER BY copy",
+    )?;
+    let mut found = Vec::with_capacity(blobs.len());
+    for blob in blobs {
+        let rows = copies.query_map([blob.0], |row| Ok((ChannelId(row.get(0)?), Locator(row.get(1)?))))?;
+        found.push(ToProbe { blob, copies: rows.collect::<Result<_, _>>()? });
+    }
+    Ok(found)
 }
 
 /// A blob has a good copy.

@@ -9,14 +9,17 @@ use std::collections::BTreeMap;
 pub struct Shares {
     /// Verified copies by channel; channels without one are left out.
     pub copies: BTreeMap<ChannelId, u64>,
-    /// Copies that nobody names and that the store will not remove.
+    /// Copies that nobody names and that are not removed yet.
     pub litter: u64,
+    /// Those of them that the store refused to remove.
+    pub litter_refused: u64,
     /// Sends whose answer was lost and that are not cleared up.
     pub doubts: u64,
 }
 
 impl Catalog {
-    /// What the channels hold now. Reads indexes alone, and so is cheap enough for a page that asks often.
+    /// What the channels hold now. Reads an index and what nobody names, and so is cheap enough for a page that
+    /// asks often.
     pub async fn shares(&self) -> Result<Shares, CatalogError> {
         self.sqlite
             .read(|tx| {
@@ -25,9 +28,12 @@ impl Catalog {
                 )?;
                 let rows = statement.query_map([], |row| Ok((ChannelId(row.get(0)?), row.get(1)?)))?;
                 let copies = rows.collect::<Result<_, _>>()?;
-                let litter = tx.query_row("SELECT count(*) FROM litter", [], |row| row.get(0))?;
+                let (litter, litter_refused) =
+                    tx.query_row("SELECT count(*), coalesce(sum(refused), 0) FROM litter", [], |row| {
+                        Ok((row.get(0)?, row.get(1)?))
+                    })?;
                 let doubts = tx.query_row("SELECT count(*) FROM doubts", [], |row| row.get(0))?;
-                Ok(Shares { copies, litter, doubts })
+                Ok(Shares { copies, litter, litter_refused, doubts })
             })
             .await
     }

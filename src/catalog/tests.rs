@@ -8,6 +8,7 @@ mod fences;
 mod jobs;
 mod key_frames;
 mod list;
+mod litter;
 mod opening;
 mod playback;
 mod refined;

@@ -4,7 +4,7 @@
 use super::doubts::unheard_of;
 use super::jobs::{self, JobKind, JobLease, JobState, cancel, hold};
 use super::videos::{self, requeue};
-use super::{Catalog, CatalogError, Source};
+use super::{Catalog, CatalogError, NotRemoved, Source, litter};
 use crate::media::extent::{ChannelId, Locator, UnheardCopy};
 use crate::media::id::{BlobId, JobId, VideoId};
 use crate::media::time::Timestamp;
@@ -126,15 +126,41 @@ impl Catalog {
             .await
     }
 
-    /// Forgets a doomed blob whose bytes are gone everywhere.
-    pub async fn forget_blob(&self, lease: JobLease, blob: BlobId) -> Result<(), CatalogError> {
+    /// Forgets copies of the job's doomed blobs after the store was asked to remove them. Those `refused` it may not:
+    /// they are litter, as is what was found beside them.
+    pub async fn forget_copies(
+        &self,
+        lease: JobLease,
+        removed: Vec<Locator>,
+        refused: Vec<Locator>,
+        now: Timestamp,
+    ) -> Result<(), CatalogError> {
+        let all: Vec<&Locator> = removed.iter().chain(&refused).collect();
+        let all = serde_json::json!(all).to_string();
         self.sqlite
             .write(move |tx| {
                 let video = hold(tx, lease)?;
-                tx.execute(
-                    "DELETE FROM blobs WHERE id = ?1 AND video = ?2 AND state = 'doomed'",
-                    params![blob.0, video],
-                )?;
+                litter::keep(tx, &refused, NotRemoved::Refused, now)?;
+                tx.prepare_cached(
+                    "DELETE FROM copies WHERE blob IN (SELECT id FROM blobs WHERE video = ?1 AND state = 'doomed')
+                        AND locator IN (SELECT value FROM json_each(?2))",
+                )?
+                .execute(params![video, all])?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Forgets doomed blobs whose bytes are gone everywhere.
+    pub async fn forget_blobs(&self, lease: JobLease, blobs: Vec<BlobId>) -> Result<(), CatalogError> {
+        self.sqlite
+            .write(move |tx| {
+                let video = hold(tx, lease)?;
+                let mut statement =
+                    tx.prepare_cached("DELETE FROM blobs WHERE id = ?1 AND video = ?2 AND state = 'doomed'")?;
+                for blob in blobs {
+                    statement.execute(params![blob.0, video])?;
+                }
                 Ok(())
             })
             .await

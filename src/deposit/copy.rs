@@ -95,7 +95,10 @@ impl Deposit {
                 );
                 false
             }
-            done => done.map(|()| true)?,
+            done => {
+                done?;
+                super::wanted(&*self.store, self.settings.replicas).copies == self.settings.replicas
+            }
         };
         self.spool.remove_pack(blob).await?;
         Ok(is_protected)
@@ -109,10 +112,8 @@ impl Deposit {
         bytes: &Bytes,
         cancel: &CancellationToken,
     ) -> Result<(), DepositError> {
-        let home = self.store.channels();
         while let Some(blob) = self.look_up(lease, blob).await? {
-            let at_home = blob.verified().filter(|copy| home.contains(&copy.channel)).count();
-            if at_home >= self.settings.replicas as usize {
+            if !self.lacks_copies(&blob) {
                 break;
             }
             // The lowest number that no verified copy has.
@@ -120,6 +121,13 @@ impl Deposit {
             self.attempt(lease, &blob, number, bytes, cancel).make_copy().await?;
         }
         Ok(())
+    }
+
+    /// Whether a blob has fewer verified copies than can be had now.
+    pub(super) fn lacks_copies(&self, blob: &Blob) -> bool {
+        let wanted = super::wanted(&*self.store, self.settings.replicas);
+        let open = blob.verified().filter(|copy| wanted.open.contains(&copy.channel)).count();
+        open < wanted.copies as usize
     }
 
     pub(super) async fn look_up(&self, lease: JobLease, blob: BlobId) -> Result<Option<Blob>, DepositError> {
@@ -155,6 +163,10 @@ impl Blob {
 
     pub(super) fn verified(&self) -> impl Iterator<Item = &CopyRecord> {
         self.record.copies.iter().filter(|copy| copy.state == CopyState::Verified)
+    }
+
+    pub(super) fn lost(&self) -> impl Iterator<Item = &CopyRecord> {
+        self.record.copies.iter().filter(|copy| copy.state == CopyState::Lost)
     }
 }
 
@@ -215,10 +227,12 @@ impl Attempt<'_> {
             }
             tried.push(channel);
         }
-        Err(DepositError::Store(most_hopeful(failures)))
+        let nowhere = || StoreError::new(Fault::Refused, "looking for a channel without a copy of the blob");
+        Err(DepositError::Store(most_hopeful(failures, nowhere)))
     }
 
-    /// Where the copy may go, in order. No two copies of a blob share a channel.
+    /// Where the copy may go, in order. No two copies of a blob share a channel, nor does one take the place of
+    /// that which it is forwarded from.
     fn channels(&self) -> Vec<ChannelId> {
         let home = self.deposit.store.channels();
         let copies = &self.blob.record.copies;
@@ -226,15 +240,28 @@ impl Attempt<'_> {
             let other = |copy: &&CopyRecord| copy.channel == *channel && copy.copy != self.number;
             copies.iter().filter(other).any(|copy| matches!(copy.state, CopyState::Sent | CopyState::Verified))
         };
+        let source = match self.bytes {
+            Bytes::File(_) => None,
+            Bytes::Copy(from) => copies.iter().find(|copy| copy.locator.as_ref() == Some(from)),
+        };
+        let is_source = |channel: &ChannelId| source.is_some_and(|copy| copy.channel == *channel);
         let begun = |state| {
             let mine = copies.iter().filter(move |copy| copy.copy == self.number && copy.state == state);
             mine.map(|copy| copy.channel.clone())
         };
         let mut preferred = placement::preference(&self.blob.record.hash, &home);
         self.deposit.load.sort(&mut preferred, Instant::now());
+        let closed = self.deposit.store.closed();
+        let forwards = source.and_then(|source| closed.iter().find(|closed| closed.channel == source.channel));
+        // Those first that are known to see the source, and a closed one last.
+        preferred.sort_by_key(|channel| {
+            let is_closed = closed.iter().any(|closed| closed.channel == *channel);
+            (is_closed, forwards.is_some_and(|from| !from.forwards_to.contains(channel)))
+        });
         let mut channels: Vec<ChannelId> = Vec::new();
         for channel in begun(CopyState::Sent).chain(begun(CopyState::Intended)).chain(preferred) {
-            if home.contains(&channel) && !is_taken(&channel) && !channels.contains(&channel) {
+            let is_open = !is_taken(&channel) && !is_source(&channel);
+            if home.contains(&channel) && is_open && !channels.contains(&channel) {
                 channels.push(channel);
             }
         }
@@ -278,7 +305,7 @@ impl Attempt<'_> {
 
     /// Gives `sending` back once the copy is there.
     async fn put_and_read_back(&self, channel: &ChannelId, sending: &mut Option<Sending>) -> Result<(), DepositError> {
-        let Deposit { catalog, store, clock, .. } = self.deposit;
+        let Deposit { catalog, clock, .. } = self.deposit;
         let blob = self.blob.stored.id;
         let (to, now) = (channel.clone(), clock.now());
         let intent = match self.bytes {
@@ -298,9 +325,7 @@ impl Attempt<'_> {
         drop(sending.take());
         if let Err(error) = self.read_back(&locator).await {
             if matches!(error.fault, Fault::Missing | Fault::Corrupt) {
-                catalog.copy_lost(blob, locator.clone(), clock.now()).await?;
-                let litter = store.remove(std::slice::from_ref(&locator)).await?;
-                catalog.copies_removed(self.lease, blob, vec![locator], litter, clock.now()).await?;
+                self.deposit.discard(self.lease, blob, vec![locator]).await?;
             }
             return Err(error.into());
         }
@@ -338,8 +363,8 @@ impl Attempt<'_> {
     }
 }
 
-/// The failure after which a later try is soonest worth it.
-fn most_hopeful(failures: Vec<StoreError>) -> StoreError {
+/// The failure after which a later try is soonest worth it; `nothing` when nothing was tried.
+pub(super) fn most_hopeful(failures: Vec<StoreError>, nothing: impl FnOnce() -> StoreError) -> StoreError {
     let wait = failures.iter().filter_map(|error| error.retry_after).min();
     let rank = |error: &StoreError| match error.fault {
         Fault::Throttled => 0,
@@ -351,6 +376,6 @@ fn most_hopeful(failures: Vec<StoreError>) -> StoreError {
     match best {
         Some(error) if error.fault == Fault::Throttled => error.after(wait),
         Some(error) => error,
-        None => StoreError::new(Fault::Refused, "looking for a channel without a copy of the blob"),
+        None => nothing(),
     }
 }

@@ -1,33 +1,49 @@
 //! Copies of blobs that are stored already: the ones that are missing, and those that are to lie in
 //! the store in use and not where they are.
 
-use super::copy::{Blob, Bytes};
+use super::copy::{Blob, Bytes, most_hopeful};
 use super::{Deposit, DepositError};
-use crate::catalog::{CopyState, JobLease};
+use crate::catalog::{CopyRecord, CopyState, JobLease};
 use crate::media::extent::Locator;
 use crate::media::id::BlobId;
 use crate::spool::Unsynced;
 use crate::store::{Fault, Purpose, StoreError, read_verified};
 use tokio_util::sync::CancellationToken;
 
+/// What reading the copies of a blob came to.
+#[derive(Default)]
+struct Findings {
+    /// All its bytes are in the spool.
+    is_fetched: bool,
+    /// Copies that nobody could ask for, those first that are believed to be good.
+    unreachable: Vec<Locator>,
+    /// Copies that were believed to be good and are not.
+    damaged: Vec<Locator>,
+    failures: Vec<StoreError>,
+}
+
 impl Deposit {
     /// Brings a stored blob to as many verified copies at home as are wanted, out of one that can be
-    /// read; where none can be, by letting the store forward one. What was known to be lost is removed.
+    /// read; where none can be, by letting the store forward one. A copy that counts as lost is read once
+    /// more before it is given up, and removed only when there are enough others: it may be the last one.
     ///
     /// # Errors
     /// `Cancelled`; `Store` when no copy can be read or no channel takes one.
     pub async fn mend(&self, lease: JobLease, blob: BlobId, cancel: &CancellationToken) -> Result<(), DepositError> {
         let Some(record) = self.look_up(lease, blob).await? else { return Ok(()) };
-        let lost = record.copies().iter().filter(|copy| copy.state == CopyState::Lost);
-        self.remove(lease, blob, lost.filter_map(|copy| copy.locator.clone()).collect()).await?;
+        if !self.lacks_copies(&record) && record.lost().next().is_none() {
+            // It was helped since, or a bot is back.
+            return Ok(());
+        }
         self.spool.room_for_packs(record.stored().len, cancel).await.map_err(|_| DepositError::Cancelled)?;
-        let bytes = self.fetch(&record, cancel).await;
-        let done = match bytes {
-            Ok(bytes) => self.copy_until_protected(lease, blob, &bytes, cancel).await,
+        let done = match self.sources(lease, &record, cancel).await {
+            Ok(sources) => self.copy_from_any(lease, blob, &sources, cancel).await,
             Err(error) => Err(error),
         };
         self.spool.remove_pack(blob).await?;
-        done
+        done?;
+        let Some(record) = self.look_up(lease, blob).await? else { return Ok(()) };
+        self.discard(lease, blob, locators(record.lost())).await
     }
 
     /// As `mend`, and then removes the copies that do not lie at home.
@@ -44,40 +60,84 @@ impl Deposit {
         let Some(record) = self.look_up(lease, blob).await? else { return Ok(()) };
         let home = self.store.channels();
         let elsewhere = record.copies().iter().filter(|copy| !home.contains(&copy.channel));
-        self.remove(lease, blob, elsewhere.filter_map(|copy| copy.locator.clone()).collect()).await
+        self.discard(lease, blob, locators(elsewhere)).await
     }
 
-    async fn remove(&self, lease: JobLease, blob: BlobId, copies: Vec<Locator>) -> Result<(), DepositError> {
-        if copies.is_empty() {
-            return Ok(());
+    /// Where the blob's bytes can be had, each to be tried when the one before failed: the spool, when a copy
+    /// was read; else the copies that may be forwarded.
+    async fn sources(
+        &self,
+        lease: JobLease,
+        blob: &Blob,
+        cancel: &CancellationToken,
+    ) -> Result<Vec<Bytes>, DepositError> {
+        let Findings { is_fetched, unreachable, damaged, failures } = self.read_copies(lease, blob, cancel).await?;
+        for copy in damaged {
+            self.catalog.copy_lost(blob.stored().id, copy, self.clock.now()).await?;
         }
-        let litter = self.store.remove(&copies).await?;
-        Ok(self.catalog.copies_removed(lease, blob, copies, litter, self.clock.now()).await?)
+        if is_fetched {
+            return Ok(vec![Bytes::File(self.spool.pack_path(blob.stored().id))]);
+        }
+        if unreachable.is_empty() {
+            let error = most_hopeful(failures, || StoreError::new(Fault::Missing, "looking for a copy of a blob"));
+            return Err(error.into());
+        }
+        // The bots that could read them are out; one that is a member of their channels may forward them.
+        Ok(unreachable.into_iter().map(Bytes::Copy).collect())
     }
 
-    /// The blob's bytes in the spool, from the first copy that gives them; else the copy to forward.
-    async fn fetch(&self, blob: &Blob, cancel: &CancellationToken) -> Result<Bytes, DepositError> {
-        let stored = blob.stored();
-        let mut last = StoreError::new(Fault::Missing, "looking for a copy of a blob");
-        for copy in &stored.copies {
-            let fetched = tokio::select! {
-                fetched = self.fetch_from(blob, copy) => fetched,
-                () = cancel.cancelled() => return Err(DepositError::Cancelled),
+    /// Brings the first good copy that reads whole to the spool, and reads each that counts as lost: one that
+    /// is whole again is good.
+    async fn read_copies(
+        &self,
+        lease: JobLease,
+        blob: &Blob,
+        cancel: &CancellationToken,
+    ) -> Result<Findings, DepositError> {
+        let mut findings = Findings::default();
+        for copy in blob.verified().chain(blob.lost()) {
+            let Some(locator) = &copy.locator else { continue };
+            let is_lost = copy.state == CopyState::Lost;
+            if findings.is_fetched && !is_lost {
+                continue;
+            }
+            let reading = async {
+                if findings.is_fetched { self.check(blob, locator).await } else { self.fetch(blob, locator).await }
             };
-            match fetched {
-                Ok(()) => return Ok(Bytes::File(self.spool.pack_path(stored.id))),
-                Err(DepositError::Store(error)) => last = error,
+            match cancel.run_until_cancelled(reading).await.ok_or(DepositError::Cancelled)? {
+                Ok(()) => findings.is_fetched = true,
+                Err(DepositError::Store(error)) => {
+                    findings.failed(locator, is_lost, error);
+                    continue;
+                }
                 Err(error) => return Err(error),
             }
+            if is_lost {
+                tracing::info!(blob.id = blob.stored().id.0, copy = %locator, "a copy that counted as lost is whole");
+                self.catalog.copy_verified(lease, blob.stored().id, copy.nonce, self.clock.now()).await?;
+            }
         }
-        match stored.copies.first() {
-            // The bot that could read it is out; one that is a member of its channel may forward it.
-            Some(copy) if last.fault == Fault::Unreachable => Ok(Bytes::Copy(copy.clone())),
-            _ => Err(last.into()),
-        }
+        Ok(findings)
     }
 
-    async fn fetch_from(&self, blob: &Blob, copy: &Locator) -> Result<(), DepositError> {
+    async fn copy_from_any(
+        &self,
+        lease: JobLease,
+        blob: BlobId,
+        sources: &[Bytes],
+        cancel: &CancellationToken,
+    ) -> Result<(), DepositError> {
+        let mut failures = Vec::new();
+        for bytes in sources {
+            match self.copy_until_protected(lease, blob, bytes, cancel).await {
+                Err(DepositError::Store(error)) => failures.push(error),
+                done => return done,
+            }
+        }
+        Err(most_hopeful(failures, || StoreError::new(Fault::Missing, "looking for a copy of a blob")).into())
+    }
+
+    async fn fetch(&self, blob: &Blob, copy: &Locator) -> Result<(), DepositError> {
         let stored = blob.stored();
         let all = 0..stored.chunks.len() as u64;
         let mut chunks = read_verified(&*self.store, copy, stored, all, Purpose::Upkeep).await?;
@@ -87,4 +147,27 @@ impl Deposit {
         }
         Ok(Unsynced::sync(vec![file.unsynced()?]).await?)
     }
+
+    async fn check(&self, blob: &Blob, copy: &Locator) -> Result<(), DepositError> {
+        let stored = blob.stored();
+        let all = 0..stored.chunks.len() as u64;
+        let mut chunks = read_verified(&*self.store, copy, stored, all, Purpose::Upkeep).await?;
+        while chunks.next().await?.is_some() {}
+        Ok(())
+    }
+}
+
+impl Findings {
+    fn failed(&mut self, copy: &Locator, is_lost: bool, error: StoreError) {
+        match error.fault {
+            Fault::Unreachable => self.unreachable.push(copy.clone()),
+            Fault::Missing | Fault::Corrupt if !is_lost => self.damaged.push(copy.clone()),
+            _ => {}
+        }
+        self.failures.push(error);
+    }
+}
+
+fn locators<'a>(copies: impl Iterator<Item = &'a CopyRecord>) -> Vec<Locator> {
+    copies.filter_map(|copy| copy.locator.clone()).collect()
 }

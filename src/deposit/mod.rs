@@ -5,19 +5,20 @@
 //! goes on with the pack it was filling and finds the copies it had sent.
 
 mod copy;
+mod discard;
 mod error;
 mod load;
 mod mend;
 mod packer;
-mod superseded;
 #[cfg(test)]
 mod tests;
 
 pub use error::DepositError;
 pub use packer::{FreshSegment, Packer, PackerSettings};
 
-use crate::catalog::{Catalog, JobLease, SealedBlob};
+use crate::catalog::{Catalog, JobLease, SealedBlob, Wanted};
 use crate::clock::Clock;
+use crate::media::extent::ChannelId;
 use crate::media::id::BlobId;
 use crate::spool::{SealedPack, Spool};
 use crate::store::BlobStore;
@@ -118,6 +119,17 @@ impl Deposit {
         self.catalog.seal_poster(lease, sealed_blob(blob, sealed)).await?;
         Ok(blob)
     }
+}
+
+/// What every blob is to have, as the store's channels are now: what lies in a closed one is wanted elsewhere,
+/// as far as there are others.
+pub fn wanted(store: &dyn BlobStore, replicas: u32) -> Wanted {
+    let (home, closed) = (store.channels(), store.closed());
+    let is_open = |channel: &&ChannelId| closed.iter().all(|closed| closed.channel != **channel);
+    let open: Vec<ChannelId> = home.iter().filter(is_open).cloned().collect();
+    let copies = replicas.min(u32::try_from(open.len()).unwrap_or(u32::MAX));
+    let mute = closed.into_iter().filter(|closed| closed.forwards_to.is_empty()).map(|closed| closed.channel);
+    Wanted { home, open, mute: mute.collect(), copies }
 }
 
 fn sealed_blob(blob: BlobId, pack: SealedPack) -> SealedBlob {

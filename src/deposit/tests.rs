@@ -2,7 +2,7 @@ mod desk;
 mod faulty;
 
 use super::DepositError;
-use crate::catalog::{CatalogError, CopyState};
+use crate::catalog::{CatalogError, CopyState, Wanted};
 use crate::media::extent::{Hash, StoredBlob};
 use crate::media::pack::{ramp, read_pack};
 use crate::media::placement;
@@ -302,14 +302,14 @@ async fn a_film_is_stored_with_one_copy_when_no_channel_takes_the_second_and_men
     desk.store_blobs(&[blob]).await.unwrap();
     assert_eq!(desk.read("v0", 0).await, (bytes_of(0, 900), true));
     assert_eq!((desk.copies_on_disk(), desk.spool.usage().packs_bytes), (1, 0));
-    let home = desk.store.channels();
-    assert_eq!(desk.catalog.blobs_to_mend(desk.lease, &home, 2).await.unwrap(), [blob]);
+    let home = Wanted::of(desk.store.channels(), 2);
+    assert_eq!(desk.catalog.blobs_to_mend(desk.lease, &home).await.unwrap(), [blob]);
 
     desk.store.refusing.lock().unwrap().clear();
     desk.deposit.mend(desk.lease, blob, &CancellationToken::new()).await.unwrap();
 
     assert_eq!((desk.copies_on_disk(), desk.spool.usage().packs_bytes), (2, 0));
-    assert!(desk.catalog.blobs_to_mend(desk.lease, &home, 2).await.unwrap().is_empty());
+    assert!(desk.catalog.blobs_to_mend(desk.lease, &home).await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ mod tests;
 
 use super::error::{Fault, StoreError};
 use super::stream::Reading;
-use super::{BlobStore, Presence, Purpose, PutTicket, Search};
+use super::{BlobStore, Presence, Purpose, PutTicket, Search, channel_in};
 use crate::disk;
 use crate::media::extent::{ChannelId, Locator, UnheardCopy};
 use crate::media::range::ByteRange;
@@ -87,8 +87,8 @@ impl BlobStore for LocalStore {
         Self::folders()
     }
 
-    fn issued(&self, copy: &Locator) -> bool {
-        copy.0.starts_with("local:")
+    fn channel_of(&self, copy: &Locator) -> Option<ChannelId> {
+        channel_in(copy, "local:")
     }
 
     async fn put(&self, ticket: &PutTicket, file: &Path) -> Result<Locator, StoreError> {

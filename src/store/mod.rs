@@ -55,6 +55,15 @@ pub enum Presence {
     Absent,
 }
 
+/// A channel that takes no copies and gives none to be read, until somebody repairs that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClosedChannel {
+    /// Which one.
+    pub channel: ChannelId,
+    /// The channels to which its copies can be forwarded (`put_again`); none when they cannot be had at all.
+    pub forwards_to: Vec<ChannelId>,
+}
+
 /// A place for blobs. Every implementation passes the suite in `tests.rs`.
 ///
 /// - On success of a `put` the copy is durable. The file must not change any more, and may be removed afterwards.
@@ -71,8 +80,13 @@ pub trait BlobStore: Send + Sync {
     /// The channels there are, in a stable order.
     fn channels(&self) -> Vec<ChannelId>;
 
-    /// Whether this store issued such locators.
-    fn issued(&self, copy: &Locator) -> bool;
+    /// Those of the channels that have given nothing for so long that nobody should wait for them.
+    fn closed(&self) -> Vec<ClosedChannel> {
+        Vec::new()
+    }
+
+    /// The channel on which this store issued such a locator; `None` when it issues none like it.
+    fn channel_of(&self, copy: &Locator) -> Option<ChannelId>;
 
     /// Stores the file as one copy and says where it lies for ever.
     ///
@@ -104,8 +118,8 @@ pub trait BlobStore: Send + Sync {
     /// as the stream's last item.
     async fn read(&self, copy: &Locator, range: ByteRange, purpose: Purpose) -> Result<Reading, StoreError>;
 
-    /// Removes copies, and answers those that will never be removed; after an error some may be gone, and the call can
-    /// be repeated.
+    /// Removes copies, and answers those that it may not remove, now or ever; after an error some may be gone, and the
+    /// call can be repeated. Copies whose channel is gone are gone with it.
     ///
     /// # Errors
     /// `Throttled`, `Unreachable`, `Refused`.
@@ -116,4 +130,10 @@ pub trait BlobStore: Send + Sync {
     /// # Errors
     /// `Throttled`, `Unreachable`, `Refused`: nothing is known then.
     async fn probe(&self, copy: &Locator) -> Result<Presence, StoreError>;
+}
+
+/// The channel in a locator that begins with this scheme.
+fn channel_in(copy: &Locator, scheme: &str) -> Option<ChannelId> {
+    let (channel, _) = copy.0.strip_prefix(scheme)?.split_once('/')?;
+    Some(ChannelId(channel.to_owned()))
 }

@@ -3,7 +3,7 @@
 
 use super::error::{Fault, StoreError};
 use super::stream::Reading;
-use super::{BlobStore, Presence, Purpose, PutTicket, Search};
+use super::{BlobStore, ClosedChannel, Presence, Purpose, PutTicket, Search};
 use crate::media::extent::{ChannelId, Locator, UnheardCopy};
 use crate::media::range::ByteRange;
 use async_trait::async_trait;
@@ -28,7 +28,7 @@ impl RoutedStore {
 
     fn of(&self, copy: &Locator) -> Result<&Arc<dyn BlobStore>, StoreError> {
         let nobody = || StoreError::new(Fault::Refused, "finding the store of a copy").definitely();
-        self.all().find(|store| store.issued(copy)).ok_or_else(nobody)
+        self.all().find(|store| store.channel_of(copy).is_some()).ok_or_else(nobody)
     }
 }
 
@@ -38,8 +38,12 @@ impl BlobStore for RoutedStore {
         self.home.channels()
     }
 
-    fn issued(&self, copy: &Locator) -> bool {
-        self.of(copy).is_ok()
+    fn closed(&self) -> Vec<ClosedChannel> {
+        self.home.closed()
+    }
+
+    fn channel_of(&self, copy: &Locator) -> Option<ChannelId> {
+        self.all().find_map(|store| store.channel_of(copy))
     }
 
     async fn put(&self, ticket: &PutTicket, file: &Path) -> Result<Locator, StoreError> {
@@ -67,11 +71,11 @@ impl BlobStore for RoutedStore {
 
     async fn remove(&self, copies: &[Locator]) -> Result<Vec<Locator>, StoreError> {
         let mut kept = Vec::new();
-        if copies.iter().any(|copy| !self.issued(copy)) {
+        if copies.iter().any(|copy| self.channel_of(copy).is_none()) {
             return Err(StoreError::new(Fault::Refused, "removing copies of a store that is not there").definitely());
         }
         for store in self.all() {
-            let theirs: Vec<Locator> = copies.iter().filter(|copy| store.issued(copy)).cloned().collect();
+            let theirs: Vec<Locator> = copies.iter().filter(|copy| store.channel_of(copy).is_some()).cloned().collect();
             if !theirs.is_empty() {
                 kept.extend(store.remove(&theirs).await?);
             }

@@ -9,10 +9,12 @@ mod tests;
 
 use super::error::{Fault, StoreError};
 use super::stream::Reading;
-use super::{BlobStore, Presence, Purpose, PutTicket, Search};
+use super::{BlobStore, ClosedChannel, Presence, Purpose, PutTicket, Search, channel_in};
 use crate::media::extent::{ChannelId, Locator, UnheardCopy};
 use crate::media::range::ByteRange;
-use crate::telegram::{Bot, BotId, BotLease, ChatId, Content, Document, FileId, Fleet, Kind, MessageId, TelegramError};
+use crate::telegram::{
+    Bot, BotId, BotLease, ChatId, ClosedBot, Content, Document, FileId, Fleet, Kind, MessageId, TelegramError,
+};
 use async_trait::async_trait;
 use futures::StreamExt;
 use search::{Pass, Searched};
@@ -62,8 +64,19 @@ impl BlobStore for TelegramStore {
         self.fleet.bots().into_iter().map(|bot| ChannelId(bot.channel.to_string())).collect()
     }
 
-    fn issued(&self, copy: &Locator) -> bool {
-        copy.0.starts_with("tg:")
+    fn closed(&self) -> Vec<ClosedChannel> {
+        let id = |channel: ChatId| ChannelId(channel.to_string());
+        let closed = self.fleet.closed().into_iter();
+        closed
+            .map(|ClosedBot { channel, seen_from }| ClosedChannel {
+                channel: id(channel),
+                forwards_to: seen_from.into_iter().map(id).collect(),
+            })
+            .collect()
+    }
+
+    fn channel_of(&self, copy: &Locator) -> Option<ChannelId> {
+        channel_in(copy, "tg:")
     }
 
     async fn put(&self, ticket: &PutTicket, file: &Path) -> Result<Locator, StoreError> {
@@ -131,7 +144,14 @@ impl BlobStore for TelegramStore {
             };
             let messages: Vec<MessageId> = spots.iter().map(|(spot, _)| spot.message).collect();
             let lease = self.lease(bot.id, Purpose::Upkeep, DOING).await?;
-            let undeletable = lease.delete(bot.channel, &messages).await.map_err(|error| failed(DOING, error))?;
+            let undeletable = match lease.delete(bot.channel, &messages).await {
+                Ok(undeletable) => undeletable,
+                // They went with their channel.
+                Err(error) if error.kind == Kind::ChatNotFound => continue,
+                // Nobody may, until somebody gives the bot its right back.
+                Err(error) if error.kind == Kind::Forbidden => messages,
+                Err(error) => return Err(failed(DOING, error)),
+            };
             let left = spots.into_iter().filter(|(spot, _)| undeletable.contains(&spot.message));
             kept.extend(left.map(|(_, copy)| copy.clone()));
         }

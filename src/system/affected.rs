@@ -29,7 +29,7 @@ pub struct AffectedView {
     pub title: String,
     /// Packs whose bots rest: they are read again by themselves.
     pub resting: u64,
-    /// Packs whose bots are out, or not configured any more: repair those bots.
+    /// Packs whose bots are out or not configured any more, or whose channels are gone: repair those bots.
     pub out_of_reach: u64,
     /// Packs whose last copy was missing or wrong when it was last read: bring it back, or add the film again.
     pub lost: u64,
@@ -61,8 +61,10 @@ impl System {
                     unreadable.resting.push(channel.clone());
                 }
                 // Such a bot still reads what it sent.
-                Some((CircuitState::Out { reason: OutReason::Forbidden | OutReason::ChannelGone, .. }, _)) => {}
-                Some((CircuitState::Out { reason: OutReason::Unauthorized, .. }, _)) | None => {
+                Some((CircuitState::Out { reason: OutReason::Forbidden, .. }, _)) => {}
+                // What was in a channel that is gone may be had for a while, and nobody promises it.
+                Some((CircuitState::Out { reason: OutReason::Unauthorized | OutReason::ChannelGone, .. }, _))
+                | None => {
                     unreadable.out.push(channel.clone());
                 }
             }

@@ -19,8 +19,10 @@ pub struct Bots {
     pub store: StoreKind,
     /// The configured bots, by slot.
     pub bots: Vec<BotView>,
-    /// Copies that nobody names and that the store will not remove.
+    /// Copies in the channels that nobody needs and that are not deleted yet.
     pub litter: u64,
+    /// Those of them that Telegram refused to delete: messages older than 48 hours, or a bot without the right to.
+    pub litter_refused: u64,
     /// Sends whose answer was lost and that are not cleared up.
     pub doubts: u64,
 }
@@ -146,7 +148,8 @@ impl System {
         let bots = self.inner.parts.fleet.status();
         let store = if bots.is_empty() { StoreKind::Local } else { StoreKind::Telegram };
         let bots = bots.into_iter().map(|bot| BotView::of(bot, &shares)).collect();
-        Ok(Bots { store, bots, litter: shares.litter, doubts: shares.doubts })
+        let Shares { litter, litter_refused, doubts, .. } = shares;
+        Ok(Bots { store, bots, litter, litter_refused, doubts })
     }
 
     /// Lets every bot send, read back and delete something. A test that has begun goes on to its end when

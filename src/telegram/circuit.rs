@@ -19,6 +19,8 @@ pub struct CircuitSettings {
     pub recheck: Duration,
     /// The longest time between two looks.
     pub recheck_max: Duration,
+    /// From being out to not being waited for any more: one that comes back sooner has cost nothing.
+    pub given_up: Duration,
 }
 
 impl Default for CircuitSettings {
@@ -29,6 +31,7 @@ impl Default for CircuitSettings {
             rest_max: Duration::from_secs(60),
             recheck: Duration::from_secs(30),
             recheck_max: Duration::from_secs(10 * 60),
+            given_up: Duration::from_secs(5 * 60),
         }
     }
 }
@@ -122,6 +125,17 @@ impl Circuit {
         match self.state {
             CircuitState::Resting { until, .. } if until <= now => CircuitState::Healthy,
             state => state,
+        }
+    }
+
+    /// Whether nobody should wait for what lies in its channel: its token has not been accepted, or its channel was
+    /// not there, for some minutes. One that was only thrown out still reads what it sent.
+    pub fn is_given_up(&self, now: Timestamp) -> bool {
+        match self.state {
+            CircuitState::Out { since, reason: OutReason::Unauthorized | OutReason::ChannelGone, .. } => {
+                since.after(self.settings.given_up) <= now
+            }
+            _ => false,
         }
     }
 
@@ -295,6 +309,20 @@ mod tests {
         assert_eq!(due, [30, 90, 210, 450, 930, 1530]);
         circuit.note(Outcome::Cleared, at(2000));
         assert_eq!(circuit.state(at(2000)), CircuitState::Healthy);
+    }
+
+    #[test]
+    fn a_bot_is_given_up_when_it_gave_nothing_for_minutes() {
+        for (reason, is_given_up) in
+            [(OutReason::Unauthorized, true), (OutReason::ChannelGone, true), (OutReason::Forbidden, false)]
+        {
+            let mut circuit = Circuit::new(CircuitSettings::default());
+            circuit.note(Outcome::Expelled(reason), BEGIN);
+            assert!(!circuit.is_given_up(at(299)));
+            assert_eq!(circuit.is_given_up(at(300)), is_given_up, "{reason:?}");
+            circuit.note(Outcome::Cleared, at(301));
+            assert!(!circuit.is_given_up(at(900)));
+        }
     }
 
     #[test]

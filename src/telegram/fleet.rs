@@ -9,7 +9,7 @@ mod lease;
 mod look;
 mod status;
 
-pub use berth::Bot;
+pub use berth::{Bot, ClosedBot};
 pub use lease::BotLease;
 pub(super) use look::Look;
 pub use status::{BotStatus, FleetMemory, PaceRecord, RestRecord};
@@ -122,6 +122,17 @@ impl Fleet {
     /// All bots, by slot.
     pub fn bots(&self) -> Vec<Bot> {
         self.inner.berths.iter().map(|berth| berth.bot).collect()
+    }
+
+    /// The bots that are given up, until they are repaired.
+    pub fn closed(&self) -> Vec<ClosedBot> {
+        let now = self.inner.clock.now();
+        let closed = |berth: &Berth| {
+            let duty = berth.duty();
+            let seen_from = duty.seen_from.clone();
+            duty.circuit.is_given_up(now).then_some(ClosedBot { channel: berth.bot.channel, seen_from })
+        };
+        self.inner.berths.iter().filter_map(closed).collect()
     }
 
     /// The bot whose channel this is.

@@ -33,7 +33,8 @@ pub use check::{BotTest, Step, StepFailure, Transfer};
 pub use circuit::{CircuitSettings, CircuitState, OutReason, RestReason};
 pub use error::{Kind, TelegramError};
 pub use fleet::{
-    Bot, BotLease, BotSettings, BotStatus, Fleet, FleetMemory, FleetSettings, PaceRecord, Purpose, RestRecord, Waits,
+    Bot, BotLease, BotSettings, BotStatus, ClosedBot, Fleet, FleetMemory, FleetSettings, PaceRecord, Purpose,
+    RestRecord, Waits,
 };
 pub use gate::GateSettings;
 pub use id::{BotId, ChatId, FileId, MessageId, NotAChannelId};

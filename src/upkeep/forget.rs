@@ -1,13 +1,16 @@
 //! Removing a trashed video for good.
 //!
-//! First its blobs are doomed in one commit, from which there is no way back; then each is removed
-//! from the store and the spool and forgotten, one by one; at last the video goes. A blob is
-//! forgotten only when its bytes are gone, so a stop at any point leaves nothing that nobody names.
+//! First its blobs are doomed in one commit, from which there is no way back; then their copies are removed
+//! from the store, channel by channel, and forgotten batch by batch; then the blobs go, and at last the video.
+//! A blob is forgotten only when its bytes are gone, so a stop at any point leaves nothing that nobody names.
 
+use super::litter::{BATCH, by_channel};
 use crate::catalog::{Catalog, CatalogError, DoomedBlob, JobLease, Source};
 use crate::clock::Clock;
+use crate::media::extent::{ChannelId, Locator, UnheardCopy};
 use crate::spool::{Spool, SpoolError};
 use crate::store::{BlobStore, Fault, StoreError};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -42,18 +45,25 @@ pub enum ForgetError {
 }
 
 /// Removes the job's video and every byte of it that is ours; the job's record goes with it. A
-/// file that was imported where it lies is not touched.
+/// file that was imported where it lies is not touched. What cannot be removed now keeps nothing else from it.
 ///
 /// # Errors
 /// `Catalog` with `NotAllowed` when the video is not in the trash any more; else see `ForgetError`.
 /// After any of them another run goes on.
 pub async fn forget(parts: &Parts, lease: JobLease, cancel: &CancellationToken) -> Result<(), ForgetError> {
-    for doomed in parts.catalog.doom(lease).await? {
-        if cancel.is_cancelled() {
-            return Err(ForgetError::Cancelled);
-        }
-        remove(parts, &doomed).await?;
-        parts.catalog.forget_blob(lease, doomed.blob).await?;
+    let doomed = parts.catalog.doom(lease).await?;
+    let mut pass = Pass { parts, lease, cancel, closed: BTreeSet::new(), failure: None };
+    let mut copies = pass.look_for_unheard(&doomed).await?;
+    copies.extend(doomed.iter().flat_map(|blob| blob.locators.iter().cloned()));
+    pass.remove(copies).await?;
+    let mut gone = Vec::new();
+    for blob in doomed.iter().filter(|blob| pass.is_gone(blob)) {
+        parts.spool.remove_pack(blob.blob).await?;
+        gone.push(blob.blob);
+    }
+    parts.catalog.forget_blobs(lease, gone).await?;
+    if let Some(error) = pass.failure {
+        return Err(error.into());
     }
     // Before the video, as nobody would know of the file afterwards.
     if let (Source::Upload(upload), _) = parts.catalog.source_of(lease).await? {
@@ -64,28 +74,77 @@ pub async fn forget(parts: &Parts, lease: JobLease, cancel: &CancellationToken) 
     Ok(())
 }
 
-async fn remove(parts: &Parts, doomed: &DoomedBlob) -> Result<(), ForgetError> {
-    let mut copies = doomed.locators.clone();
-    let mut broke_off = None;
-    for (channel, unheard) in &doomed.unheard {
-        let named = parts.catalog.copies_on(channel.clone()).await?;
-        match parts.store.find(channel, unheard, &named).await {
-            // The channel is not configured any more: nobody can look.
-            Err(error) if error.fault == Fault::Refused => {}
-            search => {
-                let search = search?;
-                copies.extend(search.strays);
-                broke_off = broke_off.or(search.broke_off);
+/// One run over all blobs of a video. `None` stands for the channels of a store that is not there.
+struct Pass<'a> {
+    parts: &'a Parts,
+    lease: JobLease,
+    cancel: &'a CancellationToken,
+    /// Channels in which something of the video may be left.
+    closed: BTreeSet<Option<ChannelId>>,
+    /// The first thing that went wrong.
+    failure: Option<StoreError>,
+}
+
+impl Pass<'_> {
+    /// Copies that were intended, of which nobody heard, and that were made. Each channel is searched once.
+    async fn look_for_unheard(&mut self, doomed: &[DoomedBlob]) -> Result<Vec<Locator>, ForgetError> {
+        let mut channels: BTreeMap<&ChannelId, Vec<UnheardCopy>> = BTreeMap::new();
+        for (channel, unheard) in doomed.iter().flat_map(|blob| &blob.unheard) {
+            channels.entry(channel).or_default().extend(unheard.iter().cloned());
+        }
+        let mut strays = Vec::new();
+        for (channel, unheard) in channels {
+            self.check()?;
+            let named = self.parts.catalog.copies_on(channel.clone()).await?;
+            let broke_off = match self.parts.store.find(channel, &unheard, &named).await {
+                // The channel is not configured any more: nobody can look.
+                Err(error) if error.fault == Fault::Refused => None,
+                Err(error) => Some(error),
+                Ok(search) => {
+                    strays.extend(search.strays);
+                    search.broke_off
+                }
+            };
+            if let Some(error) = broke_off {
+                self.fail(Some(channel.clone()), error);
             }
         }
+        Ok(strays)
     }
-    if !copies.is_empty() {
-        let litter = parts.store.remove(&copies).await?;
-        parts.catalog.add_litter(litter, parts.clock.now()).await?;
+
+    /// Removes copies, as many of a channel in one request as Telegram takes. A channel that fails is left alone.
+    async fn remove(&mut self, copies: Vec<Locator>) -> Result<(), ForgetError> {
+        let Parts { catalog, store, clock, .. } = self.parts;
+        for (channel, copies) in by_channel(&**store, copies) {
+            for batch in copies.chunks(BATCH) {
+                self.check()?;
+                match store.remove(batch).await {
+                    Ok(refused) => {
+                        let removed = batch.iter().filter(|copy| !refused.contains(copy)).cloned().collect();
+                        catalog.forget_copies(self.lease, removed, refused, clock.now()).await?;
+                    }
+                    Err(error) => {
+                        self.fail(channel, error);
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
-    if let Some(error) = broke_off {
-        return Err(error.into());
+
+    fn is_gone(&self, blob: &DoomedBlob) -> bool {
+        let named = blob.locators.iter().map(|copy| self.parts.store.channel_of(copy));
+        named.chain(blob.unheard.keys().cloned().map(Some)).all(|channel| !self.closed.contains(&channel))
     }
-    parts.spool.remove_pack(doomed.blob).await?;
-    Ok(())
+
+    fn fail(&mut self, channel: Option<ChannelId>, error: StoreError) {
+        tracing::warn!(error = &error as &dyn std::error::Error, "a channel still holds copies of a deleted video");
+        self.closed.insert(channel);
+        self.failure.get_or_insert(error);
+    }
+
+    fn check(&self) -> Result<(), ForgetError> {
+        if self.cancel.is_cancelled() { Err(ForgetError::Cancelled) } else { Ok(()) }
+    }
 }

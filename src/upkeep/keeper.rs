@@ -1,8 +1,9 @@
-//! What is looked after without being asked: blobs that lack copies are mended, and sends whose answer
-//! was lost are cleared up.
+//! What is looked after without being asked: blobs that lack copies are mended, what nobody needs is removed, and
+//! sends whose answer was lost are cleared up.
 
-use crate::catalog::{Catalog, CatalogError, Doubt};
+use crate::catalog::{Catalog, CatalogError, Doubt, NotRemoved};
 use crate::clock::Clock;
+use crate::deposit::wanted;
 use crate::events::{Event, Events, JobState};
 use crate::jobs::Jobs;
 use crate::media::extent::{ChannelId, Locator, StoredBlob, UnheardCopy};
@@ -20,6 +21,9 @@ const ROUND: Duration = Duration::from_secs(600);
 /// How often a missed blob is looked for, and how many in one round.
 const MISSED_EVERY: Duration = Duration::from_secs(600);
 const MISSED_AT_ONCE: u32 = 20;
+
+/// The least time between two rounds when nothing happens.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// How soon a round follows one that was not finished.
 const SECOND_ROUND: Duration = Duration::from_secs(30);
@@ -58,12 +62,15 @@ impl Keeper {
     pub async fn keep(self, end: CancellationToken) {
         let mut heard = self.events.subscribe();
         loop {
-            let mut pause = ROUND;
-            if let Some(Err(error)) = end.run_until_cancelled(self.round()).await {
-                pause = SECOND_ROUND;
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, "the store was not looked over to the end");
-            }
+            let pause = match end.run_until_cancelled(self.whole_round()).await {
+                Some(Err(error)) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, "the store was not looked over to the end");
+                    SECOND_ROUND
+                }
+                Some(Ok(pause)) => pause,
+                None => return,
+            };
             let job_done = async {
                 while let Some(event) = heard.next().await {
                     if matches!(event, Event::Job { state: JobState::Done, .. } | Event::Missed { .. }) {
@@ -80,15 +87,24 @@ impl Keeper {
         }
     }
 
-    /// Queues what is to be mended, and removes what lost answers left.
+    /// A round, and how long nothing is to be done after it.
+    async fn whole_round(&self) -> Result<Duration, RoundError> {
+        self.round().await?;
+        let now = self.clock.now();
+        let due = self.catalog.next_litter(now).await?;
+        let wait = due.map_or(ROUND, |due| Duration::from_millis(u64::try_from(due.0 - now.0).unwrap_or_default()));
+        Ok(wait.clamp(SHORTEST_PAUSE, ROUND))
+    }
+
+    /// Queues what is to be mended, and removes what nobody needs and what lost answers left.
     pub(super) async fn round(&self) -> Result<(), RoundError> {
-        let queued = self.catalog.queue_mends(&self.store.channels(), self.replicas, self.clock.now()).await?;
+        let queued = self.catalog.queue_mends(&wanted(&*self.store, self.replicas), self.clock.now()).await?;
         if queued > 0 {
             tracing::info!(videos = queued, "videos lack copies and will be mended");
             self.jobs.wake();
         }
         self.look_for_missed().await?;
-        let mut all = self.remove_needless().await;
+        let mut all = self.clear_away().await;
         let doubts = self.catalog.doubts().await?;
         // Each channel by itself: a bot that rests keeps nobody from looking at the others.
         let cleared = join_all(doubts.into_iter().map(|(channel, doubts)| self.clear_up(channel, doubts)));
@@ -127,17 +143,11 @@ impl Keeper {
         read.await.is_ok()
     }
 
-    /// Removes copies that were sent, could not be read back, and were made elsewhere since.
-    async fn remove_needless(&self) -> Result<(), RoundError> {
-        // First forgotten, then removed: a job that begins meanwhile must not count on them.
-        let mut needless = self.catalog.discard_needless(self.clock.now()).await?;
-        if needless.is_empty() {
-            return Ok(());
-        }
-        let kept = self.store.remove(&needless).await?;
-        needless.retain(|copy| !kept.contains(copy));
-        tracing::info!(copies = needless.len(), "copies that nobody needs were removed");
-        Ok(self.catalog.litter_removed(needless).await?)
+    /// Gives up copies that were sent, could not be read back, and were made elsewhere since. They are litter from
+    /// then on: a job that begins meanwhile must not count on them.
+    async fn clear_away(&self) -> Result<(), RoundError> {
+        self.catalog.discard_needless(self.clock.now()).await?;
+        Ok(self.remove_litter().await?)
     }
 
     /// Removes what sends to a channel left that were not heard of, as far as it can be found now.
@@ -158,7 +168,7 @@ impl Keeper {
             let litter = self.store.remove(&search.strays).await?;
             let (copies, left) = (search.strays.len(), litter.len());
             tracing::info!(copies, left, "copies that nobody names were found and removed");
-            self.catalog.add_litter(litter, self.clock.now()).await?;
+            self.catalog.litter_kept(litter, NotRemoved::Refused, self.clock.now()).await?;
         }
         doubts.retain(|doubt| !search.undecided.contains(&doubt.copy.imprint));
         self.catalog.settle_doubts(doubts).await?;

@@ -1,7 +1,7 @@
 //! Missing copies are made again, and blobs are brought to the store in use: one job a video.
 
 use crate::catalog::{Catalog, CatalogError, JobLease};
-use crate::deposit::{Deposit, DepositError};
+use crate::deposit::{Deposit, DepositError, wanted};
 use crate::jobs::{Outcome, Work};
 use crate::media::id::BlobId;
 use crate::store::BlobStore;
@@ -64,10 +64,9 @@ impl MendParts {
     }
 
     async fn blobs(&self, task: Task, lease: JobLease) -> Result<Vec<BlobId>, CatalogError> {
-        let home = self.store.channels();
         match task {
-            Task::Mend => self.catalog.blobs_to_mend(lease, &home, self.replicas).await,
-            Task::BringHome => self.catalog.blobs_to_move(lease, &home, self.replicas).await,
+            Task::Mend => self.catalog.blobs_to_mend(lease, &wanted(&*self.store, self.replicas)).await,
+            Task::BringHome => self.catalog.blobs_to_move(lease, &self.store.channels(), self.replicas).await,
         }
     }
 }

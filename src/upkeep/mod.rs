@@ -4,11 +4,14 @@
 mod damage;
 mod forget;
 mod keeper;
+mod litter;
 mod mend;
+mod probe;
 #[cfg(test)]
 mod tests;
 
-pub use damage::record_damage;
+pub use damage::{MISSING_BACKLOG, record_damage};
 pub use forget::{ForgetError, Parts, forget};
 pub use keeper::Keeper;
 pub use mend::{MendParts, Task};
+pub use probe::Prober;

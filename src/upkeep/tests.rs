@@ -1,7 +1,10 @@
 mod forwards;
+mod mending;
+mod probing;
+mod rescue;
 
 use super::*;
-use crate::catalog::{CatalogError, JobKind, JobLease, Settlement, Unreadable};
+use crate::catalog::{CatalogError, JobKind, JobLease, Settlement, Unreadable, Wanted};
 use crate::media::extent::{ChannelId, Locator, Place};
 use crate::media::id::BlobId;
 use crate::media::range::ByteRange;
@@ -78,7 +81,7 @@ async fn a_lost_copy_is_made_again() {
 
     let (job, lease) = sample.catalog.claim_job(JobKind::Mend, Vec::new(), now, later).await.unwrap().unwrap();
     assert_eq!(job.video, video);
-    let lacking = sample.catalog.blobs_to_mend(lease, &sample.store.channels(), 2).await.unwrap();
+    let lacking = sample.catalog.blobs_to_mend(lease, &Wanted::of(sample.store.channels(), 2)).await.unwrap();
     assert_eq!(lacking, [blob.id]);
     sample.deposit.mend(lease, blob.id, &CancellationToken::new()).await.unwrap();
     sample.catalog.settle_job(lease, Settlement::Done, now).await.unwrap();
@@ -253,7 +256,10 @@ async fn forgetting_goes_on_where_it_was_stopped() {
 
     let doomed = sample.catalog.doom(lease).await.unwrap();
     sample.store.remove(&doomed[0].locators).await.unwrap();
-    sample.catalog.forget_blob(lease, doomed[1].blob).await.unwrap();
+    let copies = doomed[2].locators.clone();
+    sample.store.remove(&copies).await.unwrap();
+    sample.catalog.forget_copies(lease, copies, Vec::new(), sample.clock.now()).await.unwrap();
+    sample.catalog.forget_blobs(lease, vec![doomed[1].blob]).await.unwrap();
     sample.store.remove(&doomed[1].locators).await.unwrap();
 
     forget(&parts(&sample), lease, &CancellationToken::new()).await.unwrap();
@@ -278,8 +284,15 @@ async fn a_copy_that_a_reader_misses_is_not_read_again() {
     let Place::Store(blob) = &pieces[0].place else { panic!("it is not stored") };
     sample.store.remove(&blob.copies[..1]).await.unwrap();
     let (reports, end) = (sample.damage.take().unwrap(), CancellationToken::new());
-    let recording =
-        record_damage(sample.catalog.clone(), sample.clock.clone(), reports, std::sync::Arc::default(), end.clone());
+    let (missing, mut passed_on) = tokio::sync::mpsc::channel(1);
+    let recording = record_damage(
+        sample.catalog.clone(),
+        sample.clock.clone(),
+        reports,
+        std::sync::Arc::default(),
+        missing,
+        end.clone(),
+    );
     let reading = async {
         assert!(sample.cache.open(pieces.clone(), ByteRange::at(0, 1).unwrap()).await.is_ok(), "the other one is read");
         loop {
@@ -291,4 +304,5 @@ async fn a_copy_that_a_reader_misses_is_not_read_again() {
     };
     let both = async { tokio::join!(recording, reading) };
     tokio::time::timeout(Duration::from_secs(10), both).await.expect("it is never recorded");
+    assert_eq!(passed_on.recv().await, Some((blob.id, blob.copies[0].clone())), "others may be missing, too");
 }

@@ -10,14 +10,15 @@ const by = (id) => document.getElementById(id);
 let found = new Map();
 
 /** Draws the section from `GET /api/system/bots/status`. */
-export function drawBots({ store, bots, litter, doubts }) {
+export function drawBots({ store, bots, litter, litter_refused: refused, doubts }) {
   const local = store === 'local';
   by('no-bots').hidden = !local;
   by('bots-box').hidden = by('test-bots').hidden = local;
   if (local) return;
   say(by('bots-sum'), sum(bots));
   const notes = [];
-  if (litter) notes.push(`${words.count(litter, 'copy lies', 'copies lie')} in the channels that nobody needs and Telegram does not delete any more.`);
+  if (refused) notes.push(`${words.count(refused, 'copy stays', 'copies stay')} in the channels that nobody needs: Telegram refused to delete ${refused === 1 ? 'it' : 'them'}.`);
+  if (litter > refused) notes.push(`${words.count(litter - refused, 'copy', 'copies')} that nobody needs could not be deleted yet; that is tried again by itself.`);
   if (doubts) notes.push(`${words.count(doubts, 'answer was', 'answers were')} lost on the way; what was sent is looked for by itself.`);
   say(by('bots-notes'), notes.join(' '));
   by('bots-notes').hidden = notes.length === 0;

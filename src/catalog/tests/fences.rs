@@ -1,5 +1,5 @@
 use super::{Film, LEASE_END, NOW, Shelf, sealed, segments_in, track};
-use crate::catalog::{CatalogError, Growth, JobLease, Measured, Progress, Settlement, Shown};
+use crate::catalog::{CatalogError, Growth, JobLease, Measured, Progress, Settlement, Shown, Wanted};
 use crate::media::extent::{ChannelId, Locator};
 use crate::media::id::{BlobId, RenditionId};
 use crate::media::time::Timestamp;
@@ -40,13 +40,14 @@ async fn answers(
         ("copy_sent", catalog.copy_sent(lease, blob, nonce, locator, NOW).await),
         ("copy_verified", catalog.copy_verified(lease, blob, nonce, NOW).await),
         ("copy_refused", catalog.copy_refused(lease, blob, nonce).await),
-        ("copies_removed", catalog.copies_removed(lease, blob, Vec::new(), Vec::new(), NOW).await),
-        ("blobs_to_mend", catalog.blobs_to_mend(lease, &[], 1).await.map(drop)),
+        ("discard_copies", catalog.discard_copies(lease, blob, Vec::new(), NOW).await),
+        ("blobs_to_mend", catalog.blobs_to_mend(lease, &Wanted::of(Vec::new(), 1)).await.map(drop)),
         ("blobs_to_move", catalog.blobs_to_move(lease, &[], 1).await.map(drop)),
         ("publish", catalog.publish(lease, false, NOW).await),
         ("discard_superseded", catalog.discard_superseded(lease, NOW).await.map(drop)),
         ("doom", catalog.doom(lease).await.map(drop)),
-        ("forget_blob", catalog.forget_blob(lease, blob).await),
+        ("forget_copies", catalog.forget_copies(lease, Vec::new(), Vec::new(), NOW).await),
+        ("forget_blobs", catalog.forget_blobs(lease, vec![blob]).await),
         ("forget_video", catalog.forget_video(lease).await.map(drop)),
     ]
 }

@@ -72,7 +72,7 @@ async fn forget(shelf: &Shelf, lease: JobLease, dice: &mut Dice) {
             let later = Settlement::Wait(NOW, "the store rests".into());
             return shelf.catalog.settle_job(lease, later, NOW).await.unwrap();
         }
-        shelf.catalog.forget_blob(lease, doomed.blob).await.unwrap();
+        shelf.catalog.forget_blobs(lease, vec![doomed.blob]).await.unwrap();
     }
     shelf.catalog.forget_video(lease).await.unwrap();
 }

@@ -147,7 +147,7 @@ async fn forgetting_leaves_no_row_of_the_film_and_all_of_the_others() {
     );
     for blob in &doomed {
         refusal(shelf.catalog.forget_video(lease).await);
-        shelf.catalog.forget_blob(lease, blob.blob).await.unwrap();
+        shelf.catalog.forget_blobs(lease, vec![blob.blob]).await.unwrap();
     }
     assert_eq!(shelf.catalog.forget_video(lease).await.unwrap(), Source::File("/films/Film.mp4".into()));
 
@@ -162,7 +162,7 @@ async fn only_what_is_in_the_trash_is_doomed() {
     let film = shelf.growing("Film").await;
     let blob = shelf.add_pack(film, 0..1).await;
     refusal(shelf.catalog.doom(film.lease).await);
-    shelf.catalog.forget_blob(film.lease, blob).await.unwrap();
+    shelf.catalog.forget_blobs(film.lease, vec![blob]).await.unwrap();
     assert_eq!(shelf.catalog.sealed_blobs(film.lease).await.unwrap(), [blob], "a blob that is not doomed stays");
 }
 

@@ -96,7 +96,7 @@ pub(super) async fn download(
     if let Some(path) = links.known(file) {
         match fetch(http, &path, range).await {
             // The link may have expired, or its server has let go of the file: a new one tells.
-            Err(error) if error.kind == Kind::WrongFile => links.forget(file),
+            Err(error) if matches!(error.kind, Kind::WrongFile | Kind::Malformed) => links.forget(file),
             answer => return answer,
         }
     }
@@ -130,11 +130,12 @@ async fn fetch(http: &Http, path: &str, range: ByteRange) -> Result<Download, Te
 }
 
 /// A file that is not there, a link that expired and a token that was revoked are told apart by asking
-/// for the link again.
+/// for the link again. Only Telegram may say so: a proxy's page about a path it does not know says nothing
+/// of the file.
 async fn refused(http: &Http, status: StatusCode, response: Response) -> TelegramError {
     let error = http.refusal(DOING, response).await;
     match status.as_u16() {
-        400 | 401 | 403 | 404 | 410 => error.of_kind(Kind::WrongFile),
+        400 | 401 | 403 | 404 | 410 if error.kind != Kind::Malformed => error.of_kind(Kind::WrongFile),
         _ => error,
     }
 }

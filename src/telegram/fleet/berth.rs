@@ -1,6 +1,6 @@
 //! One bot's place in the fleet: its wire, its slots, and what is known of it.
 
-use super::{BotSettings, FleetMemory, FleetSettings};
+use super::{BotSettings, FleetMemory, FleetSettings, look};
 use crate::media::time::Timestamp;
 use crate::telegram::bot_api::{ApiClient, BotApi};
 use crate::telegram::circuit::Circuit;
@@ -23,6 +23,15 @@ pub struct Bot {
     pub channel: ChatId,
 }
 
+/// A bot that has given nothing for so long that nobody should wait for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClosedBot {
+    /// Its channel.
+    pub channel: ChatId,
+    /// The channels of the bots that see this one, and so can forward to theirs what lies in it.
+    pub seen_from: Vec<ChatId>,
+}
+
 pub(super) struct Berth {
     pub(super) bot: Bot,
     pub(super) api: BotApi,
@@ -41,6 +50,11 @@ pub(super) struct Duty {
     pub(super) title: Option<String>,
     /// Whether the bot may delete in its channel, once it was looked at.
     pub(super) can_delete: Option<bool>,
+    /// When it is to be asked for its channel again, and when it was last.
+    pub(super) glance_at: Timestamp,
+    pub(super) glanced_at: Timestamp,
+    /// The channels of the bots that saw this one's channel when it was given up, once they were asked.
+    pub(super) seen_from: Vec<ChatId>,
 }
 
 impl Berth {
@@ -63,7 +77,17 @@ impl Berth {
             }
             None => Pace::new(fleet.pace, instant),
         };
-        let duty = Duty { circuit, pace, meter: Meter::new(instant), username: None, title: None, can_delete: None };
+        let duty = Duty {
+            circuit,
+            pace,
+            meter: Meter::new(instant),
+            username: None,
+            title: None,
+            can_delete: None,
+            glance_at: now.after(look::EVERY),
+            glanced_at: now,
+            seen_from: Vec::new(),
+        };
         Self {
             bot: Bot { slot: bot.slot, id, channel: bot.channel },
             api: BotApi::new(client, bot.token.clone()),

@@ -23,7 +23,7 @@ pub struct BotLease {
 /// What a refusal is about.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Concern {
-    /// Posting to the bot's own channel: a refusal tells what the bot lacks.
+    /// The bot's own channel, and posting there: a refusal tells what the bot lacks.
     OwnChannel,
     /// Anything else: only a refused token says something of the bot.
     Else,
@@ -53,6 +53,15 @@ impl BotLease {
     /// As there.
     pub async fn chat(&self, chat: ChatId) -> Result<Chat, TelegramError> {
         self.timed(self.inner.berths[self.number].api.chat(chat)).await
+    }
+
+    /// As `BotApi::chat` of the bot's own channel: a refusal tells that it has lost it.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) async fn own_chat(&self) -> Result<Chat, TelegramError> {
+        let berth = &self.inner.berths[self.number];
+        self.settled(Concern::OwnChannel, berth.api.chat(berth.bot.channel)).await
     }
 
     /// As `BotApi::member`.
@@ -119,6 +128,9 @@ impl BotLease {
         let waited = wait.over();
         if let Err(error) = &answer {
             passage.lease.note_error(Concern::Else, error);
+            if error.kind == Kind::WrongFile {
+                inner.suspect(number);
+            }
         }
         let download = answer?;
         inner.berths[number].duty().meter.answered(waited);

@@ -1,6 +1,7 @@
 //! Looking at a bot: its token, its channel and its rights, so that one that was repaired comes back by itself.
 
-use super::{Bot, Fleet, OffDuty, Purpose};
+use super::{Bot, Fleet, Inner, OffDuty, Purpose};
+use crate::events::Event;
 use crate::telegram::bot_api::{Chat, Me, Rights};
 use crate::telegram::circuit::{CircuitState, OutReason, Outcome, RestReason};
 use crate::telegram::error::{Kind, TelegramError};
@@ -8,11 +9,20 @@ use crate::telegram::id::BotId;
 use futures::future::join_all;
 use std::collections::BTreeSet;
 use std::time::Duration;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// How often it is asked whether a look is due.
 const TICK: Duration = Duration::from_secs(1);
+
+/// How often a bot that seems well is asked whether it still sees its channel.
+pub(super) const EVERY: Duration = Duration::from_secs(300);
+
+/// The least time between two such questions, when a file was not to be had: the channel may be gone.
+const SOON: Duration = Duration::from_secs(30);
+
+/// The longest such a question waits for its turn. It is asked again at the next time.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What was seen. A later question is not asked where the answer to an earlier one rules it out.
 pub(in crate::telegram) struct Look {
@@ -25,7 +35,8 @@ pub(in crate::telegram) struct Look {
 }
 
 impl Fleet {
-    /// Looks at every bot once, and later at each that is out when its time has come. Ends when `cancel` does.
+    /// Looks at every bot once, and later at each that is out when its time has come; asks those that seem well
+    /// every few minutes whether they still see their channel. Ends when `cancel` does.
     pub async fn keep_watch(self, cancel: CancellationToken) {
         let mut unseen: BTreeSet<usize> = (0..self.inner.berths.len()).collect();
         let mut ticks = interval(TICK);
@@ -33,8 +44,13 @@ impl Fleet {
         while cancel.run_until_cancelled(ticks.tick()).await.is_some() {
             let due: Vec<usize> = (0..self.inner.berths.len()).filter(|number| self.is_due(*number, &unseen)).collect();
             unseen.retain(|number| !due.contains(number));
+            let glances: Vec<usize> =
+                (0..self.inner.berths.len()).filter(|number| self.is_to_glance(*number)).collect();
             let looks = join_all(due.into_iter().map(|number| self.look(number)));
-            if cancel.run_until_cancelled(looks).await.is_none() {
+            let glances = join_all(glances.into_iter().map(|number| timeout(PATIENCE, self.glance(number))));
+            let given_up: Vec<usize> = (0..self.inner.berths.len()).filter(|number| self.is_to_ask(*number)).collect();
+            let questions = join_all(given_up.into_iter().map(|number| self.ask_others(number)));
+            if cancel.run_until_cancelled(async { tokio::join!(looks, glances, questions) }).await.is_none() {
                 return;
             }
         }
@@ -50,6 +66,52 @@ impl Fleet {
         let mut duty = self.inner.berths[number].duty();
         let rests = matches!(duty.circuit.state(now), CircuitState::Resting { .. });
         duty.circuit.look_is_due(now) || (unseen.contains(&number) && !rests)
+    }
+
+    /// Whether a bot is to be asked for its channel now. `true` once for each time.
+    fn is_to_glance(&self, number: usize) -> bool {
+        let now = self.inner.clock.now();
+        let mut duty = self.inner.berths[number].duty();
+        let is_due = duty.glance_at <= now && duty.circuit.state(now) == CircuitState::Healthy;
+        if is_due {
+            (duty.glance_at, duty.glanced_at) = (now.after(EVERY), now);
+        }
+        is_due
+    }
+
+    /// Asks a bot that seems well for its channel; what that means is noted as with every answer.
+    async fn glance(&self, number: usize) {
+        let berth = &self.inner.berths[number];
+        // One that may not be asked now is asked the next time.
+        let Ok(lease) = self.lease(berth.bot.id, Purpose::Upkeep).await else { return };
+        if let Ok(chat) = lease.own_chat().await {
+            berth.duty().title = chat.title;
+        }
+    }
+
+    /// Whether the others are to be asked now for the channel of a bot that is given up. `true` once for each time.
+    fn is_to_ask(&self, number: usize) -> bool {
+        let now = self.inner.clock.now();
+        let mut duty = self.inner.berths[number].duty();
+        let is_due = duty.circuit.is_given_up(now) && duty.glance_at <= now;
+        if is_due {
+            (duty.glance_at, duty.glanced_at) = (now.after(EVERY), now);
+        }
+        is_due
+    }
+
+    /// Finds out which other bots see the channel of one that is given up: they can forward what lies there.
+    async fn ask_others(&self, number: usize) {
+        let channel = self.inner.berths[number].bot.channel;
+        let others = self.bots().into_iter().filter(|bot| bot.channel != channel);
+        let asked = others.map(async |bot| {
+            let question = async { self.lease(bot.id, Purpose::Upkeep).await?.chat(channel).await };
+            let is_seen = matches!(timeout(PATIENCE, question).await, Ok(Ok(_)));
+            is_seen.then_some(bot.channel)
+        });
+        let seen_from = join_all(asked).await.into_iter().flatten().collect();
+        self.inner.berths[number].duty().seen_from = seen_from;
+        self.inner.events.publish(Event::System);
     }
 
     /// Keeps what a page shows of a bot, and says so when it would leave litter.
@@ -90,6 +152,14 @@ impl Fleet {
             self.inner.note(number, outcome);
         }
         look
+    }
+}
+
+impl Inner {
+    /// A file of this bot was not to be had: its channel is asked for soon.
+    pub(super) fn suspect(&self, number: usize) {
+        let mut duty = self.berths[number].duty();
+        duty.glance_at = duty.glance_at.min(duty.glanced_at.after(SOON));
     }
 }
 

@@ -51,6 +51,10 @@ fn json(body: &str) -> (Vec<u8>, End) {
     ([head.as_bytes(), body.as_bytes()].concat(), End::Close)
 }
 
+fn refused(body: &str) -> (Vec<u8>, End) {
+    raw(&format!("404 Not Found\r\nContent-Length: {}", body.len()), body.as_bytes(), End::Close)
+}
+
 fn path(path: &str) -> (Vec<u8>, End) {
     json(&format!(r#"{{"ok":true,"result":{{"file_id":"x","file_unique_id":"y","file_path":"{path}"}}}}"#))
 }
@@ -127,7 +131,10 @@ async fn only_the_right_bytes_are_taken() {
         (part("nonsense", &bytes[10..20]), Err(Kind::Malformed)),
         (raw("416 Range Not Satisfiable\r\nContent-Length: 0", b"", End::Close), Err(Kind::Truncated)),
         (raw("429 Too Many Requests\r\nContent-Length: 0", b"", End::Close), Err(Kind::Flooded)),
-        (raw("404 Not Found\r\nContent-Length: 0", b"", End::Close), Err(Kind::WrongFile)),
+        // A server in between that knows no such path; only Telegram's own words say that the file is not there.
+        (raw("404 Not Found\r\nContent-Length: 0", b"", End::Close), Err(Kind::Malformed)),
+        (raw("404 Not Found\r\nContent-Length: 15", b"<h1>nginx</h1>\n", End::Close), Err(Kind::Malformed)),
+        (refused(r#"{"ok":false,"error_code":404,"description":"Not Found"}"#), Err(Kind::WrongFile)),
     ] {
         let text = String::from_utf8_lossy(&answer.0[..answer.0.len().min(70)]).into_owned();
         assert_eq!(read(vec![path("a/b"), answer]).await, expected, "{text}");

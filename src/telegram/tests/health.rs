@@ -221,6 +221,27 @@ async fn the_first_look_learns_names_finds_faults_and_lets_the_flooded_rest() {
     watch_until(&scene, || scene.fleet.status()[0].username.is_some()).await;
 }
 
+#[tokio::test]
+async fn a_channel_that_vanishes_is_noticed_although_nothing_is_sent() {
+    for is_read in [false, true] {
+        let scene = Scene::bots(1);
+        let sent = scene.send(0, noise(100)).await.unwrap();
+        let cancel = CancellationToken::new();
+        let story = async {
+            until(|| scene.fleet.status()[0].can_delete.is_some()).await;
+            scene.sim.world().drop_channel(scene.twin(0).channel).unwrap();
+            if is_read {
+                assert_eq!(kind(&scene.read(0, &sent, range(0, 1)).await), Some(Kind::WrongFile));
+            }
+            assert_eq!(state(&scene, 0), CircuitState::Healthy);
+            scene.pass(Duration::from_secs(if is_read { 30 } else { 300 }));
+            until(|| is_out(&scene, 0, OutReason::ChannelGone)).await;
+            cancel.cancel();
+        };
+        tokio::join!(scene.fleet.clone().keep_watch(cancel.clone()), story);
+    }
+}
+
 /// Lets the fleet watch over its bots until `condition` holds, and sees the watch end when it is told to.
 async fn watch_until(scene: &Scene, condition: impl FnMut() -> bool) {
     let cancel = CancellationToken::new();

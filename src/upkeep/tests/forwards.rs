@@ -199,8 +199,8 @@ impl BlobStore for Busy {
         self.store.channels()
     }
 
-    fn issued(&self, copy: &Locator) -> bool {
-        self.store.issued(copy)
+    fn channel_of(&self, copy: &Locator) -> Option<ChannelId> {
+        self.store.channel_of(copy)
     }
 
     async fn put(&self, ticket: &PutTicket, file: &Path) -> Result<Locator, StoreError> {

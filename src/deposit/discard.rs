@@ -1,0 +1,52 @@
+//! Copies that nobody needs any more are forgotten first and removed then: what the store does not remove
+//! stays known as litter.
+
+use super::{Deposit, DepositError};
+use crate::catalog::{CatalogError, JobLease, NotRemoved, Superseded};
+use crate::media::extent::Locator;
+use crate::media::id::BlobId;
+
+impl Deposit {
+    /// Forgets the renditions of the job's video that a later one took the place of, with everything stored of
+    /// them.
+    ///
+    /// # Errors
+    /// `Catalog`, `Spool`.
+    pub async fn discard_superseded(&self, lease: JobLease) -> Result<(), DepositError> {
+        let Superseded { blobs, copies } = self.catalog.discard_superseded(lease, self.clock.now()).await?;
+        for blob in blobs {
+            self.spool.remove_pack(blob).await?;
+        }
+        Ok(self.remove_litter(copies).await?)
+    }
+
+    /// Forgets copies of a blob. That they cannot be removed now keeps nobody from going on.
+    pub(super) async fn discard(
+        &self,
+        lease: JobLease,
+        blob: BlobId,
+        copies: Vec<Locator>,
+    ) -> Result<(), DepositError> {
+        if copies.is_empty() {
+            return Ok(());
+        }
+        self.catalog.discard_copies(lease, blob, copies.clone(), self.clock.now()).await?;
+        Ok(self.remove_litter(copies).await?)
+    }
+
+    async fn remove_litter(&self, mut copies: Vec<Locator>) -> Result<(), CatalogError> {
+        match self.store.remove(&copies).await {
+            Ok(kept) => {
+                copies.retain(|copy| !kept.contains(copy));
+                self.catalog.litter_removed(copies).await?;
+                self.catalog.litter_kept(kept, NotRemoved::Refused, self.clock.now()).await
+            }
+            // The keeper tries it again.
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "copies that nobody needs are not removed yet");
+                Ok(())
+            }
+        }
+    }
+}

@@ -2,7 +2,9 @@
 //! had happened, and the rest is named exactly.
 
 use crate::harness::World;
-use crate::harness::bots::{Blow, Telegram, downloads, forget_what_is_cached, most_read, small_packs, watched};
+use crate::harness::bots::{
+    Blow, SMALL_PACKS, Telegram, downloads, forget_what_is_cached, most_read, small_packs, watched,
+};
 use crate::harness::clip;
 use crate::harness::wait::{until, until_true};
 use std::collections::{BTreeMap, BTreeSet};
@@ -185,7 +187,8 @@ async fn two_channels_that_are_gone_cost_only_what_is_named() {
 async fn when_an_only_channel_was_emptied_by_hand_every_film_that_lay_there_is_named() {
     let telegram = Telegram::with(8);
     let mut world = telegram.folder();
-    world.set([SMALL_PACKS, ("REPLICAS", "1")].map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let pace = ("TELEGRAM_MESSAGES_PER_MINUTE", "3000");
+    world.set([SMALL_PACKS, pace, ("REPLICAS", "1")].map(|(name, value)| (name.to_owned(), value.to_owned())));
     world.resume().await;
     let shelf = Shelf::filled(&telegram, &world).await;
     let (video, packs) = &shelf.films[0];

@@ -58,7 +58,7 @@ impl Catalog {
 
     /// The rests and paces that were saved last.
     pub async fn saved_bots(&self) -> Result<(Vec<SavedRest>, Vec<SavedPace>), CatalogError> {
-        self.sqlite.read(|tx| saved(tx)).await
+        self.sqlite.read(saved).await
     }
 
     /// The same from the catalog of a server that may run meanwhile, which is not changed. None when there is no

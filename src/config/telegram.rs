@@ -138,10 +138,10 @@ fn is_placeholder(text: &str) -> bool {
 /// Whether a token of the right shape comes from an example.
 fn is_example(token: &BotToken) -> bool {
     let secret = token.reveal().split_once(':').map_or("", |(_, secret)| secret);
-    let has_word = |word: &&str| secret.contains(*word) || secret.contains(&word.to_ascii_uppercase());
+    let has_word = |word: &str| secret.contains(word) || secret.contains(&word.to_ascii_uppercase());
     let is_one_letter = secret.chars().all(|letter| secret.starts_with(letter));
     is_one_letter
-        || EXAMPLE_WORDS.iter().any(|word| has_word(&word))
+        || EXAMPLE_WORDS.iter().any(|word| has_word(word))
         || DOCUMENTED_SECRETS.iter().any(|documented| secret.starts_with(documented))
 }
 

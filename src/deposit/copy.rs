@@ -278,7 +278,7 @@ impl Attempt<'_> {
             };
             match tried.unwrap_or_else(|_| Err(StoreError::new(Fault::Unreachable, "storing a blob").into())) {
                 Err(DepositError::Store(error)) if attempt < self.tries_after(&error, begun.elapsed()) => {
-                    self.rest(WAIT).await?
+                    self.rest(WAIT).await?;
                 }
                 done => return done,
             }

@@ -1,7 +1,7 @@
 //! Films on their way to the bots: a move that is killed, and how many messages a film takes.
 
 use crate::harness::World;
-use crate::harness::bots::{SMALL_PACKS, Telegram, lying_and_named, watched};
+use crate::harness::bots::{Inventory, SMALL_PACKS, Telegram, watched};
 use crate::harness::clip::{self, Clip};
 use crate::harness::process;
 use crate::harness::wait::until_true;
@@ -42,8 +42,8 @@ async fn a_move_that_is_killed_half_way_is_finished_when_it_is_run_again() {
     world.protected(&video).await;
     assert!(watched(&world, &video).await == wanted, "not the film that went in");
     until_true("nothing is left that nobody names", async || {
-        let [lying, named] = lying_and_named(&telegram, &world).await;
-        lying == named && telegram.copies().values().all(|channels| *channels == 2)
+        let inventory = Inventory::of(&telegram, &world);
+        inventory.is_exact() && inventory.litter.is_empty() && telegram.copies().values().all(|channels| *channels == 2)
     })
     .await;
 }

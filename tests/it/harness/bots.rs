@@ -4,10 +4,9 @@ use super::World;
 use super::player::Reel;
 use super::wait::until_true;
 use reqwest::Method;
+use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use telecine::catalog::{self, Catalog};
-use telecine::media::extent::ChannelId;
 use telegram_sim::{Bot, Fault, Operation, Settings, Simulator, StoredMessage, Trouble, environment};
 
 /// Packs of so many bytes make a short film many messages.
@@ -142,19 +141,48 @@ pub async fn most_read(telegram: &Telegram, world: &World, video: &str) -> (u64,
     (slot, bot)
 }
 
-/// The messages that lie in each channel, and those of which the server's records say so.
-pub async fn lying_and_named(telegram: &Telegram, world: &World) -> [BTreeMap<i64, BTreeSet<i64>>; 2] {
-    let file = world.data().join("catalog.sqlite");
-    let catalog = Catalog::open(&catalog::Settings { file, readers: 1 }).expect("the catalog opens beside a server");
-    let (mut lying, mut named) = (BTreeMap::new(), BTreeMap::new());
-    for bot in telegram.bots() {
-        let channel = bot.channel.0;
-        lying.insert(channel, telegram.world().messages(bot.channel).iter().map(|message| message.id.0).collect());
-        let copies = catalog.copies_on(ChannelId(channel.to_string())).await.expect("the catalog can be read");
-        let message = |copy: &str| copy.split('/').nth(1).and_then(|message| message.parse().ok());
-        named.insert(channel, copies.iter().filter_map(|copy| message(&copy.0)).collect());
+/// Messages by channel.
+pub type Messages = BTreeSet<(i64, i64)>;
+
+/// What lies in the channels, and what a server's records know of.
+#[derive(Debug)]
+pub struct Inventory {
+    pub lying: Messages,
+    /// Copies.
+    pub named: Messages,
+    /// What could not be deleted.
+    pub litter: Messages,
+}
+
+impl Inventory {
+    pub fn of(telegram: &Telegram, world: &World) -> Self {
+        let mut lying = Messages::new();
+        for bot in telegram.bots() {
+            lying.extend(telegram.world().messages(bot.channel).iter().map(|message| (bot.channel.0, message.id.0)));
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let records = Connection::open_with_flags(world.data().join("catalog.sqlite"), flags);
+        let records = records.expect("the records can be read beside a server");
+        let all = |query: &str| -> Messages {
+            let mut statement = records.prepare(query).expect("the records have this table");
+            let rows = statement.query_map([], |row| row.get::<_, String>(0)).expect("it can be read");
+            rows.map(|copy| message_of(&copy.expect("a copy is text"))).collect()
+        };
+        let named = all("SELECT locator FROM copies WHERE locator IS NOT NULL");
+        Self { lying, named, litter: all("SELECT locator FROM litter") }
     }
-    [lying, named]
+
+    /// Whether every copy lies where the records say, and nothing lies there that they do not know.
+    pub fn is_exact(&self) -> bool {
+        self.named.is_subset(&self.lying)
+            && self.lying.difference(&self.named).all(|message| self.litter.contains(message))
+    }
+}
+
+fn message_of(copy: &str) -> (i64, i64) {
+    let mut parts = copy.strip_prefix("tg:").expect("a copy in Telegram").split('/');
+    let mut number = || parts.next().and_then(|part| part.parse().ok()).expect("a number");
+    (number(), number())
 }
 
 impl World {

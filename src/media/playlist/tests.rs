@@ -250,6 +250,20 @@ fn subtitles_are_a_group_of_every_picture_and_never_shown_unasked() {
 }
 
 #[test]
+fn of_subtitles_in_one_language_the_first_is_chosen_automatically() {
+    let alike = [("en", false), ("en", true), ("eng", false), ("de", false), ("en", true)];
+    let texts = alike.into_iter().zip(0..).map(|((language, forced), number)| TextRendition {
+        name: TrackName::new(RenditionKind::Subtitles, number),
+        language: Some(language.into()),
+        label: None,
+        forced,
+    });
+    let read = parsed(&Master { video: vec![video(0, 1)], subtitles: texts.collect(), ..Master::default() });
+    let automatic: Vec<bool> = read.alternatives.iter().map(|it| it.autoselect).collect();
+    assert_eq!(automatic, [true, true, false, true, false]);
+}
+
+#[test]
 fn names_in_a_group_differ_and_one_track_a_language_is_chosen_automatically() {
     let sound = ["eng", "eng", "und"].map(|language| audio(0, "mp4a.40.2", Some(language), None));
     let mut sound = sound.to_vec();

@@ -9,6 +9,7 @@ use crate::catalog::{Catalog, CatalogError, Changes, Cursor, JobState, Rendition
 use crate::clock::Clock;
 use crate::events::{Event, Events, VideoChange};
 use crate::jobs::Jobs;
+use crate::media::chapter;
 use crate::media::id::VideoId;
 use crate::media::plan::Plan;
 use crate::media::probe::{Chapter, Probe};
@@ -138,12 +139,7 @@ impl Library {
         let (probe, plan) = self.catalog.planned_for(id).await?.unwrap_or_default();
         let probe: Option<Probe> = serde_json::from_str(&probe).ok();
         let plan: Option<Plan> = serde_json::from_str(&plan).ok();
-        let start_s = probe.as_ref().map_or(0.0, |probe| probe.start_s);
-        let mut chapters = probe.map(|probe| probe.chapters).unwrap_or_default();
-        for chapter in &mut chapters {
-            chapter.start_s = (chapter.start_s - start_s).max(0.0);
-            chapter.end_s = (chapter.end_s - start_s).max(0.0);
-        }
+        let chapters = probe.as_ref().map(chapter::of).unwrap_or_default();
         Ok(Details { video, renditions, left_out: plan.map(|plan| plan.left_out).unwrap_or_default(), chapters })
     }
 

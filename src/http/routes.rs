@@ -14,6 +14,8 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at(assets::ROUTE, [read(assets::serve)]))
         .service(at("/favicon.svg", [read(assets::favicon)]))
         .service(at("/hls/{video}/master.m3u8", [read(playback::master_playlist)]))
+        .service(at("/hls/{video}/chapters.vtt", [read(playback::chapters)]))
+        .service(at("/hls/{video}/chapters.json", [read(playback::chapters_as_json)]))
         .service(at("/hls/{video}/{track}/playlist.m3u8", [read(playback::media_playlist)]))
         .service(at("/hls/{video}/{track}/iframes.m3u8", [read(playback::i_frame_playlist)]))
         .service(at("/hls/{video}/{track}/thumbnails.vtt", [read(playback::thumbnails)]))

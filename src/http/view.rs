@@ -63,6 +63,8 @@ pub(super) struct VideoDetails {
     left_out: Vec<String>,
     /// Its chapters, in order.
     chapters: Vec<ChapterView>,
+    /// The same as `WebVTT`, for a player; null without chapters and until it is playable.
+    chapters_url: Option<String>,
     /// Which small picture to show at which time while somebody scrubs (`WebVTT`); null until there are some.
     thumbnails_url: Option<String>,
 }
@@ -182,7 +184,9 @@ impl From<Details> for VideoDetails {
             end_seconds: chapter.end_s,
             title: chapter.title,
         };
+        let has_chapters = details.video.playable && !details.chapters.is_empty();
         Self {
+            chapters_url: has_chapters.then(|| format!("/hls/{id}/chapters.vtt")),
             video: details.video.into(),
             tracks: details.renditions.into_iter().map(TrackView::from).collect(),
             left_out: details.left_out,

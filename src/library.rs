@@ -5,7 +5,9 @@
 //! engine) and those who want to know (the events). Whoever is told late or not at all finds the
 //! truth in the catalog.
 
-use crate::catalog::{Catalog, CatalogError, Changes, Cursor, JobState, Rendition, Sort, Video, VideoPage, VideoQuery};
+use crate::catalog::{
+    Catalog, CatalogError, Changes, Cursor, JobState, Rendition, Sidecar, Sort, Video, VideoPage, VideoQuery,
+};
 use crate::clock::Clock;
 use crate::events::{Event, Events, VideoChange};
 use crate::jobs::Jobs;
@@ -53,6 +55,8 @@ pub struct Details {
     pub video: Video,
     /// Its tracks, playable or not.
     pub renditions: Vec<Rendition>,
+    /// Added subtitles that are no track yet.
+    pub waiting: Vec<Sidecar>,
     /// What of its file was not taken over, and why.
     pub left_out: Vec<String>,
     /// Its chapters, in seconds of the film.
@@ -140,7 +144,14 @@ impl Library {
         let probe: Option<Probe> = serde_json::from_str(&probe).ok();
         let plan: Option<Plan> = serde_json::from_str(&plan).ok();
         let chapters = probe.as_ref().map(chapter::of).unwrap_or_default();
-        Ok(Details { video, renditions, left_out: plan.map(|plan| plan.left_out).unwrap_or_default(), chapters })
+        let waiting = self.catalog.waiting_sidecars(id).await?;
+        Ok(Details {
+            video,
+            renditions,
+            waiting,
+            left_out: plan.map(|plan| plan.left_out).unwrap_or_default(),
+            chapters,
+        })
     }
 
     /// Changes title or description, cleaned; answers the video as it is now.

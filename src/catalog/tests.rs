@@ -14,6 +14,7 @@ mod refined;
 mod search;
 mod segments;
 mod settling;
+mod sidecars;
 mod size;
 mod tallies;
 mod trash;

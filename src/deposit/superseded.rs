@@ -1,4 +1,4 @@
-//! What was stored of renditions that were begun anew is removed again.
+//! What was stored of renditions that were begun anew, or that a person took away, is removed again.
 
 use super::{Deposit, DepositError};
 use crate::catalog::{JobLease, Superseded};
@@ -10,7 +10,18 @@ impl Deposit {
     /// # Errors
     /// `Catalog`, `Spool`.
     pub async fn discard_superseded(&self, lease: JobLease) -> Result<(), DepositError> {
-        let Superseded { blobs, mut copies } = self.catalog.discard_superseded(lease, self.clock.now()).await?;
+        self.discard(self.catalog.discard_superseded(lease, self.clock.now()).await?).await
+    }
+
+    /// Forgets the tracks and posters of the job's video that a person took away or replaced, in the same way.
+    ///
+    /// # Errors
+    /// `Catalog`, `Spool`.
+    pub async fn discard_removed(&self, lease: JobLease) -> Result<(), DepositError> {
+        self.discard(self.catalog.discard_removed(lease, self.clock.now()).await?).await
+    }
+
+    async fn discard(&self, Superseded { blobs, mut copies }: Superseded) -> Result<(), DepositError> {
         for blob in blobs {
             self.spool.remove_pack(blob).await?;
         }
@@ -21,7 +32,7 @@ impl Deposit {
             Ok(kept) => copies.retain(|copy| !kept.contains(copy)),
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, "copies of a rendition that was begun anew stay as litter");
+                tracing::warn!(error, "copies that nobody needs any more stay as litter");
                 return Ok(());
             }
         }

@@ -60,7 +60,7 @@ pub enum Event {
 pub enum VideoChange {
     /// It is new in the library.
     Added,
-    /// Its title, description or poster changed.
+    /// Its title, description or poster changed, or its added subtitles did.
     Described,
     /// There is enough of it to start watching.
     Playable,

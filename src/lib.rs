@@ -21,7 +21,7 @@
 //! - [`cache`]: verified bytes close at hand
 //! - [`deposit`]: from finished segments to verified copies
 //! - [`jobs`]: the engine that does queued work
-//! - [`ingest`]: an arrived file becomes a playable video
+//! - [`ingest`]: an arrived file becomes a playable video, and what people add to one becomes part of it
 //! - [`delivery`]: a video becomes bytes for a player
 //! - [`library`]: what people do with their films
 //! - [`upkeep`]: the store keeps its promises

@@ -5,10 +5,13 @@
 //! engine) and those who want to know (the events). Whoever is told late or not at all finds the
 //! truth in the catalog.
 
-use crate::catalog::{Catalog, CatalogError, Changes, Cursor, JobState, Rendition, Sort, Video, VideoPage, VideoQuery};
+use crate::catalog::{
+    Catalog, CatalogError, Changes, Cursor, JobState, Rendition, Sidecar, Sort, Video, VideoPage, VideoQuery,
+};
 use crate::clock::Clock;
 use crate::events::{Event, Events, VideoChange};
 use crate::jobs::Jobs;
+use crate::media::chapter;
 use crate::media::id::VideoId;
 use crate::media::plan::Plan;
 use crate::media::probe::{Chapter, Probe};
@@ -52,6 +55,8 @@ pub struct Details {
     pub video: Video,
     /// Its tracks, playable or not.
     pub renditions: Vec<Rendition>,
+    /// Added subtitles that are no track yet.
+    pub waiting: Vec<Sidecar>,
     /// What of its file was not taken over, and why.
     pub left_out: Vec<String>,
     /// Its chapters, in seconds of the film.
@@ -138,13 +143,15 @@ impl Library {
         let (probe, plan) = self.catalog.planned_for(id).await?.unwrap_or_default();
         let probe: Option<Probe> = serde_json::from_str(&probe).ok();
         let plan: Option<Plan> = serde_json::from_str(&plan).ok();
-        let start_s = probe.as_ref().map_or(0.0, |probe| probe.start_s);
-        let mut chapters = probe.map(|probe| probe.chapters).unwrap_or_default();
-        for chapter in &mut chapters {
-            chapter.start_s = (chapter.start_s - start_s).max(0.0);
-            chapter.end_s = (chapter.end_s - start_s).max(0.0);
-        }
-        Ok(Details { video, renditions, left_out: plan.map(|plan| plan.left_out).unwrap_or_default(), chapters })
+        let chapters = probe.as_ref().map(chapter::of).unwrap_or_default();
+        let waiting = self.catalog.waiting_sidecars(id).await?;
+        Ok(Details {
+            video,
+            renditions,
+            waiting,
+            left_out: plan.map(|plan| plan.left_out).unwrap_or_default(),
+            chapters,
+        })
     }
 
     /// Changes title or description, cleaned; answers the video as it is now.

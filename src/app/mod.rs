@@ -17,6 +17,7 @@ use crate::http;
 use crate::http::auth::AdminToken;
 use crate::http::https::Transport;
 use crate::http::origin::Trusted;
+use crate::ingest::sidecar::Sidecars;
 use crate::ingest::upload::{self, Uploads};
 use crate::ingest::{EncodeSlots, Ingest};
 use crate::jobs::{self, Jobs};
@@ -95,10 +96,10 @@ pub async fn start(config: &Config, port: Option<u16>, redactor: &Redactor) -> a
 
     let base = open(config, &data_dir).await?;
     let encoders = try_encoders(config, &base)?;
-    let (jobs, uploads) = work(config, &base, encoders.clone()).await?;
+    let (jobs, uploads, sidecars) = work(config, &base, encoders.clone()).await?;
     let token = Uuid::new_v4().simple().to_string();
     redactor.keep_secret(&token);
-    let parts = faces(config, &base, encoders, jobs, uploads, &data_dir, &token)?;
+    let parts = faces(config, &base, encoders, (jobs, uploads, sidecars), &data_dir, &token)?;
     let server = http::serve(parts, listener).context("starting the web server")?;
     let handle = server.handle();
     let serving = base.shutdown.spawn("web server", server);
@@ -230,13 +231,14 @@ pub fn children(config: &Config, working_dir: PathBuf) -> anyhow::Result<Ffmpeg>
     Ok(Ffmpeg::new(ffmpeg::Settings { vaapi_device, stall, ..ffmpeg::Settings::new(cage, working_dir) })?)
 }
 
-async fn work(config: &Config, base: &Base, encoders: Encoders) -> anyhow::Result<(Jobs, Uploads)> {
+async fn work(config: &Config, base: &Base, encoders: Encoders) -> anyhow::Result<(Jobs, Uploads, Sidecars)> {
     let Base { catalog, spool, store, events, clock, shutdown, .. } = base;
     let settings = jobs::Settings {
         workers: vec![
             // Copied films and the beginnings of others wait for no encode; those take turns by their slots.
             (JobKind::Ingest, 8),
             (JobKind::Refine, 1),
+            (JobKind::Attach, 1),
             (JobKind::Forget, 1),
             (JobKind::Mend, 1),
             (JobKind::Move, 1),
@@ -272,6 +274,7 @@ async fn work(config: &Config, base: &Base, encoders: Encoders) -> anyhow::Resul
     if reclaimed > 0 {
         tracing::info!(jobs = reclaimed, "jobs of a server that ended early go on");
     }
+    let sidecars = sidecars(base, &ingest, &jobs);
     jobs.start(Arc::new(UseCases { ingest, forget, mend, events: events.clone() }), shutdown);
     let uploads = Uploads::new(upload::Parts {
         catalog: catalog.clone(),
@@ -282,7 +285,19 @@ async fn work(config: &Config, base: &Base, encoders: Encoders) -> anyhow::Resul
         shutdown: shutdown.clone(),
         max_bytes: config.ingest.upload_max_bytes,
     });
-    Ok((jobs, uploads))
+    Ok((jobs, uploads, sidecars))
+}
+
+fn sidecars(base: &Base, ingest: &Ingest, jobs: &Jobs) -> Sidecars {
+    Sidecars {
+        catalog: base.catalog.clone(),
+        ffmpeg: ingest.ffmpeg.clone(),
+        spool: base.spool.clone(),
+        jobs: jobs.clone(),
+        events: base.events.clone(),
+        clock: base.clock.clone(),
+        shutdown: base.shutdown.clone(),
+    }
 }
 
 fn policy(config: &Config) -> Policy {
@@ -300,8 +315,7 @@ fn faces(
     config: &Config,
     base: &Base,
     encoders: Encoders,
-    jobs: Jobs,
-    uploads: Uploads,
+    (jobs, uploads, sidecars): (Jobs, Uploads, Sidecars),
     data_dir: &Path,
     token: &str,
 ) -> anyhow::Result<http::Parts> {
@@ -347,6 +361,7 @@ fn faces(
         library,
         delivery: Delivery::new(catalog.clone(), cache),
         uploads,
+        sidecars,
         jobs,
         system,
         events: events.clone(),

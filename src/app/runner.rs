@@ -21,6 +21,7 @@ impl Runner for UseCases {
         match job.kind {
             JobKind::Ingest => self.ingest.run(job, work).await,
             JobKind::Refine => self.ingest.refine(job, work).await,
+            JobKind::Attach => self.ingest.attach(job, work).await,
             JobKind::Forget => self.forget(job, work).await,
             JobKind::Mend => self.mend.run(upkeep::Task::Mend, work).await,
             JobKind::Move => self.mend.run(upkeep::Task::BringHome, work).await,

@@ -5,7 +5,7 @@ use super::jobs::{JobLease, hold};
 use super::{Catalog, CatalogError};
 use crate::media::extent::Hash;
 use crate::media::id::{BlobId, RenditionId};
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Transaction, params};
 use std::collections::HashSet;
 
 /// A pack that was being filled when its job last stopped.
@@ -97,40 +97,6 @@ impl Catalog {
             .await
     }
 
-    /// Makes room for a poster of the job's video. One that was only begun is answered again, so
-    /// that its file is written over and nothing half-made keeps the video from being published.
-    pub async fn open_poster(&self, lease: JobLease) -> Result<BlobId, CatalogError> {
-        self.sqlite
-            .write(move |tx| {
-                let video = hold(tx, lease)?;
-                let begun = tx
-                    .prepare_cached("SELECT id FROM blobs WHERE video = ?1 AND role = 'poster' AND state = 'open'")?
-                    .query_row([video], |row| row.get(0).map(BlobId))
-                    .optional()?;
-                if let Some(begun) = begun {
-                    return Ok(begun);
-                }
-                tx.execute(
-                    "INSERT INTO blobs (video, number, role, state) VALUES (?1, 0, 'poster', 'open')",
-                    params![video],
-                )?;
-                Ok(BlobId(tx.last_insert_rowid()))
-            })
-            .await
-    }
-
-    /// Seals the poster and shows it.
-    pub async fn seal_poster(&self, lease: JobLease, poster: SealedBlob) -> Result<(), CatalogError> {
-        self.sqlite
-            .write(move |tx| {
-                let video = hold(tx, lease)?;
-                seal(tx, &poster)?;
-                tx.execute("UPDATE videos SET poster = ?2 WHERE id = ?1", params![video, poster.blob.0])?;
-                Ok(())
-            })
-            .await
-    }
-
     /// Blobs of the job's video that are sealed and have no verified copy yet.
     pub async fn sealed_blobs(&self, lease: JobLease) -> Result<Vec<BlobId>, CatalogError> {
         self.sqlite
@@ -140,16 +106,6 @@ impl Catalog {
                     tx.prepare_cached("SELECT id FROM blobs WHERE video = ?1 AND state = 'sealed' ORDER BY id")?;
                 let rows = statement.query_map([video], |row| row.get(0).map(BlobId))?;
                 Ok(rows.collect::<Result<_, _>>()?)
-            })
-            .await
-    }
-
-    /// Whether the job's video has a poster.
-    pub async fn has_poster(&self, lease: JobLease) -> Result<bool, CatalogError> {
-        self.sqlite
-            .read(move |tx| {
-                let video = hold(tx, lease)?;
-                Ok(tx.query_row("SELECT poster IS NOT NULL FROM videos WHERE id = ?1", [video], |row| row.get(0))?)
             })
             .await
     }

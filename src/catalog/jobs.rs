@@ -19,6 +19,8 @@ pub enum JobKind {
     Ingest,
     /// Make a playable film better: further sizes, sounds, subtitles.
     Refine,
+    /// Take in what a person added to a film beside its file, and remove what they took away.
+    Attach,
     /// Remove a trashed video for good.
     Forget,
     /// Make the copies a video lacks.
@@ -89,13 +91,14 @@ const COLUMNS: &str = "jobs.id, jobs.kind, videos.uuid, videos.title, jobs.state
     jobs.fraction, jobs.speed, jobs.eta_s, jobs.error, jobs.fence";
 
 impl JobKind {
-    const ALL: [Self; 5] = [Self::Ingest, Self::Refine, Self::Forget, Self::Mend, Self::Move];
+    const ALL: [Self; 6] = [Self::Ingest, Self::Refine, Self::Attach, Self::Forget, Self::Mend, Self::Move];
 
     /// The word the catalog and the API use.
     pub fn text(self) -> &'static str {
         match self {
             Self::Ingest => "ingest",
             Self::Refine => "refine",
+            Self::Attach => "attach",
             Self::Forget => "forget",
             Self::Mend => "mend",
             Self::Move => "move",

@@ -3,10 +3,12 @@
 
 use super::blobs::chunk_hashes;
 use super::renditions::{COLUMNS, Rendition, record};
+use super::sidecars::NOT_REMOVED;
 use super::{Catalog, CatalogError};
 use crate::media::extent::{Locator, Piece, Place, PlacedPiece, StoredBlob};
 use crate::media::id::{BlobId, VideoId};
 use crate::media::range::ByteRange;
+use crate::media::rendition::TrackName;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use std::sync::Arc;
 
@@ -64,7 +66,7 @@ impl Catalog {
                     .optional()?;
                 let Some((row, planned, finished)) = found else { return Ok(None) };
                 let sql = format!(
-                    "SELECT {COLUMNS} FROM renditions WHERE video = ?1 AND {SHOWN}
+                    "SELECT {COLUMNS} FROM renditions WHERE video = ?1 AND {SHOWN} AND {NOT_REMOVED}
                         AND EXISTS (SELECT 1 FROM segments WHERE segments.rendition = renditions.id)
                       ORDER BY number, id"
                 );
@@ -83,6 +85,7 @@ impl Catalog {
             .read(move |tx| {
                 let sql = format!(
                     "SELECT {COLUMNS} FROM renditions JOIN videos ON videos.id = renditions.video WHERE videos.uuid = ?1
+                        AND {NOT_REMOVED}
                       ORDER BY renditions.number, renditions.id"
                 );
                 let mut statement = tx.prepare_cached(&sql)?;
@@ -98,7 +101,7 @@ impl Catalog {
             .read(move |tx| {
                 let sql = format!(
                     "SELECT {COLUMNS}, {FINISHED} AS whole FROM renditions JOIN videos ON videos.id = renditions.video
-                      WHERE {PLAYABLE} AND renditions.name = ?2 AND {SHOWN}"
+                      WHERE {PLAYABLE} AND renditions.name = ?2 AND {SHOWN} AND {NOT_REMOVED}"
                 );
                 let found: Option<(Rendition, bool)> = tx
                     .prepare_cached(&sql)?
@@ -123,7 +126,7 @@ impl Catalog {
             .read(move |tx| {
                 let sql = format!(
                     "SELECT init_segments.bytes FROM init_segments JOIN renditions ON renditions.id = init_segments.rendition
-                       JOIN videos ON videos.id = renditions.video WHERE {PLAYABLE} AND renditions.name = ?2
+                       JOIN videos ON videos.id = renditions.video WHERE {PLAYABLE} AND renditions.name = ?2 AND {NOT_REMOVED}
                       ORDER BY init_segments.id DESC LIMIT 1"
                 );
                 Ok(tx.prepare_cached(&sql)?.query_row(params![video.0, track], |row| row.get(0)).optional()?)
@@ -143,22 +146,13 @@ impl Catalog {
                 let sql = format!(
                     "SELECT segments.rendition, blob, piece_offset, piece_len FROM segments
                        JOIN renditions ON renditions.id = segments.rendition JOIN videos ON videos.id = renditions.video
-                      WHERE {PLAYABLE} AND renditions.name = ?2 AND segments.number = ?3"
+                      WHERE {PLAYABLE} AND renditions.name = ?2 AND segments.number = ?3 AND {NOT_REMOVED}"
                 );
                 let first: Option<(i64, Piece)> = tx
                     .prepare_cached(&sql)?
                     .query_row(params![video.0, track, number], |row| Ok((row.get(0)?, piece(row, 1)?)))
                     .optional()?;
-                let Some((rendition, first)) = first else { return Ok(None) };
-                let mut placed = vec![place(tx, first)?];
-                let mut statement = tx.prepare_cached(
-                    "SELECT blob, piece_offset, piece_len FROM segment_pieces WHERE rendition = ?1 AND number = ?2 ORDER BY part",
-                )?;
-                let more = statement.query_map(params![rendition, number], |row| piece(row, 0))?;
-                for piece in more {
-                    placed.push(place(tx, piece?)?);
-                }
-                Ok(Some(placed))
+                first.map(|(rendition, first)| place_all(tx, rendition, number, first)).transpose()
             })
             .await
     }
@@ -167,9 +161,22 @@ impl Catalog {
     pub async fn poster_pieces(&self, video: VideoId) -> Result<Option<Vec<PlacedPiece>>, CatalogError> {
         self.sqlite
             .read(move |tx| {
-                let sql = "SELECT blobs.id, 0, blobs.len FROM videos JOIN blobs ON blobs.id = videos.poster
+                let still = "SELECT segments.rendition, segments.blob, piece_offset, piece_len, segments.number
+                      FROM videos JOIN renditions ON renditions.video = videos.id AND renditions.name = ?2
+                      JOIN segments ON segments.rendition = renditions.id AND segments.number = videos.poster_still
+                     WHERE videos.uuid = ?1 AND videos.trashed_at IS NULL";
+                let found: Option<(i64, Piece, u32)> = tx
+                    .prepare_cached(still)?
+                    .query_row(params![video.0, TrackName::STILLS.to_string()], |row| {
+                        Ok((row.get(0)?, piece(row, 1)?, row.get(4)?))
+                    })
+                    .optional()?;
+                if let Some((rendition, first, number)) = found {
+                    return place_all(tx, rendition, number, first).map(Some);
+                }
+                let own = "SELECT blobs.id, 0, blobs.len FROM videos JOIN blobs ON blobs.id = videos.poster
                             WHERE videos.uuid = ?1 AND videos.trashed_at IS NULL AND blobs.len > 0";
-                let found = tx.prepare_cached(sql)?.query_row([video.0], |row| piece(row, 0)).optional()?;
+                let found = tx.prepare_cached(own)?.query_row([video.0], |row| piece(row, 0)).optional()?;
                 found.map(|piece| Ok(vec![place(tx, piece)?])).transpose()
             })
             .await
@@ -180,6 +187,24 @@ fn piece(row: &Row<'_>, column: usize) -> rusqlite::Result<Piece> {
     let (start, len): (u64, u64) = (row.get(column + 1)?, row.get(column + 2)?);
     let range = ByteRange::at(start, len).ok_or(rusqlite::Error::IntegralValueOutOfRange(column + 2, 0))?;
     Ok(Piece { blob: BlobId(row.get(column)?), range })
+}
+
+/// Where all pieces of a segment lie, of which the first is known.
+fn place_all(
+    tx: &Transaction<'_>,
+    rendition: i64,
+    number: u32,
+    first: Piece,
+) -> Result<Vec<PlacedPiece>, CatalogError> {
+    let mut placed = vec![place(tx, first)?];
+    let mut statement = tx.prepare_cached(
+        "SELECT blob, piece_offset, piece_len FROM segment_pieces WHERE rendition = ?1 AND number = ?2 ORDER BY part",
+    )?;
+    let more = statement.query_map(params![rendition, number], |row| piece(row, 0))?;
+    for piece in more {
+        placed.push(place(tx, piece?)?);
+    }
+    Ok(placed)
 }
 
 fn place(tx: &Transaction<'_>, piece: Piece) -> Result<PlacedPiece, CatalogError> {

@@ -1,12 +1,13 @@
 //! The last step of an ingest: a video is ready only when everything of it is stored and verified.
 
 use super::jobs::{self, JobKind, JobLease, hold};
-use super::{Catalog, CatalogError};
+use super::{Catalog, CatalogError, sidecars};
 use crate::media::time::Timestamp;
 use rusqlite::params;
 
 impl Catalog {
-    /// Makes the job's video ready, and queues its refinement if there is any.
+    /// Makes the job's video ready, and queues its refinement if there is any, and the attaching of what a
+    /// person added meanwhile.
     ///
     /// # Errors
     /// `NotAllowed` when a planned track is not finished or a blob has no verified copy.
@@ -17,7 +18,8 @@ impl Catalog {
                 let complete: bool = tx.query_row(
                     "SELECT videos.tracks > 0 AND videos.tracks = (SELECT count(*) FROM renditions
                               WHERE renditions.video = videos.id AND renditions.state = 'finished' AND renditions.refines = 0)
-                        AND NOT EXISTS (SELECT 1 FROM blobs WHERE blobs.video = videos.id AND blobs.state <> 'stored')
+                        AND NOT EXISTS (SELECT 1 FROM blobs WHERE blobs.video = videos.id AND blobs.state <> 'stored'
+                                           AND NOT (blobs.role = 'poster' AND blobs.number > 0))
                        FROM videos WHERE videos.id = ?1",
                     [video],
                     |row| row.get(0),
@@ -32,7 +34,7 @@ impl Catalog {
                 if refine {
                     jobs::enqueue(tx, JobKind::Refine, video, now, now)?;
                 }
-                Ok(())
+                sidecars::attach_if_due(tx, video, now)
             })
             .await
     }

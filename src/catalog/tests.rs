@@ -15,6 +15,7 @@ mod refined;
 mod search;
 mod segments;
 mod settling;
+mod sidecars;
 mod size;
 mod tallies;
 mod trash;

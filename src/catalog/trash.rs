@@ -4,7 +4,7 @@
 use super::doubts::unheard_of;
 use super::jobs::{self, JobKind, JobLease, JobState, cancel, hold};
 use super::videos::{self, requeue};
-use super::{Catalog, CatalogError, NotRemoved, Source, litter};
+use super::{Catalog, CatalogError, NotRemoved, Source, litter, sidecars};
 use crate::media::extent::{ChannelId, Locator, UnheardCopy};
 use crate::media::id::{BlobId, JobId, VideoId};
 use crate::media::time::Timestamp;
@@ -42,7 +42,7 @@ impl Catalog {
                     return Ok(Some(Vec::new()));
                 }
                 let mut stopped = Vec::new();
-                for kind in [JobKind::Ingest, JobKind::Refine, JobKind::Mend, JobKind::Move] {
+                for kind in [JobKind::Ingest, JobKind::Refine, JobKind::Attach, JobKind::Mend, JobKind::Move] {
                     stopped.extend(cancel(tx, row, kind, now)?);
                 }
                 videos::mark_cancelled(tx, row, now)?;
@@ -90,6 +90,7 @@ impl Catalog {
                     if is_refined {
                         jobs::enqueue(tx, JobKind::Refine, row, now, now)?;
                     }
+                    sidecars::attach_if_due(tx, row, now)?;
                 }
                 Ok(true)
             })

@@ -63,8 +63,8 @@ pub struct Video {
     pub size: Option<(u32, u32)>,
     /// Bytes of the source.
     pub source_bytes: u64,
-    /// Whether it has a poster.
-    pub has_poster: bool,
+    /// A word that is another one for another poster; `None` without any.
+    pub poster: Option<String>,
     /// When it arrived.
     pub created_at: Timestamp,
     /// When it went to the trash.
@@ -102,7 +102,8 @@ pub(super) const COLUMNS: &str = "videos.uuid, videos.title, videos.description,
         AND EXISTS (SELECT 1 FROM segments WHERE segments.rendition = renditions.id)),
     videos.state = 'ready' AND NOT EXISTS (SELECT 1 FROM blobs WHERE blobs.video = videos.id
         AND (SELECT count(*) FROM copies WHERE copies.blob = blobs.id AND copies.state = 'verified') < ?1),
-    videos.duration_ms, videos.width, videos.height, videos.source_bytes, videos.poster IS NOT NULL,
+    videos.duration_ms, videos.width, videos.height, videos.source_bytes,
+    CASE WHEN videos.poster_still IS NOT NULL THEN 's' || videos.poster_still WHEN videos.poster IS NOT NULL THEN 'b' || videos.poster END,
     videos.created_at, videos.trashed_at";
 
 impl Catalog {
@@ -265,6 +266,12 @@ pub(super) fn row_of(tx: &Transaction<'_>, id: VideoId) -> Result<Option<i64>, C
     Ok(tx.prepare_cached("SELECT id FROM videos WHERE uuid = ?1")?.query_row([id.0], |row| row.get(0)).optional()?)
 }
 
+/// The row number of a video outside the trash.
+pub(super) fn live_row_of(tx: &Transaction<'_>, id: VideoId) -> Result<Option<i64>, CatalogError> {
+    let sql = "SELECT id FROM videos WHERE uuid = ?1 AND trashed_at IS NULL";
+    Ok(tx.prepare_cached(sql)?.query_row([id.0], |row| row.get(0)).optional()?)
+}
+
 /// Marks the video of a failed ingest as failed.
 pub(super) fn fail(tx: &Transaction<'_>, job: JobId, why: &str, now: Timestamp) -> Result<(), CatalogError> {
     tx.execute(
@@ -307,7 +314,7 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Video> {
         duration_ms: row.get(11)?,
         size: size.0.zip(size.1),
         source_bytes: row.get(14)?,
-        has_poster: row.get(15)?,
+        poster: row.get(15)?,
         created_at: Timestamp(row.get(16)?),
         trashed_at: row.get::<_, Option<i64>>(17)?.map(Timestamp),
     })

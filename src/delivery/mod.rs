@@ -12,8 +12,10 @@ mod tests;
 
 use crate::cache::{CacheError, SegmentCache};
 use crate::catalog::{Catalog, CatalogError};
+use crate::media::chapter;
 use crate::media::extent::{Hash, PlacedPiece};
 use crate::media::id::VideoId;
+use crate::media::probe::{Chapter, Probe};
 use crate::media::range::ByteRange;
 use crate::media::rendition::{RenditionKind, TrackName};
 use crate::media::storyboard::Storyboard;
@@ -57,6 +59,16 @@ enum PlaylistKey {
     Media(VideoId, TrackName),
     Thumbnails(VideoId, TrackName),
     IFrames(VideoId, TrackName),
+    Chapters(VideoId, ChapterList),
+}
+
+/// In which form chapters are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ChapterList {
+    /// `WebVTT`, for a `<track>`.
+    Vtt,
+    /// Apple's JSON.
+    Json,
 }
 
 /// What a piece of storage is to a player.
@@ -121,7 +133,37 @@ impl Delivery {
             return Ok(Some(known));
         }
         let Some(tracks) = self.catalog.tracks(video).await? else { return Ok(None) };
-        Ok(Some(self.keep_playlist(key, version, playlists::master(&tracks.renditions)?)))
+        let has_chapters = !self.chapters_of(video).await?.is_empty();
+        Ok(Some(self.keep_playlist(key, version, playlists::master(&tracks.renditions, has_chapters)?)))
+    }
+
+    /// A video's chapters, as long as there are some and it can be played.
+    ///
+    /// # Errors
+    /// `Catalog`.
+    pub async fn chapters(&self, video: VideoId, list: ChapterList) -> Result<Option<Arc<Playlist>>, DeliveryError> {
+        let (key, version) = (PlaylistKey::Chapters(video, list), self.catalog.version());
+        if let Some(known) = self.memory.playlists.get(&key, version) {
+            return Ok(Some(known));
+        }
+        if self.catalog.tracks(video).await?.is_none() {
+            return Ok(None);
+        }
+        let chapters = self.chapters_of(video).await?;
+        if chapters.is_empty() {
+            return Ok(None);
+        }
+        let text = match list {
+            ChapterList::Vtt => chapter::vtt(&chapters),
+            ChapterList::Json => chapter::json(&chapters),
+        };
+        Ok(Some(self.keep_playlist(key, version, text)))
+    }
+
+    async fn chapters_of(&self, video: VideoId) -> Result<Vec<Chapter>, DeliveryError> {
+        let Some((probe, _)) = self.catalog.planned_for(video).await? else { return Ok(Vec::new()) };
+        let probe: Option<Probe> = serde_json::from_str(&probe).ok();
+        Ok(probe.as_ref().map(chapter::of).unwrap_or_default())
     }
 
     /// A track's media playlist; `EVENT` while the video grows, `VOD` afterwards.

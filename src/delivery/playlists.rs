@@ -9,9 +9,11 @@ use crate::media::rendition::{
 };
 use crate::media::time::Timescale;
 
-/// The master playlist's text. Of a track that was begun anew, only the last generation is named.
-pub(super) fn master(renditions: &[Rendition]) -> Result<String, DeliveryError> {
-    let mut master = Master { independent_segments: renditions.iter().all(is_independent), ..Master::default() };
+/// The master playlist's text. Of a track that was begun anew, only the last generation is named. `chapters`: there
+/// is a list of them.
+pub(super) fn master(renditions: &[Rendition], chapters: bool) -> Result<String, DeliveryError> {
+    let independent_segments = renditions.iter().all(is_independent);
+    let mut master = Master { independent_segments, chapters, ..Master::default() };
     for (name, rendition) in last_generations(renditions)? {
         match rendition.kind {
             RenditionKind::Video => master.video.push(video(name, rendition)),

@@ -13,7 +13,18 @@ impl Deposit {
     /// # Errors
     /// `Catalog`, `Spool`.
     pub async fn discard_superseded(&self, lease: JobLease) -> Result<(), DepositError> {
-        let Superseded { blobs, copies } = self.catalog.discard_superseded(lease, self.clock.now()).await?;
+        self.forgotten(self.catalog.discard_superseded(lease, self.clock.now()).await?).await
+    }
+
+    /// Forgets the tracks and posters of the job's video that a person took away or replaced, in the same way.
+    ///
+    /// # Errors
+    /// `Catalog`, `Spool`.
+    pub async fn discard_removed(&self, lease: JobLease) -> Result<(), DepositError> {
+        self.forgotten(self.catalog.discard_removed(lease, self.clock.now()).await?).await
+    }
+
+    async fn forgotten(&self, Superseded { blobs, copies }: Superseded) -> Result<(), DepositError> {
         for blob in blobs {
             self.spool.remove_pack(blob).await?;
         }

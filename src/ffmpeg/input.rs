@@ -36,9 +36,14 @@ ass,ssa,srt,subrip,text,mov_text,webvtt,dvbsub,dvdsub,pgssub,xsub,cc_dec,libzvbi
 
 /// The protections, without the file: they also serve ffprobe, whose file comes last.
 pub(super) fn protections() -> Vec<OsString> {
+    protections_for(FORMATS, CODECS)
+}
+
+/// The same for files of which it is known that they have one of these formats and codecs.
+pub(super) fn protections_for(formats: &str, codecs: &str) -> Vec<OsString> {
     let mut words = Vec::with_capacity(10);
     for (name, value) in
-        [("-format_whitelist", FORMATS), ("-protocol_whitelist", "file,pipe"), ("-codec_whitelist", CODECS)]
+        [("-format_whitelist", formats), ("-protocol_whitelist", "file,pipe"), ("-codec_whitelist", codecs)]
     {
         words.extend([OsString::from(name), OsString::from(value)]);
     }

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 /// it ends, so that is only for films whose first half is flat.
 const PLACES: [f64; 9] = [0.2, 0.35, 0.1, 0.5, 0.27, 0.42, 0.15, 0.65, 0.8];
 /// Candidates at most: the film is cut into so many parts.
-const CANDIDATES: u32 = 6;
+const CANDIDATES: u32 = 8;
 /// Where to look within a part of the film, best guess first.
 const PLACES_OF_PART: [f64; 2] = [0.5, 0.2];
 const THUMBNAIL: (u32, u32) = (64, 36);
@@ -28,7 +28,7 @@ const MAX_WIDTH: u32 = 1280;
 /// Height of a poster at most: tall pictures exist.
 const MAX_HEIGHT: u32 = 1280;
 /// Bytes of a poster at most.
-const MAX_JPEG: u64 = 8 << 20;
+pub(super) const MAX_JPEG: u64 = 8 << 20;
 /// How long one still may take.
 const LIMIT: Duration = Duration::from_secs(30);
 /// A key frame before the second asked for has a negative time, and would be left out for that.
@@ -62,18 +62,12 @@ enum Moment {
 }
 
 impl Ffmpeg {
-    /// Writes a JPEG of a good frame to `out`: upright, with square pixels, even, at most 1280 wide
-    /// and high. A file without moving pictures gives its cover.
+    /// A JPEG of a good frame: upright, with square pixels, even, at most 1280 wide and high. A file without
+    /// moving pictures gives its cover.
     ///
     /// # Errors
     /// `Refused` when the file has no picture at all or none can be decoded.
-    pub async fn poster(
-        &self,
-        input: &Path,
-        probe: &Probe,
-        out: &Path,
-        cancel: &CancellationToken,
-    ) -> Result<(), FfmpegError> {
+    pub async fn poster(&self, input: &Path, probe: &Probe, cancel: &CancellationToken) -> Result<Bytes, FfmpegError> {
         let jpeg = match (probe.video.first(), probe.cover) {
             (Some(video), _) => {
                 let moment = self.best_moment(input, probe, video, cancel).await?;
@@ -88,10 +82,10 @@ impl Ffmpeg {
         if jpeg.is_empty() {
             return Err(FfmpegError::refused("No picture of the file could be decoded."));
         }
-        tokio::fs::write(out, jpeg).await.map_err(|error| FfmpegError::io("writing the poster", error))
+        Ok(jpeg.into())
     }
 
-    /// Up to six stills of one film, in its order, each the better of two key frames of a sixth of
+    /// Up to eight stills of one film, in its order, each the better of two key frames of an eighth of
     /// it. Places that are flat, damaged or show what was shown before are left out, so a film with
     /// few key frames has fewer. Without moving pictures there are none.
     ///
@@ -186,7 +180,12 @@ impl Ffmpeg {
         self.still(list, u64::from(width * height), cancel).await
     }
 
-    async fn still(&self, list: Vec<OsString>, most: u64, cancel: &CancellationToken) -> Result<Vec<u8>, FfmpegError> {
+    pub(super) async fn still(
+        &self,
+        list: Vec<OsString>,
+        most: u64,
+        cancel: &CancellationToken,
+    ) -> Result<Vec<u8>, FfmpegError> {
         self.run(Program::Ffmpeg, &self.short_limits(), list, most, LIMIT, cancel).await
     }
 }
@@ -228,7 +227,7 @@ fn still_arguments(file: &Path, stream: u32, moment: Option<Moment>, chain: &str
 }
 
 /// Square pixels first, then into the frame, never larger, even.
-fn fit() -> String {
+pub(super) fn fit() -> String {
     format!(
         "scale=w='max(2,trunc(iw*sar/2)*2)':h='max(2,trunc(ih/2)*2)',setsar=1,\
          scale=w='min({MAX_WIDTH},iw)':h='min({MAX_HEIGHT},ih)':force_original_aspect_ratio=decrease:force_divisible_by=2"

@@ -16,7 +16,7 @@ const EXPOSED: HeaderValue =
     HeaderValue::from_static("Content-Range, Content-Length, ETag, Accept-Ranges, Retry-After, X-Request-Id");
 
 /// Methods of all routes.
-const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PATCH, DELETE");
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
 
 /// Headers a page may send along.
 const REQUEST_HEADERS: HeaderValue =

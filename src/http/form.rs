@@ -10,7 +10,7 @@ use futures::{Stream, StreamExt as _};
 use std::time::Duration;
 
 /// Most parts of a form.
-const MAX_PARTS: usize = 20;
+pub(super) const MAX_PARTS: usize = 20;
 
 /// Longest `title` in bytes.
 const MAX_TITLE: usize = 1024;
@@ -19,7 +19,7 @@ const MAX_TITLE: usize = 1024;
 pub(super) const OVERHEAD: u64 = 256 * 1024;
 
 /// How long the sender may be silent.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A form whose file has arrived.
 pub(super) struct Form {
@@ -113,7 +113,9 @@ impl Reader<'_> {
 }
 
 /// The next part, or the next bytes of one.
-async fn next<T>(stream: &mut (impl Stream<Item = Result<T, MultipartError>> + Unpin)) -> Result<Option<T>, ApiError> {
+pub(super) async fn next<T>(
+    stream: &mut (impl Stream<Item = Result<T, MultipartError>> + Unpin),
+) -> Result<Option<T>, ApiError> {
     let item = tokio::time::timeout(PATIENCE, stream.next()).await.map_err(|_| ApiError::TimedOut)?;
     item.transpose().map_err(|error| unreadable(&error))
 }
@@ -121,7 +123,7 @@ async fn next<T>(stream: &mut (impl Stream<Item = Result<T, MultipartError>> + U
 fn unreadable(error: &MultipartError) -> ApiError {
     match error {
         MultipartError::ContentTypeMissing | MultipartError::ContentTypeIncompatible => {
-            ApiError::UnsupportedMedia("an upload must be a form; send it as multipart/form-data".into())
+            ApiError::UnsupportedMedia("this must be a form; send it as multipart/form-data".into())
         }
         MultipartError::BoundaryMissing => wrong("its boundary is missing"),
         MultipartError::Incomplete | MultipartError::Payload(PayloadError::Incomplete(_) | PayloadError::Io(_)) => {
@@ -132,6 +134,6 @@ fn unreadable(error: &MultipartError) -> ApiError {
     }
 }
 
-fn wrong(what: &str) -> ApiError {
+pub(super) fn wrong(what: &str) -> ApiError {
     ApiError::BadRequest(format!("the form could not be used: {what}").into())
 }

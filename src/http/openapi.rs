@@ -3,7 +3,7 @@
 use super::auth::Grant;
 use super::conditional::Freshness;
 use super::text::Text;
-use super::{bots, events, health, imports, jobs, playback, problem, system, upload, videos};
+use super::{bots, events, health, imports, jobs, playback, posters, problem, subtitles, system, upload, videos};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use std::sync::LazyLock;
@@ -50,8 +50,10 @@ pub(super) struct ProblemView {
     paths(
         videos::list_videos, videos::show_video, videos::change_video, videos::delete_video, videos::video_status,
         videos::restore_video, videos::retry_video, videos::cancel_video,
+        subtitles::add_subtitles, subtitles::remove_subtitles, posters::list_posters, posters::set_poster,
         upload::upload_video, upload::upload_progress, imports::check_token, imports::import_video,
-        playback::master_playlist, playback::media_playlist, playback::i_frame_playlist, playback::thumbnails, playback::segment, playback::poster,
+        playback::master_playlist, playback::media_playlist, playback::i_frame_playlist, playback::thumbnails,
+        playback::segment, playback::poster, playback::chapters, playback::chapters_as_json,
         jobs::pause_job, jobs::resume_job, jobs::prioritise_job, system::system_status, system::cache_stats, system::clear_cache, system::probe_encoders,
         bots::bots_status, bots::test_bots, bots::migrate, bots::migration, bots::affected, events::listen, describe_api,
         health::alive, health::ready, health::metrics,
@@ -77,7 +79,8 @@ struct ProblemType;
 impl Modify for ProblemType {
     fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
         let items = description.paths.paths.values_mut();
-        let operations = items.flat_map(|item| [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete]);
+        let operations =
+            items.flat_map(|item| [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete]);
         let answers = operations.flatten().flat_map(|operation| &mut operation.responses.responses);
         for (_, answer) in answers.filter(|(status, _)| status.starts_with(['4', '5'])) {
             if let RefOr::T(answer) = answer

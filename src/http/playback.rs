@@ -10,7 +10,7 @@ use super::conditional::{Described, Freshness, etag_of};
 use super::error::ApiError;
 use super::openapi::ProblemView;
 use super::texts::Texts;
-use crate::delivery::{Delivery, Playlist, Stored};
+use crate::delivery::{ChapterList, Delivery, Playlist, Stored};
 use crate::media::playlist::{Content, TrackFile};
 use crate::media::rendition::{RenditionKind, TrackName};
 use actix_web::http::header::EntityTag;
@@ -21,6 +21,7 @@ use std::convert::Infallible;
 
 const PLAYLIST: &str = "application/vnd.apple.mpegurl";
 const TEXT: &str = "text/vtt; charset=utf-8";
+const JSON: &str = "application/json";
 const JPEG: &str = "image/jpeg";
 
 /// Start playing a film
@@ -84,6 +85,46 @@ pub(super) async fn i_frame_playlist(
     let (video, track) = (address::video(&path.0)?, address::track(&path.1)?);
     let playlist = delivery.i_frame_playlist(video, track).await?.ok_or_else(address::nothing_here)?;
     Ok(playlist_answer(&request, &texts, &playlist))
+}
+
+/// List chapters
+///
+/// `WebVTT` with a cue for each, for a `<track kind="chapters">`.
+#[utoipa::path(get, path = "/hls/{video}/chapters.vtt", tag = "playback", params(("video" = Uuid, Path, description = "The film")), responses(
+    (status = 200, description = "The list", content_type = "text/vtt", body = String),
+    (status = 304, description = "The caller has it"),
+    (status = 404, description = "There is no such film, or it has no chapters", body = ProblemView),
+))]
+pub(super) async fn chapters(
+    _: Grant,
+    request: HttpRequest,
+    delivery: web::Data<Delivery>,
+    texts: web::Data<Texts>,
+    video: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let found = delivery.chapters(address::video(&video)?, ChapterList::Vtt).await?;
+    let list = found.ok_or_else(address::nothing_here)?;
+    Ok(texts.of(&list).answer(&request, TEXT, Freshness::Revalidate))
+}
+
+/// List chapters for Apple's players
+///
+/// The JSON that a master playlist names as `com.apple.hls.chapters`.
+#[utoipa::path(get, path = "/hls/{video}/chapters.json", tag = "playback", params(("video" = Uuid, Path, description = "The film")), responses(
+    (status = 200, description = "The list", body = Object),
+    (status = 304, description = "The caller has it"),
+    (status = 404, description = "There is no such film, or it has no chapters", body = ProblemView),
+))]
+pub(super) async fn chapters_as_json(
+    _: Grant,
+    request: HttpRequest,
+    delivery: web::Data<Delivery>,
+    texts: web::Data<Texts>,
+    video: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let found = delivery.chapters(address::video(&video)?, ChapterList::Json).await?;
+    let list = found.ok_or_else(address::nothing_here)?;
+    Ok(texts.of(&list).answer(&request, JSON, Freshness::Revalidate))
 }
 
 /// Show what to show while somebody scrubs

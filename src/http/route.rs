@@ -42,6 +42,8 @@ answering! {
     get: "GET" by web::get();
     /// POST.
     post: "POST" by web::post();
+    /// PUT.
+    put: "PUT" by web::put();
     /// PATCH.
     patch: "PATCH" by web::patch();
     /// DELETE.

@@ -1,7 +1,9 @@
 //! Every address the server answers.
 
-use super::route::{at, delete, get, patch, post, read};
-use super::{assets, bots, events, health, imports, jobs, openapi, pages, playback, system, upload, videos};
+use super::route::{at, delete, get, patch, post, put, read};
+use super::{
+    assets, bots, events, health, imports, jobs, openapi, pages, playback, posters, subtitles, system, upload, videos,
+};
 use actix_web::web::{ServiceConfig, to};
 
 /// The whole table. What is not in it is a page that says so, or a problem under `/api`.
@@ -14,6 +16,8 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at(assets::ROUTE, [read(assets::serve)]))
         .service(at("/favicon.svg", [read(assets::favicon)]))
         .service(at("/hls/{video}/master.m3u8", [read(playback::master_playlist)]))
+        .service(at("/hls/{video}/chapters.vtt", [read(playback::chapters)]))
+        .service(at("/hls/{video}/chapters.json", [read(playback::chapters_as_json)]))
         .service(at("/hls/{video}/{track}/playlist.m3u8", [read(playback::media_playlist)]))
         .service(at("/hls/{video}/{track}/iframes.m3u8", [read(playback::i_frame_playlist)]))
         .service(at("/hls/{video}/{track}/thumbnails.vtt", [read(playback::thumbnails)]))
@@ -31,6 +35,10 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/api/videos/{id}/restore", [post(videos::restore_video)]))
         .service(at("/api/videos/{id}/retry", [post(videos::retry_video)]))
         .service(at("/api/videos/{id}/cancel", [post(videos::cancel_video)]))
+        .service(at("/api/videos/{id}/subtitles", [post(subtitles::add_subtitles)]))
+        .service(at("/api/videos/{id}/subtitles/{track}", [delete(subtitles::remove_subtitles)]))
+        .service(at("/api/videos/{id}/posters", [get(posters::list_posters)]))
+        .service(at("/api/videos/{id}/poster", [put(posters::set_poster)]))
         .service(at("/api/jobs/{id}/pause", [post(jobs::pause_job)]))
         .service(at("/api/jobs/{id}/resume", [post(jobs::resume_job)]))
         .service(at("/api/jobs/{id}/priority", [post(jobs::prioritise_job)]))

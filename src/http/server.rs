@@ -9,6 +9,7 @@ use super::upload::Limits;
 use super::{cors, problem, routes, secure, trace};
 use crate::delivery::Delivery;
 use crate::events::Events;
+use crate::ingest::sidecar::Sidecars;
 use crate::ingest::upload::Uploads;
 use crate::jobs::Jobs;
 use crate::library::Library;
@@ -45,6 +46,8 @@ pub struct Parts {
     pub delivery: Delivery,
     /// What comes in.
     pub uploads: Uploads,
+    /// What is added to films.
+    pub sidecars: Sidecars,
     /// Who does what is queued.
     pub jobs: Jobs,
     /// How the server is.
@@ -99,6 +102,7 @@ impl Site {
             .app_data(web::Data::new(parts.library))
             .app_data(web::Data::new(parts.delivery))
             .app_data(web::Data::new(parts.uploads))
+            .app_data(web::Data::new(parts.sidecars))
             .app_data(web::Data::new(parts.jobs))
             .app_data(web::Data::new(parts.system))
             .app_data(web::Data::new(parts.events))

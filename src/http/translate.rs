@@ -5,8 +5,10 @@ use super::error::ApiError;
 use crate::cache::CacheError;
 use crate::catalog::CatalogError;
 use crate::delivery::DeliveryError;
+use crate::ingest::sidecar::{MAX_SUBTITLES, SidecarError};
 use crate::ingest::upload::UploadError;
 use crate::library::LibraryError;
+use crate::media::subtitles::SubtitlesError;
 use crate::spool::SpoolError;
 use crate::store::Fault;
 use crate::system::BotsError;
@@ -97,6 +99,27 @@ impl From<UploadError> for ApiError {
 fn whole_seconds(wait: Duration) -> u64 {
     let begun = u64::from(wait.subsec_nanos() > 0);
     wait.as_secs().saturating_add(begun).max(1)
+}
+
+impl From<SidecarError> for ApiError {
+    fn from(error: SidecarError) -> Self {
+        match error {
+            SidecarError::NoSuchVideo => Self::no_such_video(),
+            SidecarError::NoSuchTrack | SidecarError::NoSuchStill => Self::NotFound(error.to_string().into()),
+            SidecarError::UnknownPicture | SidecarError::Subtitles(SubtitlesError::UnknownFormat) => {
+                Self::UnsupportedMedia(error.to_string().into())
+            }
+            SidecarError::Subtitles(SubtitlesError::TooLarge) => Self::TooLarge { limit: MAX_SUBTITLES },
+            SidecarError::Language(_)
+            | SidecarError::LongLabel
+            | SidecarError::Subtitles(_)
+            | SidecarError::Picture(_) => Self::Unprocessable(error.to_string().into()),
+            SidecarError::Spool(SpoolError::Full { .. }) => Self::InsufficientStorage(cause_of(&error).into()),
+            SidecarError::Spool(SpoolError::DiskFull { .. }) => Self::InsufficientStorage(DISK_FULL.into()),
+            SidecarError::Catalog(error) => error.into(),
+            SidecarError::Spool(_) | SidecarError::Ffmpeg(_) | SidecarError::Disk(_) => Self::internal(error),
+        }
+    }
 }
 
 /// What lies beneath, in its own words.

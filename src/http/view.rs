@@ -1,10 +1,10 @@
 //! Videos as the API shows them.
 
 use super::error::ApiError;
-use crate::catalog::{Cursor, JobState, Rendition, Video, VideoState};
+use crate::catalog::{Cursor, JobState, Rendition, Sidecar, Video, VideoState};
 use crate::library::Details;
 use crate::media::probe::Chapter;
-use crate::media::rendition::{Method, RenditionKind};
+use crate::media::rendition::{Method, RenditionKind, TrackName};
 use crate::media::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -59,10 +59,14 @@ pub(super) struct VideoDetails {
     video: VideoView,
     /// Its tracks, in order.
     tracks: Vec<TrackView>,
+    /// Subtitles that were added and will be tracks; they are made once the film is ready.
+    waiting: Vec<WaitingView>,
     /// What of its file was not taken over, and why, for people.
     left_out: Vec<String>,
     /// Its chapters, in order.
     chapters: Vec<ChapterView>,
+    /// The same as `WebVTT`, for a player; null without chapters and until it is playable.
+    chapters_url: Option<String>,
     /// Which small picture to show at which time while somebody scrubs (`WebVTT`); null until there are some.
     thumbnails_url: Option<String>,
 }
@@ -109,6 +113,30 @@ pub(super) struct TrackView {
     label: Option<String>,
     /// Sound channels.
     channels: Option<u32>,
+    /// Of subtitles: whether they hold only what is spoken in another language than the sound's.
+    forced: bool,
+    /// Whether a person added it beside the film's file, and so can remove it.
+    added: bool,
+}
+
+/// Added subtitles that are no track yet.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct WaitingView {
+    /// What their track will be called in addresses.
+    name: String,
+    /// Language tag.
+    language: String,
+    /// Name for people.
+    label: Option<String>,
+    /// Whether they hold only what is spoken in another language than the sound's.
+    forced: bool,
+}
+
+impl From<Sidecar> for WaitingView {
+    fn from(sidecar: Sidecar) -> Self {
+        let Sidecar { track, language, label, forced, .. } = sidecar;
+        Self { name: track.to_string(), language, label, forced }
+    }
 }
 
 /// Where a film is on its way, in short.
@@ -164,7 +192,8 @@ impl From<Video> for VideoView {
             created_at: video.created_at.rfc3339(),
             trashed_at: video.trashed_at.map(Timestamp::rfc3339),
             master_url: video.playable.then(|| format!("/hls/{id}/master.m3u8")),
-            poster_url: video.has_poster.then(|| format!("/media/{id}/poster.jpg")),
+            // Another address for another poster, so that no page goes on showing the one before.
+            poster_url: video.poster.map(|word| format!("/media/{id}/poster.jpg?v={word}")),
             title: video.title,
             description: video.description,
         }
@@ -174,7 +203,8 @@ impl From<Video> for VideoView {
 impl From<Details> for VideoDetails {
     fn from(details: Details) -> Self {
         let id = details.video.id;
-        let is_board = |track: &&Rendition| track.kind == RenditionKind::Images && track.finished;
+        let name = TrackName::STORYBOARD.to_string();
+        let is_board = |track: &&Rendition| track.name == name && track.finished;
         let board = details.renditions.iter().find(is_board);
         let thumbnails_url = board.map(|board| format!("/hls/{id}/{}/thumbnails.vtt", board.name));
         let chapter = |chapter: Chapter| ChapterView {
@@ -182,9 +212,12 @@ impl From<Details> for VideoDetails {
             end_seconds: chapter.end_s,
             title: chapter.title,
         };
+        let has_chapters = details.video.playable && !details.chapters.is_empty();
         Self {
+            chapters_url: has_chapters.then(|| format!("/hls/{id}/chapters.vtt")),
             video: details.video.into(),
             tracks: details.renditions.into_iter().map(TrackView::from).collect(),
+            waiting: details.waiting.into_iter().map(WaitingView::from).collect(),
             left_out: details.left_out,
             chapters: details.chapters.into_iter().map(chapter).collect(),
             thumbnails_url,
@@ -195,6 +228,8 @@ impl From<Details> for VideoDetails {
 impl From<Rendition> for TrackView {
     fn from(rendition: Rendition) -> Self {
         Self {
+            added: rendition.name.parse().is_ok_and(TrackName::is_added),
+            forced: rendition.forced,
             name: rendition.name,
             kind: rendition.kind,
             method: rendition.method,

@@ -2,12 +2,13 @@
 //!
 //! None of it is worth a film: what cannot be made is left out, and the plan says why.
 
-use super::{IngestError, Run, publish};
+use super::{Ingest, IngestError, Run, publish};
 use crate::catalog::{NewRendition, Rendition};
 use crate::deposit::{FreshSegment, PackerSettings};
 use crate::events::VideoChange;
-use crate::ffmpeg::FfmpegError;
-use crate::media::id::BlobId;
+use crate::ffmpeg::{Candidate, FfmpegError};
+use crate::jobs::Work;
+use crate::media::id::{BlobId, VideoId};
 use crate::media::plan::{Plan, SubtitlePlan};
 use crate::media::probe::Probe;
 use crate::media::rendition::{Method, RenditionKind, TrackName, number_of};
@@ -24,7 +25,7 @@ const TIMESCALE: u32 = 1000;
 const TEXT_MS: u64 = 60_000;
 
 /// A rendition whose segments are all there at once.
-struct Aside {
+pub(super) struct Aside {
     name: TrackName,
     why: String,
     /// What its segments need to be understood.
@@ -51,7 +52,7 @@ impl Run<'_> {
     ) -> Result<Vec<String>, IngestError> {
         let made = self.ingest.catalog.renditions_of(self.work.lease).await?;
         let is_made = |name: TrackName| made.iter().any(|known| known.finished && known.name == name.to_string());
-        let length_ms = self.length_ms(&made).await?;
+        let length_ms = self.ingest.length_ms(&made).await?;
         let mut left_out = Vec::new();
         let texts = (0..).map(|at| TrackName::new(RenditionKind::Subtitles, at)).zip(&plan.subtitles);
         let lacking: Vec<(TrackName, &SubtitlePlan)> = texts.filter(|(name, _)| !is_made(*name)).collect();
@@ -59,10 +60,13 @@ impl Run<'_> {
             self.work.stage("subtitles");
             left_out.extend(self.texts(probe, &lacking, length_ms, sealed).await?);
         }
-        let board = TrackName::new(RenditionKind::Images, 0);
-        if !probe.video.is_empty() && !is_made(board) {
+        if !probe.video.is_empty() && !is_made(TrackName::STORYBOARD) {
             self.work.stage("storyboard");
-            left_out.extend(self.board(probe, board, length_ms, sealed).await?);
+            left_out.extend(self.board(probe, length_ms, sealed).await?);
+        }
+        if !probe.video.is_empty() && !is_made(TrackName::STILLS) {
+            self.work.stage("stills");
+            self.stills(probe, length_ms, sealed).await?;
         }
         Ok(left_out)
     }
@@ -82,7 +86,7 @@ impl Run<'_> {
         let mut left_out = Vec::new();
         for (name, plan) in lacking {
             match found.iter().find(|track| track.index == plan.index).map(|track| &track.subtitles) {
-                Some(Ok(texts)) => self.keep_aside(of_texts(*name, plan, texts, length_ms), sealed).await?,
+                Some(Ok(texts)) => self.keep(of_texts(*name, plan, texts, length_ms), sealed).await?,
                 Some(Err(error)) => left_out.push(format!("Subtitles {} were left out: {error}", name.number + 1)),
                 None => left_out.push(format!("Subtitles {} were not found in the file.", name.number + 1)),
             }
@@ -93,7 +97,6 @@ impl Run<'_> {
     async fn board(
         &self,
         probe: &Probe,
-        name: TrackName,
         length_ms: u64,
         sealed: &mpsc::UnboundedSender<BlobId>,
     ) -> Result<Option<String>, IngestError> {
@@ -104,34 +107,60 @@ impl Run<'_> {
             Err(FfmpegError::Cancelled) => return Err(IngestError::Stopped),
             Err(error) => return Ok(Some(format!("There are no pictures to scrub by: {error}"))),
         };
-        self.keep_aside(of_board(name, &board, sheets)?, sealed).await?;
+        self.keep(of_board(&board, sheets)?, sealed).await?;
         Ok(None)
     }
 
+    /// Stills that may become the poster. A film of which none is good has none.
+    async fn stills(
+        &self,
+        probe: &Probe,
+        length_ms: u64,
+        sealed: &mpsc::UnboundedSender<BlobId>,
+    ) -> Result<(), IngestError> {
+        let stills = self.ingest.ffmpeg.poster_candidates(self.input(), probe, &self.work.cancel).await?;
+        if stills.is_empty() {
+            return Ok(());
+        }
+        self.keep(of_stills(stills, length_ms)?, sealed).await
+    }
+
+    async fn keep(&self, aside: Aside, sealed: &mpsc::UnboundedSender<BlobId>) -> Result<(), IngestError> {
+        self.ingest.keep_aside(self.work, self.video, aside, sealed).await
+    }
+}
+
+impl Ingest {
     /// Milliseconds of film, as its pictures, or without any its sound, came out.
-    async fn length_ms(&self, made: &[Rendition]) -> Result<u64, IngestError> {
+    pub(super) async fn length_ms(&self, made: &[Rendition]) -> Result<u64, IngestError> {
         let Some(main) = made.iter().find(|rendition| rendition.finished && !rendition.refines) else { return Ok(0) };
-        let resume = self.ingest.catalog.resume_of(main.id).await?;
+        let resume = self.catalog.resume_of(main.id).await?;
         let end = resume.next_start.unwrap_or(0) + u64::from(main.reorder_delay);
         let length_s = seconds(end, main.timescale) - TIMELINE_OFFSET_SECONDS as f64;
         Ok((length_s * 1000.0).round().max(0.0) as u64)
     }
 
     /// Lists a rendition, or what an earlier run did not list of it, and finishes it.
-    async fn keep_aside(&self, aside: Aside, sealed: &mpsc::UnboundedSender<BlobId>) -> Result<(), IngestError> {
-        let (catalog, lease) = (&self.ingest.catalog, self.work.lease);
+    pub(super) async fn keep_aside(
+        &self,
+        work: &Work,
+        video: VideoId,
+        aside: Aside,
+        sealed: &mpsc::UnboundedSender<BlobId>,
+    ) -> Result<(), IngestError> {
+        let (catalog, lease) = (&self.catalog, work.lease);
         let rendition = catalog.begin_rendition(lease, aside.rendition()).await?;
         let listed = catalog.resume_of(rendition.id).await?;
         let settings = PackerSettings {
             lease,
-            video: self.video,
+            video,
             rendition: rendition.id,
             number: rendition.number,
             init: aside.init,
             timescale: TIMESCALE,
             ramps: false,
         };
-        let mut packer = self.ingest.deposit.packer(settings, sealed.clone()).await?;
+        let mut packer = self.deposit.packer(settings, sealed.clone()).await?;
         let mut start = 0;
         for (number, (duration, bytes)) in (0..).zip(aside.segments) {
             if number >= listed.next_number {
@@ -143,8 +172,8 @@ impl Run<'_> {
             start += u64::from(duration);
         }
         packer.finish().await?;
-        publish::finish(self.ingest, lease, &rendition).await?;
-        self.ingest.tell(self.video, VideoChange::Refined);
+        publish::finish(self, lease, &rendition).await?;
+        self.tell(video, VideoChange::Refined);
         Ok(())
     }
 }
@@ -177,7 +206,7 @@ impl Aside {
     }
 }
 
-fn of_texts(name: TrackName, plan: &SubtitlePlan, texts: &Subtitles, length_ms: u64) -> Aside {
+pub(super) fn of_texts(name: TrackName, plan: &SubtitlePlan, texts: &Subtitles, length_ms: u64) -> Aside {
     let starts = (0..length_ms).step_by(TEXT_MS as usize);
     let lengths = starts.map(|start| (length_ms - start).min(TEXT_MS) as u32);
     let segments = lengths.zip(texts.segments(TEXT_MS, length_ms).map(Bytes::from)).collect();
@@ -196,14 +225,14 @@ fn of_texts(name: TrackName, plan: &SubtitlePlan, texts: &Subtitles, length_ms: 
     }
 }
 
-fn of_board(name: TrackName, board: &Storyboard, sheets: Vec<Bytes>) -> Result<Aside, IngestError> {
+fn of_board(board: &Storyboard, sheets: Vec<Bytes>) -> Result<Aside, IngestError> {
     let full = u64::from(SIDE * SIDE);
     let tiles = |sheet: u64| (u64::from(board.tiles) - (sheet * full).min(u64::from(board.tiles))).min(full);
     let lasts = |sheet: u64| u32::try_from(tiles(sheet).max(1) * board.interval_ms).unwrap_or(u32::MAX);
     let segments: Vec<(u32, Bytes)> = (0..).map(lasts).zip(sheets).collect();
     let longest = segments.iter().map(|segment| segment.0).max().unwrap_or(0);
     Ok(Aside {
-        name,
+        name: TrackName::STORYBOARD,
         why: "key frames to scrub by".to_owned(),
         init: serde_json::to_vec(board).map_err(|error| IngestError::Pipe(error.into()))?,
         codecs: "jpeg",
@@ -214,5 +243,24 @@ fn of_board(name: TrackName, board: &Storyboard, sheets: Vec<Bytes>) -> Result<A
         is_default: false,
         forced: false,
         segments,
+    })
+}
+
+/// One segment for each still; the init segment says at which second each is.
+fn of_stills(stills: Vec<Candidate>, length_ms: u64) -> Result<Aside, IngestError> {
+    let seconds: Vec<f64> = stills.iter().map(|still| still.second).collect();
+    let part_ms = u32::try_from(length_ms / stills.len().max(1) as u64).unwrap_or(u32::MAX).max(1);
+    Ok(Aside {
+        name: TrackName::STILLS,
+        why: "stills to choose a poster from".to_owned(),
+        init: serde_json::to_vec(&seconds).map_err(|error| IngestError::Pipe(error.into()))?,
+        codecs: "jpeg",
+        target_duration: part_ms.div_ceil(1000).max(1),
+        size: None,
+        language: None,
+        label: None,
+        is_default: false,
+        forced: false,
+        segments: stills.into_iter().map(|still| (part_ms, still.jpeg)).collect(),
     })
 }

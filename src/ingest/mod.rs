@@ -1,10 +1,14 @@
 //! An arrived file becomes a playable video: inspect → plan → transcode and deposit, overlapping →
 //! publish.
 //!
+//! What people add to a film that is there, subtitles and a poster, comes in by `sidecar` and becomes part of it
+//! by a job of its own (`attach`).
+//!
 //! Every step checks what is recorded, does the next thing and records it, so a job that was cut
 //! off at any point goes on where it was.
 
 mod aside;
+mod attach;
 mod error;
 mod inspect;
 mod pipe;
@@ -13,6 +17,7 @@ mod publish;
 mod refine;
 mod remux;
 mod slots;
+pub mod sidecar;
 mod source;
 mod spec;
 mod task;

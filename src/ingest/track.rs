@@ -71,6 +71,11 @@ impl<'a> Track<'a> {
         })
     }
 
+    /// Where its complete packs go.
+    pub(super) fn sealed(&self) -> &mpsc::UnboundedSender<BlobId> {
+        &self.sealed
+    }
+
     /// When it is made.
     pub(super) fn turn(&self) -> Turn {
         self.spec.turn

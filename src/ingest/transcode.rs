@@ -14,7 +14,6 @@ use crate::media::id::BlobId;
 use crate::media::plan::{Encoding, Plan, Turn, VideoPlan};
 use crate::media::probe::Probe;
 use crate::media::span::{Span, VIDEO_TIMESCALE};
-use bytes::Bytes;
 use futures::FutureExt;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -72,6 +71,7 @@ impl Run<'_> {
 
     /// What makes a film better that can be played already.
     async fn later(&self, probe: &Probe, plan: &Plan, meter: &Meter<'_>, sealed: Sealed) -> Result<(), IngestError> {
+        self.ingest.make_waiting(self.work, self.video, &sealed).await?;
         let left_out = self.beside(probe, plan, &sealed).await?;
         self.leave_out(probe, plan, left_out).await?;
         let sounds = self.open(TrackSpec::sounds(plan, Turn::Later), &sealed).await?;
@@ -172,6 +172,10 @@ impl Run<'_> {
             listed.push(track.next_tick().await?);
         }
         for span in &encoding.spans {
+            // Encoding takes hours, and what a person adds meanwhile does not wait for its end.
+            if let (Turn::Later, Some(track)) = (turn, tracks.first()) {
+                self.ingest.make_waiting(self.work, self.video, track.sealed()).await?;
+            }
             // An earlier run may have listed the span of some forms only.
             let with_next = tracks.iter_mut().zip(&listed);
             let mut lacking: Vec<&mut Track<'_>> =
@@ -224,24 +228,26 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// A film without a picture gets a drawing of its sound.
     async fn poster(&self, probe: &Probe, sealed: Sealed) -> Result<(), IngestError> {
         let Run { ingest, work, .. } = self;
-        let has_picture = !probe.video.is_empty() || probe.cover.is_some();
-        if !has_picture || ingest.catalog.has_poster(work.lease).await? {
+        if ingest.catalog.has_poster(work.lease).await? {
             return Ok(());
         }
-        let file = ingest.spool.work_folder().join(format!("{}.jpg", self.video));
-        match ingest.ffmpeg.poster(self.input(), probe, &file, &work.cancel).await {
-            Ok(()) => {}
+        let jpeg = match (probe.video.is_empty() && probe.cover.is_none(), probe.audio.first()) {
+            (true, None) => return Ok(()),
+            (true, Some(sound)) => ingest.ffmpeg.still_of_sound(self.input(), sound.index, &work.cancel).await,
+            (false, _) => ingest.ffmpeg.poster(self.input(), probe, &work.cancel).await,
+        };
+        let jpeg = match jpeg {
+            Ok(jpeg) => jpeg,
             Err(_) if work.cancel.is_cancelled() => return Err(IngestError::Stopped),
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "a film has no poster");
                 return Ok(());
             }
-        }
-        let bytes = tokio::fs::read(&file).await.map_err(IngestError::Pipe)?;
-        tokio::fs::remove_file(&file).await.map_err(IngestError::Pipe)?;
-        let blob = ingest.deposit.add_poster(work.lease, Bytes::from(bytes)).await?;
+        };
+        let blob = ingest.deposit.add_poster(work.lease, jpeg).await?;
         // Nobody stores any more only when the job is ending; the blob is found again then.
         let _ = sealed.send(blob);
         ingest.tell(self.video, VideoChange::Described);

@@ -46,6 +46,14 @@ pub fn tag(word: &str) -> Option<String> {
     Some(rest.map_or_else(|| code.to_owned(), |rest| format!("{code}-{rest}")))
 }
 
+/// The tag of a language that there is: as [`tag`], and its first part is in ISO 639, or for private use.
+pub fn known(word: &str) -> Option<String> {
+    let tag = tag(word)?;
+    let first = tag.split('-').next()?.to_ascii_lowercase();
+    let is_private = ("qaa"..="qtz").contains(&first.as_str()) && first.len() == 3;
+    (is_private || language(&first).is_some()).then_some(tag)
+}
+
 /// What the language of a tag is called by those who speak it, else in English; `None` when it is not known.
 pub fn name(tag: &str) -> Option<String> {
     let first = tag.split('-').next()?.to_ascii_lowercase();
@@ -101,6 +109,16 @@ mod tests {
     fn what_says_nothing_is_no_tag() {
         for word in ["", "und", "UND", "zxx", "mul", "en\",URI=\"x", "en_US", "a b", "deutsches", "en-", "--"] {
             assert_eq!(tag(word), None, "{word}");
+        }
+    }
+
+    #[test]
+    fn a_language_is_known_or_of_private_use() {
+        for (word, tag) in [("eng", "en"), ("pt-BR", "pt-BR"), ("zh-Hant", "zh-Hant"), ("qab", "qab")] {
+            assert_eq!(known(word).as_deref(), Some(tag), "{word}");
+        }
+        for word in ["xx", "english", "und", "q", "", "de_DE", "<b>"] {
+            assert_eq!(known(word), None, "{word}");
         }
     }
 

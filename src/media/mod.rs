@@ -5,6 +5,7 @@
 //! segments travel together in a *pack*; a pack at rest is a *blob*, kept as one or more *copies*
 //! on *channels*. No I/O, no async and no clock in here.
 
+pub mod chapter;
 pub mod extent;
 pub mod id;
 pub mod key_frame;

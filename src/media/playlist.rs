@@ -21,6 +21,9 @@ use std::str::FromStr;
 /// Name of a rendition's media playlist, next to its segments.
 pub const PLAYLIST_NAME: &str = "playlist.m3u8";
 
+/// Name of the chapters, next to the master playlist.
+const CHAPTERS_NAME: &str = "chapters.json";
+
 /// `EXT-X-MAP` in a list that is not of I-frames alone asks for version 6 (RFC 8216bis, section 8).
 const VERSION: &str = "#EXT-X-VERSION:6\n";
 

@@ -225,10 +225,15 @@ impl FromStr for VideoRange {
     }
 }
 
+/// Numbers that each kind has.
+const ROOM: u32 = 1000;
+
+/// Number of the first subtitles that are added to a film: a file has at most 512 streams.
+const FIRST_ADDED: u32 = 512;
+
 /// The number of a rendition inside its video, from its kind and its position among those of that kind: also
 /// their order in lists. Kinds have room for so many that no film reaches the next.
 pub fn number_of(kind: RenditionKind, position: u32) -> u32 {
-    const ROOM: u32 = 1000;
     let kinds = match kind {
         RenditionKind::Video => 0,
         RenditionKind::Audio => 1,
@@ -240,9 +245,27 @@ pub fn number_of(kind: RenditionKind, position: u32) -> u32 {
 }
 
 impl TrackName {
+    /// Small pictures to scrub by.
+    pub const STORYBOARD: Self = Self { kind: RenditionKind::Images, number: 0, generation: 1 };
+
+    /// Stills, one of which may be the poster.
+    pub const STILLS: Self = Self { kind: RenditionKind::Images, number: 1, generation: 1 };
+
     /// The first generation of track `number` of this kind.
     pub fn new(kind: RenditionKind, number: u32) -> Self {
         Self { kind, number, generation: 1 }
+    }
+
+    /// The name of added subtitles, the `before`th of their film counted from 0; `None` when a film cannot have
+    /// so many. Subtitles of the film's own file have numbers below these, whatever the file holds.
+    pub fn added_subtitles(before: u32) -> Option<Self> {
+        let number = FIRST_ADDED.checked_add(before).filter(|number| *number < ROOM)?;
+        Some(Self::new(RenditionKind::Subtitles, number))
+    }
+
+    /// Whether it is a track that was added beside the film's file.
+    pub fn is_added(self) -> bool {
+        self.kind == RenditionKind::Subtitles && self.number >= FIRST_ADDED
     }
 
     /// The name of the next attempt at the same track.
@@ -295,6 +318,15 @@ mod tests {
         for wrong in ["", "v", "v00", "v+1", "v0g1", "v0g", "v0g02", "x0", "v0/..", "ä0", "v4294967296", "v0g2g3"] {
             assert_eq!(wrong.parse::<TrackName>(), Err(NotATrackName), "{wrong}");
         }
+    }
+
+    #[test]
+    fn added_subtitles_are_told_from_those_of_the_file_and_come_to_an_end() {
+        assert_eq!(TrackName::added_subtitles(0).unwrap().to_string(), "s512");
+        assert!(TrackName::added_subtitles(487).is_some_and(TrackName::is_added));
+        assert_eq!(TrackName::added_subtitles(488), None);
+        assert!(!TrackName::new(RenditionKind::Subtitles, 511).is_added());
+        assert!(!TrackName::new(RenditionKind::Audio, 512).is_added());
     }
 
     #[test]

@@ -10,6 +10,7 @@
 mod ass;
 pub(super) mod clock;
 mod encoding;
+mod examine;
 mod markup;
 mod segments;
 mod settings;
@@ -19,6 +20,7 @@ mod webvtt;
 #[cfg(test)]
 mod tests;
 
+pub use examine::examine;
 pub use markup::CueText;
 pub use settings::Settings;
 
@@ -93,8 +95,19 @@ pub enum SubtitlesError {
     #[error("the subtitles have more than {MAX_CUES} cues, more than any film needs; remove some and try again")]
     TooManyCues,
     /// Nothing in it looks like a cue.
-    #[error("this is not a subtitle file of a kind we take; SRT, WebVTT, ASS and SSA are")]
+    #[error("this is not a subtitle file of a kind we take; choose one of SRT, WebVTT, ASS or SSA")]
     UnknownFormat,
+    /// A line should say when something is shown, and does not.
+    #[error("line {line} should say when a text is shown, but its times cannot be read; write them like {}", format.times())]
+    Times {
+        /// Which one, from 1.
+        line: usize,
+        /// Of which kind the file is.
+        format: Format,
+    },
+    /// Of a known kind, and without a text.
+    #[error("there is no text in this subtitle file; choose another one")]
+    NoText,
 }
 
 /// Whether subtitles of this codec, by ffmpeg's name, are text that we can take out of a film.
@@ -120,16 +133,38 @@ pub fn parse(bytes: &[u8]) -> Result<Subtitles, SubtitlesError> {
         return Err(SubtitlesError::TooLarge);
     }
     let text = encoding::decode(bytes);
+    read(&text, Format::of(&text).ok_or(SubtitlesError::UnknownFormat)?)
+}
+
+fn read(text: &str, format: Format) -> Result<Subtitles, SubtitlesError> {
     let mut found = Found::default();
-    match Format::of(&text).ok_or(SubtitlesError::UnknownFormat)? {
-        Format::Srt => srt::parse(&text, &mut found)?,
-        Format::Ass => ass::parse(&text, &mut found)?,
-        Format::WebVtt => webvtt::parse(&text, &mut found)?,
+    match format {
+        Format::Srt => srt::parse(text, &mut found)?,
+        Format::Ass => ass::parse(text, &mut found)?,
+        Format::WebVtt => webvtt::parse(text, &mut found)?,
     }
     Ok(Subtitles::new(found.cues))
 }
 
 impl Format {
+    /// What people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Srt => "SRT",
+            Self::Ass => "ASS",
+            Self::WebVtt => "WebVTT",
+        }
+    }
+
+    /// How it writes the times of a text.
+    fn times(self) -> &'static str {
+        match self {
+            Self::Srt => "00:01:02,500 --> 00:01:04,000",
+            Self::Ass => "Dialogue: 0,0:01:02.50,0:01:04.00,…",
+            Self::WebVtt => "00:01:02.500 --> 00:01:04.000",
+        }
+    }
+
     /// By the content of a file; `None` when it is none of them.
     fn of(text: &str) -> Option<Self> {
         let start = text.trim_start();

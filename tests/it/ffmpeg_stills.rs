@@ -190,7 +190,7 @@ async fn candidates_are_spread_over_the_film_and_no_two_are_alike() {
     let bench = Bench::new();
     let words = "-f lavfi -i testsrc2=s=640x360:r=25:d=24 -c:v libx264 -preset ultrafast -pix_fmt yuv420p -g";
     let (many, few) = (bench.make("many.mp4", &format!("{words} 25")), bench.make("few.mp4", &format!("{words} 300")));
-    for (film, seconds) in [(many, 6), (few, 2)] {
+    for (film, seconds) in [(many, 8), (few, 2)] {
         let probe = bench.probe(&film).await;
         let found = bench.ffmpeg.poster_candidates(&film, &probe, &CancellationToken::new()).await.unwrap();
         assert_eq!(found.len(), seconds);

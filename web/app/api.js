@@ -18,17 +18,21 @@ export const connection = new EventTarget();
 async function ask(method, path, body) {
   let answer;
   try {
-    answer = await fetch(path, {
-      method,
-      headers: body ? { 'Content-Type': 'application/json' } : {},
-      body: body && JSON.stringify(body),
-    });
+    answer = await fetch(path, { method, ...packed(body) });
   } catch {
     connection.dispatchEvent(new Event('lost'));
     throw new Problem(NO_ANSWER, 0);
   }
   connection.dispatchEvent(new Event('back'));
   return answer;
+}
+
+// A form names its own type, a file has one, and everything else is JSON.
+function packed(body) {
+  if (!body) return {};
+  if (body instanceof FormData) return { body };
+  if (body instanceof Blob) return { body, headers: { 'Content-Type': body.type } };
+  return { body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } };
 }
 
 async function send(method, path, body) {
@@ -62,6 +66,15 @@ export const deleteForGood = (id) => send('DELETE', `${video(id)}?now=true`);
 export const restore = (id) => send('POST', `${video(id)}/restore`);
 export const retry = (id) => send('POST', `${video(id)}/retry`);
 export const cancel = (id) => send('POST', `${video(id)}/cancel`);
+
+/** Adds subtitles: a form with `file`, `language`, and perhaps `label` and `forced`. */
+export const addSubtitles = (id, form) => send('POST', `${video(id)}/subtitles`, form);
+export const removeSubtitles = (id, track) => send('DELETE', `${video(id)}/subtitles/${encodeURIComponent(track)}`);
+/** The stills that can be the poster: `{candidates: [{candidate, seconds, url, in_use}], other}`. */
+export const posters = (id) => send('GET', `${video(id)}/posters`);
+export const choosePoster = (id, candidate) => send('PUT', `${video(id)}/poster`, { candidate });
+/** Makes a picture (a `File`) the poster. */
+export const sendPoster = (id, picture) => send('PUT', `${video(id)}/poster`, picture);
 
 /** A text of the server's, such as a list of thumbnails; empty when it is not there. */
 export async function textAt(path) {

@@ -1,46 +1,77 @@
 // How a film was made, under the player: each track with what was done and why, and what was not taken over.
 
 import { icon, make, say, stamp } from './parts.js';
+import { removeSubtitles } from './sidecars.js';
 import * as words from './words.js';
 
 const by = (name) => document.getElementById(name);
 const SIGNS = { video: () => icon('film'), audio: () => icon('audio-lines'), subtitles: () => icon('captions') };
 
+let drawn = '';
+
 /** Draws the section of `video`, as `GET /api/videos/{id}` tells it. */
 export function drawMade(video) {
   const shown = (video.tracks ?? []).filter((track) => SIGNS[track.kind]);
-  by('made').hidden = shown.length === 0;
-  say(by('made-sum'), sum(shown));
-  by('tracks').replaceChildren(...shown.map(trackRow));
+  const waiting = (video.waiting ?? []).filter(({ name }) => shown.every((track) => track.name !== name));
+  by('made').hidden = shown.length + waiting.length === 0;
+  say(by('made-sum'), shown.length ? sum(shown) : '');
+  // Drawn anew only when it changed, so that the focus stays where it is.
+  const marked = JSON.stringify([shown, waiting, video.state]);
+  if (marked !== drawn) by('tracks').replaceChildren(...shown.map((track) => trackRow(video, track)), ...waiting.map((track) => waitingRow(video, track)));
+  drawn = marked;
   const left = video.left_out ?? [];
   by('left-out').hidden = left.length === 0;
   by('left-out').querySelector('ul').replaceChildren(...left.map((reason) => make('li', { dir: 'auto' }, reason)));
 }
 
-function trackRow(track) {
+function waitingRow(video, track) {
+  const row = stamp('track');
+  row.querySelector('.icon').replaceWith(SIGNS.subtitles());
+  say(row.querySelector('b'), trackName({ ...track, kind: 'subtitles' }));
+  say(row.querySelector('div p'), track.label ? languageName(track.language) : '');
+  const badge = row.querySelector('.badge');
+  say(badge, 'Waiting');
+  badge.classList.add('moon');
+  say(row.querySelector('.why'), video.state === 'ready' ? 'They are added in a moment.' : 'They are added when the film is ready.');
+  row.append(removal(video, { ...track, kind: 'subtitles' }));
+  return row;
+}
+
+function removal(video, track) {
+  const name = trackName(track);
+  const button = make('button', { className: 'round', type: 'button', title: 'Remove' }, icon('trash-2'));
+  button.setAttribute('aria-label', `Remove subtitles ${name}`);
+  button.addEventListener('click', () => removeSubtitles(video, track.name, name));
+  return button;
+}
+
+function trackRow(video, track) {
   const row = stamp('track');
   row.querySelector('.icon').replaceWith(SIGNS[track.kind]());
   say(row.querySelector('b'), trackName(track));
   say(row.querySelector('div p'), trackFacts(track));
   const copied = track.method === 'copied';
   const badge = row.querySelector('.badge');
-  say(badge, copied ? 'Copied' : track.kind === 'subtitles' ? 'Converted' : 'Encoded');
+  say(badge, copied ? 'Copied' : track.added ? 'Added' : track.kind === 'subtitles' ? 'Converted' : 'Encoded');
   badge.classList.toggle('ok', copied);
   say(row.querySelector('.why'), reason(track));
+  if (track.added) row.append(removal(video, track));
   return row;
 }
 
 // "Video copied: H.264 plays as it is."
-function reason({ kind, method, why }) {
+function reason({ kind, method, why, added }) {
   const what = { video: 'Picture', audio: 'Sound', subtitles: 'Subtitles' }[kind];
-  const done = method === 'copied' ? 'copied' : kind === 'subtitles' ? 'converted' : 'encoded';
+  const done = method === 'copied' ? 'copied' : added ? 'added' : kind === 'subtitles' ? 'converted' : 'encoded';
   return why ? `${what} ${done}: ${why.replace(/\.$/, '')}.` : `${what} ${done}.`;
 }
 
 function sum(shown) {
-  const copied = shown.filter((track) => track.method === 'copied').length;
-  if (copied === shown.length) return 'Everything is as it was in the file';
-  return copied ? `${copied} of ${shown.length} as they were in the file` : words.count(shown.length, 'track', 'tracks');
+  const own = shown.filter((track) => !track.added);
+  const copied = own.filter((track) => track.method === 'copied').length;
+  const more = own.length < shown.length ? `, ${shown.length - own.length} added` : '';
+  if (copied === own.length) return `Everything is as it was in the file${more}`;
+  return (copied ? `${copied} of ${own.length} as they were in the file` : words.count(own.length, 'track', 'tracks')) + more;
 }
 
 function trackName(track) {
@@ -70,6 +101,7 @@ function trackFacts(track) {
     height ? `${width} × ${height}` : '',
     frames ? `${Number(frames.toFixed(2))} fps` : '',
     label ? languageName(language) : '',
+    track.forced ? 'foreign speech only' : '',
     track.kind === 'audio' ? rate(track) : '',
   ].filter(Boolean).join(' · ');
 }

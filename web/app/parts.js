@@ -148,7 +148,7 @@ export function dialog(heading, body, answers) {
   });
   box.addEventListener('click', (event) => event.target === box && box.close(''));
   box.showModal();
-  (box.querySelector('input, textarea') ?? buttons[0]).focus();
+  (box.querySelector('input:checked') ?? box.querySelector('input, textarea') ?? buttons[0]).focus();
   return new Promise((resolve) => {
     box.addEventListener('close', () => {
       box.remove();

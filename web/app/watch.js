@@ -6,6 +6,7 @@ import { gather, listen } from './events.js';
 import { drawMade } from './made.js';
 import { icon, make, menu, progress, say, stamp, toast } from './parts.js';
 import { Player } from './player.js';
+import { addSubtitles, choosePoster } from './sidecars.js';
 import * as words from './words.js';
 
 const page = document.querySelector('.watch');
@@ -57,6 +58,15 @@ function play() {
     player.stream?.renew();
   }
   tracks = names;
+  nameChapters();
+  if (video.poster_url && by('player').getAttribute('poster') !== video.poster_url) by('player').poster = video.poster_url;
+}
+
+// For those who listen, and for what a browser makes of chapters; the line of the film shows them to the eye.
+function nameChapters() {
+  const film = by('player');
+  if (!video.chapters_url || film.querySelector('track')) return;
+  film.append(make('track', { kind: 'chapters', label: 'Chapters', src: video.chapters_url, default: true }));
 }
 
 function showWaiting() {
@@ -128,10 +138,15 @@ function drawPreparing() {
 }
 
 by('edit').addEventListener('click', () => edit(video));
+by('add-subtitles').addEventListener('click', () => addSubtitles(video));
 by('menu').addEventListener('click', () => {
   const copy = { name: 'Copy the address for a player', icon: 'copy', do: copyAddress };
   const rest = entries(video).filter((entry) => !['play', 'pencil'].includes(entry?.icon));
-  menu(by('menu'), [...(video.playable ? [copy] : []), ...rest]);
+  const adding = [
+    { name: 'Add subtitles', icon: 'captions', do: () => addSubtitles(video) },
+    { name: 'Choose a poster', icon: 'image', do: () => choosePoster(video) },
+  ];
+  menu(by('menu'), [...adding, ...(video.playable ? [copy] : []), ...rest]);
 });
 
 async function copyAddress() {

@@ -77,14 +77,17 @@ const STAGES = {
 };
 const REFINED = {
   waiting: 'In line', inspect: 'Looking at the file', subtitles: 'Adding subtitles', storyboard: 'Adding scrub pictures',
-  sounds: 'Adding sounds', store: 'Storing', protect: 'Storing', make_way: 'Makes way',
+  stills: 'Adding stills to choose from', sounds: 'Adding sounds', store: 'Storing', protect: 'Storing', make_way: 'Makes way',
 };
 
 /** The server's name of a stage, as people say it; `kind` is the job's. */
-export const stage = (name, kind) => (kind === 'refine' ? REFINED[name] ?? 'Adding sizes' : STAGES[name] ?? 'Preparing');
+export const stage = (name, kind) => {
+  if (kind === 'refine') return REFINED[name] ?? 'Adding sizes';
+  return (kind === 'attach' ? REFINED[name] : STAGES[name]) ?? 'Preparing';
+};
 
 const WORK = {
-  ingest: 'Preparing a film', refine: 'More sizes, sounds and subtitles', mend: 'Mending copies', move: 'Moving copies',
+  ingest: 'Preparing a film', attach: 'Added subtitles and posters', refine: 'More sizes, sounds and subtitles', mend: 'Mending copies', move: 'Moving copies',
   forget: 'Deleting for good',
 };
 

@@ -22,7 +22,7 @@ async fn an_arrival_is_a_video_with_a_queued_ingest() {
     assert_eq!((known.video, known.bytes_total), (Some(video), Some(5_000)));
     let found = shelf.video(video).await;
     assert_eq!((found.title.as_str(), found.state, found.source_bytes), ("Film", VideoState::Received, 5_000));
-    assert!(!found.playable && !found.protected && !found.has_poster);
+    assert!(!found.playable && !found.protected && found.poster.is_none());
     let (job, lease) = shelf.claim(NOW).await.unwrap();
     assert_eq!((job.kind, job.video, job.title.as_str(), job.attempts), (JobKind::Ingest, video, "Film", 1));
     assert_eq!(shelf.catalog.source_of(lease).await.unwrap(), (Source::Upload(upload), 5_000));

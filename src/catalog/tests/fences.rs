@@ -2,6 +2,7 @@ use super::{Film, LEASE_END, NOW, Shelf, sealed, segments_in, track};
 use crate::catalog::{CatalogError, Growth, JobLease, Measured, Progress, Settlement, Shown, Wanted};
 use crate::media::extent::{ChannelId, Locator};
 use crate::media::id::{BlobId, RenditionId};
+use crate::media::rendition::TrackName;
 use crate::media::time::Timestamp;
 use uuid::Uuid;
 
@@ -14,6 +15,7 @@ async fn answers(
 ) -> Vec<(&'static str, Result<(), CatalogError>)> {
     let catalog = &shelf.catalog;
     let (nonce, locator) = (Uuid::new_v4(), Locator("local:1/x".into()));
+    let added = TrackName::added_subtitles(0).unwrap();
     let growth = || Growth { segments: segments_in(blob, 1..2), ..Growth::default() };
     let measured = Measured { peak: 1, average: 1, i_frames: None };
     let forward = catalog.intend_forward(lease, blob, 1, ChannelId("2".into()), locator.clone(), NOW);
@@ -45,6 +47,10 @@ async fn answers(
         ("blobs_to_move", catalog.blobs_to_move(lease, &[], 1).await.map(drop)),
         ("publish", catalog.publish(lease, false, NOW).await),
         ("discard_superseded", catalog.discard_superseded(lease, NOW).await.map(drop)),
+        ("discard_removed", catalog.discard_removed(lease, NOW).await.map(drop)),
+        ("sidecars_to_make", catalog.sidecars_to_make(lease).await.map(drop)),
+        ("sidecar_text", catalog.sidecar_text(lease, added).await.map(drop)),
+        ("sidecar_made", catalog.sidecar_made(lease, added).await),
         ("doom", catalog.doom(lease).await.map(drop)),
         ("forget_copies", catalog.forget_copies(lease, Vec::new(), Vec::new(), NOW).await),
         ("forget_blobs", catalog.forget_blobs(lease, vec![blob]).await),

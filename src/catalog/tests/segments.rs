@@ -160,7 +160,7 @@ async fn a_film_is_published_only_when_everything_is_finished_and_stored() {
     refusal(publish().await);
     shelf.store(film.lease, poster, 0).await;
     publish().await.unwrap();
-    assert!(shelf.video(film.video).await.has_poster);
+    assert!(shelf.video(film.video).await.poster.is_some());
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use crate::http::https::Transport;
 use crate::http::origin::Trusted;
 use crate::http::server::Site;
 use crate::http::{Limits, Parts};
+use crate::ingest::sidecar::Sidecars;
 use crate::ingest::upload::{Parts as UploadParts, Uploads};
 use crate::library::{Library, Settings};
 use crate::system::{Parts as SystemParts, System};
@@ -100,6 +101,16 @@ pub(in crate::http) fn parts(sample: &Sample) -> Parts {
         shutdown: shutdown.clone(),
         max_bytes: LIMIT,
     };
+    let ffmpeg = Ffmpeg::new(ffmpeg::Settings::new("telecine".into(), sample.folder.path().into())).unwrap();
+    let sidecars = Sidecars {
+        catalog: catalog.clone(),
+        ffmpeg: ffmpeg.clone(),
+        spool: spool.clone(),
+        jobs: jobs.clone(),
+        events: events.clone(),
+        clock: clock.clone(),
+        shutdown: shutdown.clone(),
+    };
     let system = SystemParts {
         data_dir: sample.folder.path().to_path_buf(),
         catalog: catalog.clone(),
@@ -113,15 +124,13 @@ pub(in crate::http) fn parts(sample: &Sample) -> Parts {
         on_disk: sample.store.channels(),
         replicas: 1,
         shutdown: shutdown.clone(),
-        encoders: Encoders::new(
-            Ffmpeg::new(ffmpeg::Settings::new("telecine".into(), sample.folder.path().into())).unwrap(),
-            Preference { hardware_enabled: false, preferred: None },
-        ),
+        encoders: Encoders::new(ffmpeg, Preference { hardware_enabled: false, preferred: None }),
     };
     Parts {
         library: Library::new(catalog.clone(), jobs.clone(), events.clone(), clock.clone(), settings),
         delivery: Delivery::new(catalog.clone(), cache.clone()),
         uploads: Uploads::new(uploads),
+        sidecars,
         jobs: jobs.clone(),
         system: System::new(system),
         events: events.clone(),

@@ -7,7 +7,7 @@
 
 mod groups;
 
-use super::{I_FRAMES_NAME, PLAYLIST_NAME, VERSION};
+use super::{CHAPTERS_NAME, I_FRAMES_NAME, PLAYLIST_NAME, VERSION};
 use crate::media::rendition::{AudioRendition, Rates, TextRendition, VideoRange, VideoRendition};
 use groups::{Group, SUBTITLES};
 use std::fmt::Write as _;
@@ -21,6 +21,8 @@ pub struct Master {
     pub audio: Vec<AudioRendition>,
     /// Subtitles, the preferred ones first. Without pictures nobody sees them, and they are not written.
     pub subtitles: Vec<TextRendition>,
+    /// Whether there is a list of chapters beside the playlist.
+    pub chapters: bool,
     /// Whether every segment of every rendition can be decoded without the ones before.
     pub independent_segments: bool,
 }
@@ -36,6 +38,10 @@ impl Master {
         out.push_str(VERSION);
         if self.independent_segments {
             out.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
+        }
+        if self.chapters {
+            // Apple, "Providing JavaScript Object Notation (JSON) chapters".
+            _ = writeln!(out, "#EXT-X-SESSION-DATA:DATA-ID=\"com.apple.hls.chapters\",URI=\"{CHAPTERS_NAME}\"");
         }
         for group in &groups {
             group.write_members(&mut out, self.video.is_empty());

@@ -3,7 +3,7 @@ use crate::media::probe::Ratio;
 use crate::media::rendition::{
     AudioRendition, Rates, RenditionKind, Resolution, TextRendition, TrackName, VideoRange, VideoRendition,
 };
-use m3u8_rs::{AlternativeMediaType, MediaPlaylistType};
+use m3u8_rs::{AlternativeMediaType, MediaPlaylistType, SessionDataField};
 
 fn entry(number: u32, duration: u64) -> SegmentEntry {
     SegmentEntry { number, duration, discontinuity: false }
@@ -247,6 +247,29 @@ fn subtitles_are_a_group_of_every_picture_and_never_shown_unasked() {
     let read = parsed(&master);
     assert_eq!(read.alternatives[2].name, "Subtitles 3");
     assert!(!Master { video: Vec::new(), ..master }.write().contains("SUBTITLES"));
+}
+
+#[test]
+fn of_subtitles_in_one_language_the_first_is_chosen_automatically() {
+    let alike = [("en", false), ("en", true), ("eng", false), ("de", false), ("en", true)];
+    let texts = alike.into_iter().zip(0..).map(|((language, forced), number)| TextRendition {
+        name: TrackName::new(RenditionKind::Subtitles, number),
+        language: Some(language.into()),
+        label: None,
+        forced,
+    });
+    let read = parsed(&Master { video: vec![video(0, 1)], subtitles: texts.collect(), ..Master::default() });
+    let automatic: Vec<bool> = read.alternatives.iter().map(|it| it.autoselect).collect();
+    assert_eq!(automatic, [true, true, false, true, false]);
+}
+
+#[test]
+fn chapters_are_named_in_the_master() {
+    let master = Master { video: vec![video(0, 1)], chapters: true, ..Master::default() };
+    let data = parsed(&master).session_data;
+    assert_eq!(data[0].data_id, "com.apple.hls.chapters");
+    assert_eq!(data[0].field, SessionDataField::Uri("chapters.json".into()));
+    assert!(!Master { chapters: false, ..master }.write().contains("SESSION-DATA"));
 }
 
 #[test]

@@ -18,22 +18,25 @@ async fn a_film_is_shown_with_everything_known_of_it() {
     let bench = Bench::new().await;
     let id = bench.sample.film("Film").await;
     let video = bench.get(&format!("/api/videos/{id}")).await.json();
-    let expected = json!({
+    let mut expected = json!({
         "id": id, "title": "Film", "description": "", "state": "ready", "stage": null, "fraction": 1.0,
         "eta_seconds": null, "playable": true, "protected": true, "error": null, "duration_seconds": 4.0,
         "width": 640, "height": 360, "bytes": 4, "created_at": "1970-01-01T00:16:40Z", "trashed_at": null,
-        "master_url": format!("/hls/{id}/master.m3u8"), "poster_url": format!("/media/{id}/poster.jpg"),
+        "master_url": format!("/hls/{id}/master.m3u8"), "poster_url": video["poster_url"],
         "left_out": [], "chapters": [], "thumbnails_url": null,
         "tracks": [
             {"name": "v0", "kind": "video", "method": "copied", "why": "players take it as it is",
              "codecs": "avc1.640028", "width": 640, "height": 360, "frame_rate": 25.0, "bandwidth": 2_500_000,
-             "average_bandwidth": 2_400_000, "language": null, "label": null, "channels": null},
+             "average_bandwidth": 2_400_000, "language": null, "label": null, "channels": null, "forced": false, "added": false},
             {"name": "a0", "kind": "audio", "method": "copied", "why": "players take it as it is",
              "codecs": "mp4a.40.2", "width": null, "height": null, "frame_rate": null, "bandwidth": 2_500_000,
-             "average_bandwidth": 2_400_000, "language": "de", "label": null, "channels": 2},
+             "average_bandwidth": 2_400_000, "language": "de", "label": null, "channels": 2, "forced": false, "added": false},
         ],
     });
+    (expected["waiting"], expected["chapters_url"]) = (json!([]), Value::Null);
     assert_eq!(video, expected);
+    let poster = video["poster_url"].as_str().unwrap();
+    assert!(poster.starts_with(&format!("/media/{id}/poster.jpg?v=b")), "{poster}");
     let status = bench.get(&format!("/api/videos/{id}/status")).await.json();
     let expected = json!({"video_id": id, "state": "ready", "stage": null, "fraction": 1.0, "eta_seconds": null,
                           "playable": true, "protected": true, "error": null});

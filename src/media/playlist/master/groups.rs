@@ -3,6 +3,7 @@
 use super::{PLAYLIST_NAME, quotable, yes_no};
 use crate::media::language;
 use crate::media::rendition::{AudioRendition, Rates, TextRendition, TrackName};
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 /// The group of all subtitles.
@@ -98,15 +99,18 @@ impl Group<'_> {
     }
 }
 
-/// The lines of all subtitles. None is shown unasked but those of what is spoken in another language.
+/// The lines of all subtitles. None is shown unasked but those of what is spoken in another language. Of those
+/// that are alike to a player which chooses by itself, it may choose the first (RFC 8216bis, 4.4.6.1.1).
 pub(super) fn write_subtitles(out: &mut String, texts: &[TextRendition]) {
     let mut names = Names::default();
+    let mut offered = HashSet::new();
     for text in texts {
         let language = tag(text.language.as_deref());
+        let automatic = offered.insert((language.clone(), text.forced));
         let name = names.next(text.label.as_deref(), language.as_deref(), "Subtitles", text.name);
         _ = write!(out, "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"{SUBTITLES}\",NAME=\"{name}\"");
         write_language(out, language.as_deref());
-        _ = write!(out, ",DEFAULT=NO,AUTOSELECT=YES,FORCED={}", yes_no(text.forced));
+        _ = write!(out, ",DEFAULT=NO,AUTOSELECT={},FORCED={}", yes_no(automatic), yes_no(text.forced));
         _ = writeln!(out, ",URI=\"{}/{PLAYLIST_NAME}\"", text.name);
     }
 }

@@ -7,6 +7,7 @@
 mod aside;
 mod error;
 mod inspect;
+mod original;
 mod pipe;
 mod progress;
 mod publish;

@@ -6,6 +6,8 @@
 //! on *channels*. No I/O, no async and no clock in here.
 
 pub mod extent;
+pub mod file_form;
+pub mod file_name;
 pub mod id;
 pub mod key_frame;
 pub mod ladder;

@@ -3,7 +3,7 @@
 use super::auth::Grant;
 use super::conditional::Freshness;
 use super::text::Text;
-use super::{bots, events, health, imports, jobs, playback, problem, system, upload, videos};
+use super::{bots, download, events, health, imports, jobs, playback, problem, system, upload, videos};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use std::sync::LazyLock;
@@ -51,7 +51,7 @@ pub(super) struct ProblemView {
         videos::list_videos, videos::show_video, videos::change_video, videos::delete_video, videos::video_status,
         videos::restore_video, videos::retry_video, videos::cancel_video,
         upload::upload_video, upload::upload_progress, imports::check_token, imports::import_video,
-        playback::master_playlist, playback::media_playlist, playback::i_frame_playlist, playback::thumbnails, playback::segment, playback::poster,
+        playback::master_playlist, playback::media_playlist, playback::i_frame_playlist, playback::thumbnails, playback::segment, playback::poster, download::original,
         jobs::pause_job, jobs::resume_job, jobs::prioritise_job, system::system_status, system::cache_stats, system::clear_cache, system::probe_encoders,
         bots::bots_status, bots::test_bots, bots::migrate, bots::migration, bots::affected, events::listen, describe_api,
         health::alive, health::ready, health::metrics,

@@ -1,7 +1,7 @@
 //! Every address the server answers.
 
 use super::route::{at, delete, get, patch, post, read};
-use super::{assets, bots, events, health, imports, jobs, openapi, pages, playback, system, upload, videos};
+use super::{assets, bots, download, events, health, imports, jobs, openapi, pages, playback, system, upload, videos};
 use actix_web::web::{ServiceConfig, to};
 
 /// The whole table. What is not in it is a page that says so, or a problem under `/api`.
@@ -19,6 +19,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/hls/{video}/{track}/thumbnails.vtt", [read(playback::thumbnails)]))
         .service(at("/hls/{video}/{track}/{segment}", [read(playback::segment)]))
         .service(at("/media/{video}/poster.jpg", [read(playback::poster)]))
+        .service(at("/media/{video}/original", [read(download::original)]))
         .service(at("/api/upload", [post(upload::upload_video)]))
         .service(at("/api/upload/{id}/progress", [get(upload::upload_progress)]))
         .service(at("/api/imports", [get(imports::check_token), post(imports::import_video)]))

@@ -1,7 +1,9 @@
 //! Videos as the API shows them.
 
+use super::download::DownloadView;
 use super::error::ApiError;
 use crate::catalog::{Cursor, JobState, Rendition, Video, VideoState};
+use crate::delivery::Download;
 use crate::library::Details;
 use crate::media::probe::Chapter;
 use crate::media::rendition::{Method, RenditionKind};
@@ -65,6 +67,8 @@ pub(super) struct VideoDetails {
     chapters: Vec<ChapterView>,
     /// Which small picture to show at which time while somebody scrubs (`WebVTT`); null until there are some.
     thumbnails_url: Option<String>,
+    /// The film as one file; null until there is one.
+    download: Option<DownloadView>,
 }
 
 /// A part of a film that has a name.
@@ -171,8 +175,8 @@ impl From<Video> for VideoView {
     }
 }
 
-impl From<Details> for VideoDetails {
-    fn from(details: Details) -> Self {
+impl VideoDetails {
+    pub(super) fn of(details: Details, download: Option<&Download>) -> Self {
         let id = details.video.id;
         let is_board = |track: &&Rendition| track.kind == RenditionKind::Images && track.finished;
         let board = details.renditions.iter().find(is_board);
@@ -182,12 +186,15 @@ impl From<Details> for VideoDetails {
             end_seconds: chapter.end_s,
             title: chapter.title,
         };
+        let download = download.map(|download| DownloadView::of(id, &details.video.title, download));
+        let tracks = details.renditions.into_iter().filter(|track| track.kind != RenditionKind::Original);
         Self {
+            tracks: tracks.map(TrackView::from).collect(),
             video: details.video.into(),
-            tracks: details.renditions.into_iter().map(TrackView::from).collect(),
             left_out: details.left_out,
             chapters: details.chapters.into_iter().map(chapter).collect(),
             thumbnails_url,
+            download,
         }
     }
 }

@@ -29,6 +29,8 @@ pub struct Joining<'a> {
     pub timescale: Timescale,
     /// Decode time at which its first segment begins, in ticks.
     pub start: u64,
+    /// Ticks between when its first sample is decoded and when that is shown; 0 of sound.
+    pub delay: u64,
     /// Ticks that all its segments last.
     pub duration: u64,
     /// Language tag, if it is known.
@@ -66,9 +68,14 @@ impl Joining<'_> {
         TIMELINE_OFFSET_SECONDS * u64::from(self.timescale)
     }
 
-    /// Ticks of the film until its end.
+    /// The tick of the film at which it begins to be shown.
+    fn begins(&self) -> u64 {
+        self.start.saturating_add(self.delay).saturating_sub(self.zero())
+    }
+
+    /// The tick of the film at which it ends.
     fn ends(&self) -> u64 {
-        self.start.saturating_add(self.duration).saturating_sub(self.zero())
+        self.start.saturating_add(self.delay).saturating_add(self.duration).saturating_sub(self.zero())
     }
 }
 
@@ -153,9 +160,9 @@ fn edits(out: &mut Vec<u8>, cut: u64) {
     container(out, b"edts", |out| put(out, &Elst { entries: vec![whole] }));
 }
 
-/// The index of all that follows it: where the stretches lie, and when each is shown. `earliest` is when the first
-/// begins to be shown, in ticks of the first track and of the film. Empty where it could not be told in an index.
-pub fn segment_index(first: &Joining<'_>, earliest: u64, stretches: &[Stretch]) -> Vec<u8> {
+/// The index of all that follows it: where the stretches lie, and when each is shown. Empty where that could not be
+/// told in an index.
+pub fn segment_index(first: &Joining<'_>, stretches: &[Stretch]) -> Vec<u8> {
     let mut out = Vec::new();
     let together = stretches.len().div_ceil(MOST_REFERENCES).max(1);
     let reference = |run: &[Stretch]| {
@@ -177,7 +184,7 @@ pub fn segment_index(first: &Joining<'_>, earliest: u64, stretches: &[Stretch]) 
         &Sidx {
             reference_id: first.place(0).track,
             timescale: first.timescale,
-            earliest_presentation_time: earliest,
+            earliest_presentation_time: first.begins(),
             first_offset: 0,
             references,
         },

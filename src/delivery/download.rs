@@ -14,7 +14,6 @@ use crate::media::id::VideoId;
 use crate::media::playlist::fullest;
 use crate::media::range::ByteRange;
 use crate::media::rendition::{AudioRendition, RenditionKind, Resolution, TrackName};
-use crate::media::time::TIMELINE_OFFSET_SECONDS;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use std::sync::Arc;
@@ -226,8 +225,8 @@ fn joined(chosen: &[Chosen]) -> Result<(Vec<u8>, Vec<NewPart>), CmafError> {
         }
     }
     let mut head = merged_header(&joinings)?;
-    if let (Some(first), Some(joining)) = (chosen.first(), joinings.first()) {
-        head.extend(segment_index(joining, first.shown_at(), &stretches));
+    if let Some(first) = joinings.first() {
+        head.extend(segment_index(first, &stretches));
     }
     Ok((head, parts.into_iter().map(|(.., part)| part).collect()))
 }
@@ -238,17 +237,18 @@ impl Chosen {
             init: &self.whole.init,
             timescale: self.rendition.timescale,
             start: self.whole.start,
+            delay: self.delay(),
             duration: self.whole.segments.iter().map(|(_, ticks)| u64::from(*ticks)).sum(),
             language: self.rendition.language.as_deref(),
             is_enabled: self.is_first,
         }
     }
 
-    /// Ticks of the film after which it begins to be shown.
-    fn shown_at(&self) -> u64 {
-        let delayed = self.whole.start.saturating_add(u64::from(self.rendition.reorder_delay));
-        let first = self.whole.first_shown.and_then(|first| u64::try_from(first).ok()).unwrap_or(delayed);
-        first.saturating_sub(TIMELINE_OFFSET_SECONDS * u64::from(self.rendition.timescale))
+    /// Ticks between when its first picture is decoded and when that is shown.
+    fn delay(&self) -> u64 {
+        let noted = self.whole.first_shown.and_then(|first| u64::try_from(first).ok());
+        let noted = noted.and_then(|first| first.checked_sub(self.whole.start));
+        noted.unwrap_or(u64::from(self.rendition.reorder_delay))
     }
 }
 

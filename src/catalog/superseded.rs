@@ -1,4 +1,5 @@
-//! Renditions that were begun anew: the earlier ones are forgotten once the later one is there.
+//! Renditions that are of no more use: those begun anew, once the later one is there, and a kept file that was not
+//! kept whole.
 
 use super::doubts::abandon;
 use super::jobs::{JobLease, hold};
@@ -22,20 +23,34 @@ const EARLIER: &str = "SELECT earlier.id FROM renditions AS earlier JOIN renditi
      AND later.generation > earlier.generation AND later.state = 'finished'
    WHERE earlier.video = ?1";
 
+/// The kept file of a video, where not all of it is stored.
+const UNKEPT: &str = "SELECT id FROM renditions WHERE video = ?1 AND kind = 'original'
+    AND (state = 'growing'
+         OR EXISTS (SELECT 1 FROM blobs WHERE blobs.rendition = renditions.id AND blobs.state <> 'stored'))";
+
 impl Catalog {
     /// Forgets the renditions of the job's video that were begun anew since, where the later one is finished.
     pub async fn discard_superseded(&self, lease: JobLease, now: Timestamp) -> Result<Superseded, CatalogError> {
+        self.discard(lease, EARLIER, now).await
+    }
+
+    /// Forgets the kept file of the job's video, unless all of it is stored.
+    pub async fn discard_unkept(&self, lease: JobLease, now: Timestamp) -> Result<Superseded, CatalogError> {
+        self.discard(lease, UNKEPT, now).await
+    }
+
+    async fn discard(&self, lease: JobLease, which: &'static str, now: Timestamp) -> Result<Superseded, CatalogError> {
         self.sqlite
             .write(move |tx| {
                 let video = hold(tx, lease)?;
-                let mut statement = tx.prepare(&format!("SELECT id FROM blobs WHERE rendition IN ({EARLIER})"))?;
+                let mut statement = tx.prepare(&format!("SELECT id FROM blobs WHERE rendition IN ({which})"))?;
                 let blobs =
                     statement.query_map([video], |row| row.get(0).map(BlobId))?.collect::<Result<Vec<_>, _>>()?;
                 let mut copies = Vec::new();
                 for blob in &blobs {
                     copies.extend(abandon(tx, *blob, now)?);
                 }
-                tx.execute(&format!("DELETE FROM renditions WHERE id IN ({EARLIER})"), [video])?;
+                tx.execute(&format!("DELETE FROM renditions WHERE id IN ({which})"), [video])?;
                 Ok(Superseded { blobs, copies })
             })
             .await

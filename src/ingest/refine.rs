@@ -35,6 +35,7 @@ impl Ingest {
                 plan.left_out.push(format!("Not everything could be made of this film: {why}"));
                 self.record(work.lease, &probe, &plan).await?;
             }
+            self.deposit.discard_unkept(work.lease).await?;
             let (source, _) = self.catalog.source_of(work.lease).await?;
             source::let_go(&self.spool, &source).await;
             Ok::<(), IngestError>(())

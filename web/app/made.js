@@ -9,12 +9,25 @@ const SIGNS = { video: () => icon('film'), audio: () => icon('audio-lines'), sub
 /** Draws the section of `video`, as `GET /api/videos/{id}` tells it. */
 export function drawMade(video) {
   const shown = (video.tracks ?? []).filter((track) => SIGNS[track.kind]);
-  by('made').hidden = shown.length === 0;
+  by('made').hidden = shown.length === 0 && !video.download;
   say(by('made-sum'), sum(shown));
   by('tracks').replaceChildren(...shown.map(trackRow));
+  drawDownload(video.download);
   const left = video.left_out ?? [];
   by('left-out').hidden = left.length === 0;
   by('left-out').querySelector('ul').replaceChildren(...left.map((reason) => make('li', { dir: 'auto' }, reason)));
+}
+
+// "Original file, 4.2 GB", or "MP4, copied from the 1080p size, 3.9 GB".
+function drawDownload(file) {
+  const link = by('download');
+  link.hidden = !file;
+  if (!file) return;
+  link.href = file.url;
+  link.download = file.name;
+  const ending = file.name.split('.').pop().toUpperCase();
+  const copied = file.lines ? `${ending}, copied from the ${file.lines}p size` : `${ending}, copied from the sound`;
+  say(link.querySelector('.small'), `${file.making === 'original' ? `Original file (${ending})` : copied}, ${words.size(file.bytes)}`);
 }
 
 function trackRow(track) {

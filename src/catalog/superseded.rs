@@ -43,14 +43,21 @@ impl Catalog {
         self.sqlite
             .write(move |tx| {
                 let video = hold(tx, lease)?;
-                let mut statement = tx.prepare(&format!("SELECT id FROM blobs WHERE rendition IN ({which})"))?;
-                let blobs =
-                    statement.query_map([video], |row| row.get(0).map(BlobId))?.collect::<Result<Vec<_>, _>>()?;
-                let mut copies = Vec::new();
-                for blob in &blobs {
-                    copies.extend(abandon(tx, *blob, now)?);
+                // Before their blobs go, which may be what they are told by.
+                let renditions =
+                    tx.prepare(which)?.query_map([video], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
+                let (mut blobs, mut copies) = (Vec::new(), Vec::new());
+                for rendition in renditions {
+                    let mut statement = tx.prepare_cached("SELECT id FROM blobs WHERE rendition = ?1 ORDER BY id")?;
+                    let its = statement
+                        .query_map([rendition], |row| row.get(0).map(BlobId))?
+                        .collect::<Result<Vec<_>, _>>()?;
+                    for blob in &its {
+                        copies.extend(abandon(tx, *blob, now)?);
+                    }
+                    blobs.extend(its);
+                    tx.execute("DELETE FROM renditions WHERE id = ?1", [rendition])?;
                 }
-                tx.execute(&format!("DELETE FROM renditions WHERE id IN ({which})"), [video])?;
                 Ok(Superseded { blobs, copies })
             })
             .await

@@ -48,12 +48,12 @@ pub struct Place {
     pub shift: u64,
 }
 
-/// A run of the file that begins with a segment of its first track.
+/// A run of the file that begins with a segment of one track.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stretch {
     /// Its bytes, those of other tracks included.
     pub bytes: u64,
-    /// Ticks of the first track.
+    /// Ticks of that track.
     pub duration: u64,
 }
 
@@ -160,9 +160,12 @@ fn edits(out: &mut Vec<u8>, cut: u64) {
     container(out, b"edts", |out| put(out, &Elst { entries: vec![whole] }));
 }
 
-/// The index of all that follows it: where the stretches lie, and when each is shown. Empty where that could not be
-/// told in an index.
-pub fn segment_index(first: &Joining<'_>, stretches: &[Stretch]) -> Vec<u8> {
+/// The index of the file's track `number`, from 0: where its stretches lie, the first of them `ahead` bytes behind the
+/// index, and when each is shown. Empty where that could not be told in an index.
+///
+/// Every track needs one: in a file with that of the picture alone, Chromium was seen to stop at the first picture of
+/// the stretch that it sought to.
+pub fn segment_index(track: &Joining<'_>, number: usize, ahead: u64, stretches: &[Stretch]) -> Vec<u8> {
     let mut out = Vec::new();
     let together = stretches.len().div_ceil(MOST_REFERENCES).max(1);
     let reference = |run: &[Stretch]| {
@@ -182,10 +185,10 @@ pub fn segment_index(first: &Joining<'_>, stretches: &[Stretch]) -> Vec<u8> {
     put(
         &mut out,
         &Sidx {
-            reference_id: first.place(0).track,
-            timescale: first.timescale,
-            earliest_presentation_time: first.begins(),
-            first_offset: 0,
+            reference_id: track.place(number).track,
+            timescale: track.timescale,
+            earliest_presentation_time: track.begins(),
+            first_offset: ahead,
             references,
         },
     );

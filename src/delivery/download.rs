@@ -212,22 +212,24 @@ fn joined(chosen: &[Chosen]) -> Result<(Vec<u8>, Vec<NewPart>), CmafError> {
         }
     }
     parts.sort_by_key(|(begins_us, at, ..)| (*begins_us, *at));
-    let mut stretches: Vec<Stretch> = Vec::new();
-    // What comes before the first segment of the first track belongs to it.
-    let mut before = 0;
+    let mut stretches: Vec<Vec<Stretch>> = vec![Vec::new(); chosen.len()];
+    let mut ahead = vec![0; chosen.len()];
     for (_, at, ticks, (_, _, bytes, _)) in &parts {
-        match stretches.last_mut() {
-            _ if *at == 0 => {
-                stretches.push(Stretch { bytes: std::mem::take(&mut before) + bytes, duration: u64::from(*ticks) });
+        for (track, its) in stretches.iter_mut().enumerate() {
+            match its.last_mut() {
+                _ if track == *at => its.push(Stretch { bytes: *bytes, duration: u64::from(*ticks) }),
+                Some(last) => last.bytes += bytes,
+                None => ahead[track] += bytes,
             }
-            Some(last) => last.bytes += bytes,
-            None => before += bytes,
         }
     }
     let mut head = merged_header(&joinings)?;
-    if let Some(first) = joinings.first() {
-        head.extend(segment_index(first, &stretches));
+    let mut index = Vec::new();
+    for (number, joining) in joinings.iter().enumerate().rev() {
+        let its = segment_index(joining, number, ahead[number] + index.len() as u64, &stretches[number]);
+        index = [its, index].concat();
     }
+    head.extend(index);
     Ok((head, parts.into_iter().map(|(.., part)| part).collect()))
 }
 

@@ -54,7 +54,7 @@ fn joined_tracks_begin_at_zero_and_keep_their_packets_and_times() {
     let stretches: Vec<Stretch> = (pictures.iter().zip(sounds))
         .map(|(picture, sound)| Stretch { bytes: picture.len + sound.len, duration: picture.duration })
         .collect();
-    file.extend(segment_index(&joinings[0], &stretches));
+    file.extend(segment_index(&joinings[0], 0, 0, &stretches));
     for (number, (picture, sound)) in pictures.iter().zip(sounds).enumerate() {
         for (at, segment) in [picture, sound].into_iter().enumerate() {
             let restamp = Restamp::new(joinings[at].place(at), number * 2 + at);
@@ -120,16 +120,17 @@ fn an_index_tells_sizes_and_durations_and_never_has_too_many_entries() {
     };
     let stretches = [Stretch { bytes: 1000, duration: 540_000 }, Stretch { bytes: 7, duration: 90_000 }];
     let index = |stretches: &[Stretch]| -> Sidx {
-        let bytes = segment_index(&track, stretches);
+        let bytes = segment_index(&track, 0, 5, stretches);
         leaf(required(&bytes, b"sidx").unwrap()).unwrap()
     };
     let found = index(&stretches);
     assert_eq!((found.reference_id, found.timescale, found.earliest_presentation_time), (1, 90_000, 12));
+    assert_eq!(found.first_offset, 5);
     let told: Vec<_> = found.references.iter().map(|it| (it.referenced_size, it.subsegment_duration)).collect();
     assert_eq!(told, [(1000, 540_000), (7, 90_000)]);
 
     let many = index(&vec![Stretch { bytes: 10, duration: 5 }; 70_001]);
     assert_eq!(many.references.len(), 35_001);
     assert_eq!((many.references[0].referenced_size, many.references[35_000].referenced_size), (20, 10));
-    assert!(segment_index(&track, &[Stretch { bytes: 1 << 31, duration: 1 }]).is_empty(), "too large to be told");
+    assert!(segment_index(&track, 0, 0, &[Stretch { bytes: 1 << 31, duration: 1 }]).is_empty(), "too large to be told");
 }

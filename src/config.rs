@@ -78,6 +78,8 @@ pub struct Ingest {
     pub copy_mode: bool,
     /// Size in bytes from which a file is copied and not encoded.
     pub copy_min_bytes: u64,
+    /// Whether the uploaded file itself is stored, too.
+    pub keep_original: bool,
     /// Wanted length of a segment, 2 to 10 seconds.
     pub segment_duration: Duration,
     /// Sizes and rates in which a picture is offered.
@@ -244,6 +246,7 @@ fn ingest(reader: &mut Reader<'_>) -> Ingest {
         upload_max_bytes: reader.value("MAX_UPLOAD_SIZE", parse::size),
         copy_mode: reader.value("ENABLE_COPY_MODE", parse::switch),
         copy_min_bytes: reader.value("COPY_MODE_MIN_SIZE", parse::size_or_zero),
+        keep_original: reader.value("KEEP_ORIGINAL", parse::switch),
         segment_duration: reader.value("HLS_SEGMENT_DURATION", parse::segment_duration),
         adaptive: reader.value("ENABLE_ABR", parse::switch),
         ladder: reader.value("LADDER", parse::ladder),

@@ -308,6 +308,7 @@ fn policy(config: &Config) -> Policy {
         max_blob_bytes: config.storage.pack_max_bytes,
         ladder: config.ingest.ladder.clone(),
         adaptive: config.ingest.adaptive,
+        keep_original: config.ingest.keep_original,
     }
 }
 

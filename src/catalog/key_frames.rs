@@ -82,6 +82,16 @@ fn key_frames(tx: &Transaction<'_>, rendition: i64) -> Result<KeyFrames, Catalog
     Ok(KeyFrames { frames, span: span.0..span.1 })
 }
 
+/// When the first key frame of a rendition that begins at `start` is shown, where that is known.
+pub(super) fn first(tx: &Transaction<'_>, rendition: i64, start: u64) -> Result<Option<i64>, CatalogError> {
+    let packed: Option<Vec<u8>> = tx
+        .prepare_cached("SELECT frames FROM key_frames WHERE rendition = ?1 AND number = 0")?
+        .query_row([rendition], |row| row.get(0))
+        .optional()?;
+    let frames = packed.and_then(|packed| unpacked(&packed, start)).unwrap_or_default();
+    Ok(frames.first().map(|frame| frame.start))
+}
+
 /// As the migration describes it.
 fn packed(frames: &[KeyFrame], segment_start: u64) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(frames.len() * 12);

@@ -97,17 +97,7 @@ impl Catalog {
 
     /// Length in bytes and duration in ticks of every listed segment, in order.
     pub async fn segment_sizes(&self, rendition: RenditionId) -> Result<Vec<(u64, u32)>, CatalogError> {
-        self.sqlite
-            .read(move |tx| {
-                let mut statement = tx.prepare_cached(
-                    "SELECT piece_len + coalesce((SELECT sum(more.piece_len) FROM segment_pieces AS more
-                              WHERE more.rendition = segments.rendition AND more.number = segments.number), 0), duration
-                       FROM segments WHERE rendition = ?1 ORDER BY number",
-                )?;
-                let rows = statement.query_map([rendition.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
-                Ok(rows.collect::<Result<_, _>>()?)
-            })
-            .await
+        self.sqlite.read(move |tx| sizes(tx, rendition.0)).await
     }
 
     /// The pack entries of the segments whose bytes lie in a blob: segment number, part, duration
@@ -134,6 +124,16 @@ impl Catalog {
             })
             .await
     }
+}
+
+pub(super) fn sizes(tx: &Transaction<'_>, rendition: i64) -> Result<Vec<(u64, u32)>, CatalogError> {
+    let mut statement = tx.prepare_cached(
+        "SELECT piece_len + coalesce((SELECT sum(more.piece_len) FROM segment_pieces AS more
+                  WHERE more.rendition = segments.rendition AND more.number = segments.number), 0), duration
+           FROM segments WHERE rendition = ?1 ORDER BY number",
+    )?;
+    let rows = statement.query_map([rendition], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn resume(tx: &Transaction<'_>, rendition: RenditionId) -> Result<Resume, CatalogError> {

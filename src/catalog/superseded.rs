@@ -1,5 +1,5 @@
-//! What nobody needs any more of a film that stays: renditions that were begun anew are forgotten once the later
-//! one is there, and so is what a person took away.
+//! What nobody needs any more of a film that stays: renditions that were begun anew, once the later one is there; a
+//! kept file that was not kept whole; what a person took away or replaced.
 
 use super::doubts::abandon;
 use super::jobs::{JobLease, hold};
@@ -24,23 +24,30 @@ const EARLIER: &str = "SELECT earlier.id FROM renditions AS earlier JOIN renditi
      AND later.generation > earlier.generation AND later.state = 'finished'
    WHERE earlier.video = ?1";
 
+/// The kept file of a video, where not all of it is stored.
+const UNKEPT: &str = "SELECT id FROM renditions WHERE video = ?1 AND kind = 'original'
+    AND (state = 'growing'
+         OR EXISTS (SELECT 1 FROM blobs WHERE blobs.rendition = renditions.id AND blobs.state <> 'stored'))";
+
 /// Renditions of a video that a person took away.
 const REMOVED: &str = "SELECT renditions.id FROM renditions JOIN sidecars
       ON sidecars.video = renditions.video AND sidecars.track = renditions.name AND sidecars.state = 'removed'
    WHERE renditions.video = ?1";
 
+/// Posters of a video that another one took the place of.
+const REPLACED: &str = "SELECT blobs.id FROM blobs JOIN videos ON videos.id = blobs.video
+    WHERE blobs.video = ?1 AND role = 'poster' AND blobs.state IN ('sealed', 'stored')
+      AND blobs.id IS NOT videos.poster";
+
 impl Catalog {
     /// Forgets the renditions of the job's video that were begun anew since, where the later one is finished.
     pub async fn discard_superseded(&self, lease: JobLease, now: Timestamp) -> Result<Superseded, CatalogError> {
-        self.sqlite
-            .write(move |tx| {
-                let video = hold(tx, lease)?;
-                let blobs = blobs(tx, &format!("SELECT id FROM blobs WHERE rendition IN ({EARLIER})"), video)?;
-                let copies = abandon_all(tx, &blobs, now)?;
-                tx.execute(&format!("DELETE FROM renditions WHERE id IN ({EARLIER})"), [video])?;
-                Ok(Superseded { blobs, copies })
-            })
-            .await
+        self.sqlite.write(move |tx| renditions(tx, hold(tx, lease)?, EARLIER, now)).await
+    }
+
+    /// Forgets the kept file of the job's video, unless all of it is stored.
+    pub async fn discard_unkept(&self, lease: JobLease, now: Timestamp) -> Result<Superseded, CatalogError> {
+        self.sqlite.write(move |tx| renditions(tx, hold(tx, lease)?, UNKEPT, now)).await
     }
 
     /// Forgets what a person took away from the job's video: added tracks, and posters that another one took the
@@ -49,32 +56,40 @@ impl Catalog {
         self.sqlite
             .write(move |tx| {
                 let video = hold(tx, lease)?;
-                let sql = format!(
-                    "SELECT id FROM blobs WHERE rendition IN ({REMOVED})
-                     UNION
-                     SELECT blobs.id FROM blobs JOIN videos ON videos.id = blobs.video
-                      WHERE blobs.video = ?1 AND role = 'poster' AND blobs.state IN ('sealed', 'stored')
-                        AND blobs.id IS NOT videos.poster"
-                );
-                let blobs = blobs(tx, &sql, video)?;
-                let copies = abandon_all(tx, &blobs, now)?;
-                tx.execute(&format!("DELETE FROM renditions WHERE id IN ({REMOVED})"), [video])?;
-                Ok(Superseded { blobs, copies })
+                let mut found = renditions(tx, video, REMOVED, now)?;
+                let posters: Vec<i64> = ids(tx, REPLACED, video)?;
+                found.take(tx, posters.into_iter().map(BlobId).collect(), now)?;
+                Ok(found)
             })
             .await
     }
 }
 
-fn blobs(tx: &Transaction<'_>, sql: &str, video: i64) -> Result<Vec<BlobId>, CatalogError> {
-    let mut statement = tx.prepare(sql)?;
-    let rows = statement.query_map([video], |row| row.get(0).map(BlobId))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+impl Superseded {
+    /// Adds blobs, of which the copies become litter.
+    fn take(&mut self, tx: &Transaction<'_>, blobs: Vec<BlobId>, now: Timestamp) -> Result<(), CatalogError> {
+        for blob in &blobs {
+            self.copies.extend(abandon(tx, *blob, now)?);
+        }
+        self.blobs.extend(blobs);
+        Ok(())
+    }
 }
 
-fn abandon_all(tx: &Transaction<'_>, blobs: &[BlobId], now: Timestamp) -> Result<Vec<Locator>, CatalogError> {
-    let mut copies = Vec::new();
-    for blob in blobs {
-        copies.extend(abandon(tx, *blob, now)?);
+/// Forgets the renditions that a query chooses of a video.
+fn renditions(tx: &Transaction<'_>, video: i64, which: &str, now: Timestamp) -> Result<Superseded, CatalogError> {
+    let mut found = Superseded::default();
+    // All are chosen before their blobs go, which may be what they are told by.
+    for rendition in ids(tx, which, video)? {
+        let blobs = ids(tx, "SELECT id FROM blobs WHERE rendition = ?1 ORDER BY id", rendition)?;
+        found.take(tx, blobs.into_iter().map(BlobId).collect(), now)?;
+        tx.execute("DELETE FROM renditions WHERE id = ?1", [rendition])?;
     }
-    Ok(copies)
+    Ok(found)
+}
+
+fn ids(tx: &Transaction<'_>, sql: &str, of: i64) -> Result<Vec<i64>, CatalogError> {
+    let mut statement = tx.prepare_cached(sql)?;
+    let rows = statement.query_map([of], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -10,6 +10,9 @@
 //! An [`Index`] is that of a whole MP4 file: a film need not be read to be planned, nor ffmpeg be run to
 //! copy it.
 //!
+//! A *merged* file is made of the segments of several tracks: `merged_header` and `segment_index` write what stands before
+//! them, and a [`Restamp`] gives each its place in that file.
+//!
 //! Input may be broken or hostile: nothing here panics on it or allocates more than a small
 //! multiple of what was fed.
 
@@ -21,7 +24,9 @@ mod error;
 mod fragment;
 mod index;
 mod init;
+mod merge;
 mod packager;
+mod restamp;
 mod sample_entry;
 mod source;
 #[cfg(test)]
@@ -33,5 +38,7 @@ pub use demux::{Demuxer, Event, Limits};
 pub use error::CmafError;
 pub use fragment::{Fragment, Sample, TrackRun};
 pub use index::{Index, IndexedSample, IndexedTrack};
+pub use merge::{Joining, Place, Stretch, merged_header, segment_index};
 pub use packager::{Packager, PackagerSettings, Resume, Timing};
+pub use restamp::Restamp;
 pub use source::{SourceInit, SourceTrack, TrackKind};

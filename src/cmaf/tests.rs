@@ -4,6 +4,7 @@ mod broken;
 mod codecs;
 mod copy;
 mod index;
+mod merge;
 mod resume;
 mod spans;
 

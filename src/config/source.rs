@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// Every variable the program reads with its default, in the order of `.env.example`.
-const DEFAULTS: [(&str, &str); 43] = [
+const DEFAULTS: [(&str, &str); 44] = [
     ("LOCAL_HOST", "127.0.0.1"),
     ("LOCAL_PORT", "5050"),
     ("FORCE_HTTPS", "false"),
@@ -41,6 +41,7 @@ const DEFAULTS: [(&str, &str); 43] = [
     ("MAX_UPLOAD_SIZE", "21474836480"),
     ("ENABLE_COPY_MODE", "true"),
     ("COPY_MODE_MIN_SIZE", "20971520"),
+    ("KEEP_ORIGINAL", "false"),
     ("HLS_SEGMENT_DURATION", "6s"),
     ("ENABLE_ABR", "true"),
     ("LADDER", "2160p:16M,1440p:9M,1080p:6M,720p:3M,480p:1.2M,360p:600k"),

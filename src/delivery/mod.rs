@@ -1,17 +1,21 @@
-//! A video becomes bytes for a player: playlists, init segments, segments and posters.
+//! A video becomes bytes for a player: playlists, init segments, segments and posters, and for people one file.
 //!
 //! What is here answers "what is it" (length, tag, text) apart from "give me these bytes", so that
 //! a face fetches only what a request is for. `None` always means that there is no such thing for
 //! any reader: unknown, in the trash, failed, or not begun. There is no web framework in here.
 
+mod download;
 mod playlists;
 mod reading;
 mod remembered;
 #[cfg(test)]
 mod tests;
 
+pub use download::{Download, Making};
+
 use crate::cache::{CacheError, SegmentCache};
 use crate::catalog::{Catalog, CatalogError};
+use crate::cmaf::CmafError;
 use crate::media::chapter;
 use crate::media::extent::{Hash, PlacedPiece};
 use crate::media::id::VideoId;
@@ -36,6 +40,9 @@ const INITS: NonZeroUsize = NonZeroUsize::new(1024).expect("it is not zero");
 /// Places of segments and posters remembered: up to three kilobytes each, mostly hashes.
 const PLACES: NonZeroUsize = NonZeroUsize::new(4096).expect("it is not zero");
 
+/// Downloads remembered: some tens of bytes for each segment.
+const DOWNLOADS: NonZeroUsize = NonZeroUsize::new(64).expect("it is not zero");
+
 /// Slices of at most 256 KiB, exactly the bytes asked for, or it ends in an error.
 pub type DeliveryStream = Pin<Box<dyn Stream<Item = Result<Bytes, DeliveryError>> + Send>>;
 
@@ -51,6 +58,7 @@ struct Memory {
     playlists: Remembered<PlaylistKey, Arc<Playlist>>,
     inits: Remembered<(VideoId, TrackName), Bytes>,
     places: Remembered<Thing, Arc<Stored>>,
+    downloads: Remembered<VideoId, Arc<Download>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -104,6 +112,9 @@ pub enum DeliveryError {
     /// The bytes did not come.
     #[error(transparent)]
     Cache(#[from] CacheError),
+    /// A segment is not as our packager writes them.
+    #[error("putting a segment into a file")]
+    Segment(#[from] CmafError),
     /// It was deleted while it was read.
     #[error("it was deleted while it was read")]
     Gone,
@@ -119,6 +130,7 @@ impl Delivery {
             playlists: Remembered::new(PLAYLISTS),
             inits: Remembered::new(INITS),
             places: Remembered::new(PLACES),
+            downloads: Remembered::new(DOWNLOADS),
         };
         Self { catalog, cache, memory: Arc::new(memory) }
     }

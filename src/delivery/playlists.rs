@@ -20,7 +20,7 @@ pub(super) fn master(renditions: &[Rendition], chapters: bool) -> Result<String,
             RenditionKind::Audio => master.audio.push(audio(name, rendition)),
             RenditionKind::Subtitles => master.subtitles.push(text(name, rendition)),
             // Players have no use for these in a master playlist.
-            RenditionKind::IFrames | RenditionKind::Images => {}
+            RenditionKind::IFrames | RenditionKind::Images | RenditionKind::Original => {}
         }
     }
     Ok(master.write())
@@ -62,7 +62,7 @@ fn is_independent(rendition: &Rendition) -> bool {
     rendition.independent && settled
 }
 
-fn last_generations(renditions: &[Rendition]) -> Result<Vec<(TrackName, &Rendition)>, DeliveryError> {
+pub(super) fn last_generations(renditions: &[Rendition]) -> Result<Vec<(TrackName, &Rendition)>, DeliveryError> {
     let mut last: Vec<(TrackName, &Rendition)> = Vec::with_capacity(renditions.len());
     for rendition in renditions {
         let name: TrackName =
@@ -93,7 +93,7 @@ fn video(name: TrackName, rendition: &Rendition) -> VideoRendition {
     }
 }
 
-fn audio(name: TrackName, rendition: &Rendition) -> AudioRendition {
+pub(super) fn audio(name: TrackName, rendition: &Rendition) -> AudioRendition {
     AudioRendition {
         name,
         codecs: rendition.codecs.clone(),

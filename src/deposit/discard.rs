@@ -24,6 +24,14 @@ impl Deposit {
         self.forgotten(self.catalog.discard_removed(lease, self.clock.now()).await?).await
     }
 
+    /// Forgets the kept file of the job's video, unless all of it is stored, in the same way.
+    ///
+    /// # Errors
+    /// `Catalog`, `Spool`.
+    pub async fn discard_unkept(&self, lease: JobLease) -> Result<(), DepositError> {
+        self.forgotten(self.catalog.discard_unkept(lease, self.clock.now()).await?).await
+    }
+
     async fn forgotten(&self, Superseded { blobs, copies }: Superseded) -> Result<(), DepositError> {
         for blob in blobs {
             self.spool.remove_pack(blob).await?;

@@ -138,6 +138,13 @@ impl Packer {
         spool.room_for_packs(bytes, cancel).await.map_err(|_| DepositError::Cancelled)
     }
 
+    /// Bytes of segments of which a whole number fills a pack, each at most `most` long.
+    pub fn even_run(&self, most: u64) -> u64 {
+        let runs = self.capacity().div_ceil(most.max(1));
+        let more = trailer_len(usize::try_from(runs).unwrap_or(usize::MAX)) - trailer_len(1);
+        (self.capacity().saturating_sub(more as u64) / runs).max(1)
+    }
+
     /// Bytes added and not listed yet.
     pub fn pending_bytes(&self) -> u64 {
         self.pending_bytes

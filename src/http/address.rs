@@ -3,7 +3,7 @@
 
 use super::error::ApiError;
 use crate::media::id::{UploadId, VideoId};
-use crate::media::rendition::TrackName;
+use crate::media::rendition::{RenditionKind, TrackName};
 
 /// # Errors
 /// 404 for what is no id.
@@ -20,9 +20,10 @@ pub(super) fn upload(text: &str) -> Result<UploadId, ApiError> {
 }
 
 /// # Errors
-/// 404 for what is no track name.
+/// 404 for what is no name of a track that is played: a kept file is not.
 pub(super) fn track(text: &str) -> Result<TrackName, ApiError> {
-    text.parse().map_err(|_| nothing_here())
+    let name: Option<TrackName> = text.parse().ok();
+    name.filter(|name| name.kind != RenditionKind::Original).ok_or_else(nothing_here)
 }
 
 /// There is no upload of this name.

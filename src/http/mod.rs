@@ -13,6 +13,7 @@ pub mod body;
 mod bots;
 pub mod conditional;
 pub mod cors;
+mod download;
 pub mod error;
 mod events;
 mod fields;

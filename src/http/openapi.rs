@@ -3,7 +3,9 @@
 use super::auth::Grant;
 use super::conditional::Freshness;
 use super::text::Text;
-use super::{bots, events, health, imports, jobs, playback, posters, problem, subtitles, system, upload, videos};
+use super::{
+    bots, download, events, health, imports, jobs, playback, posters, problem, subtitles, system, upload, videos,
+};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use std::sync::LazyLock;
@@ -53,7 +55,7 @@ pub(super) struct ProblemView {
         subtitles::add_subtitles, subtitles::remove_subtitles, posters::list_posters, posters::set_poster,
         upload::upload_video, upload::upload_progress, imports::check_token, imports::import_video,
         playback::master_playlist, playback::media_playlist, playback::i_frame_playlist, playback::thumbnails,
-        playback::segment, playback::poster, playback::chapters, playback::chapters_as_json,
+        playback::segment, playback::poster, playback::chapters, playback::chapters_as_json, download::original,
         jobs::pause_job, jobs::resume_job, jobs::prioritise_job, system::system_status, system::cache_stats, system::clear_cache, system::probe_encoders,
         bots::bots_status, bots::test_bots, bots::migrate, bots::migration, bots::affected, events::listen, describe_api,
         health::alive, health::ready, health::metrics,

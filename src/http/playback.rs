@@ -233,6 +233,7 @@ fn media_type(track: TrackName) -> &'static str {
     match track.kind {
         RenditionKind::Audio => "audio/mp4",
         RenditionKind::Video | RenditionKind::IFrames => "video/mp4",
+        RenditionKind::Original => "application/octet-stream",
         RenditionKind::Subtitles => TEXT,
         RenditionKind::Images => JPEG,
     }

@@ -2,7 +2,8 @@
 
 use super::route::{at, delete, get, patch, post, put, read};
 use super::{
-    assets, bots, events, health, imports, jobs, openapi, pages, playback, posters, subtitles, system, upload, videos,
+    assets, bots, download, events, health, imports, jobs, openapi, pages, playback, posters, subtitles, system, upload,
+    videos,
 };
 use actix_web::web::{ServiceConfig, to};
 
@@ -23,6 +24,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/hls/{video}/{track}/thumbnails.vtt", [read(playback::thumbnails)]))
         .service(at("/hls/{video}/{track}/{segment}", [read(playback::segment)]))
         .service(at("/media/{video}/poster.jpg", [read(playback::poster)]))
+        .service(at("/media/{video}/original", [read(download::original)]))
         .service(at("/api/upload", [post(upload::upload_video)]))
         .service(at("/api/upload/{id}/progress", [get(upload::upload_progress)]))
         .service(at("/api/imports", [get(imports::check_token), post(imports::import_video)]))

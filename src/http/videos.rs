@@ -6,6 +6,7 @@ use super::error::ApiError;
 use super::openapi::ProblemView;
 use super::view::{VideoDetails, VideoPageView, VideoStatus, VideoView, read_cursor, write_cursor};
 use crate::catalog::Sort;
+use crate::delivery::Delivery;
 use crate::library::{Deletion, Library, Listing};
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
@@ -87,9 +88,12 @@ pub(super) async fn list_videos(
 pub(super) async fn show_video(
     _: Grant,
     library: web::Data<Library>,
+    delivery: web::Data<Delivery>,
     id: web::Path<String>,
 ) -> Result<web::Json<VideoDetails>, ApiError> {
-    Ok(web::Json(library.details(address::video(&id)?).await?.into()))
+    let details = library.details(address::video(&id)?).await?;
+    let download = delivery.download(details.video.id).await?;
+    Ok(web::Json(VideoDetails::of(details, download.as_deref())))
 }
 
 /// Tell where a film is on its way

@@ -1,7 +1,9 @@
 //! Videos as the API shows them.
 
+use super::download::DownloadView;
 use super::error::ApiError;
 use crate::catalog::{Cursor, JobState, Rendition, Sidecar, Video, VideoState};
+use crate::delivery::Download;
 use crate::library::Details;
 use crate::media::probe::Chapter;
 use crate::media::rendition::{Method, RenditionKind, TrackName};
@@ -69,6 +71,8 @@ pub(super) struct VideoDetails {
     chapters_url: Option<String>,
     /// Which small picture to show at which time while somebody scrubs (`WebVTT`); null until there are some.
     thumbnails_url: Option<String>,
+    /// The film as one file; null until there is one.
+    download: Option<DownloadView>,
 }
 
 /// A part of a film that has a name.
@@ -200,8 +204,8 @@ impl From<Video> for VideoView {
     }
 }
 
-impl From<Details> for VideoDetails {
-    fn from(details: Details) -> Self {
+impl VideoDetails {
+    pub(super) fn of(details: Details, download: Option<&Download>) -> Self {
         let id = details.video.id;
         let name = TrackName::STORYBOARD.to_string();
         let is_board = |track: &&Rendition| track.name == name && track.finished;
@@ -213,14 +217,17 @@ impl From<Details> for VideoDetails {
             title: chapter.title,
         };
         let has_chapters = details.video.playable && !details.chapters.is_empty();
+        let download = download.map(|download| DownloadView::of(id, &details.video.title, download));
+        let tracks = details.renditions.into_iter().filter(|track| track.kind != RenditionKind::Original);
         Self {
             chapters_url: has_chapters.then(|| format!("/hls/{id}/chapters.vtt")),
+            tracks: tracks.map(TrackView::from).collect(),
             video: details.video.into(),
-            tracks: details.renditions.into_iter().map(TrackView::from).collect(),
             waiting: details.waiting.into_iter().map(WaitingView::from).collect(),
             left_out: details.left_out,
             chapters: details.chapters.into_iter().map(chapter).collect(),
             thumbnails_url,
+            download,
         }
     }
 }

@@ -11,6 +11,7 @@ mod aside;
 mod attach;
 mod error;
 mod inspect;
+mod original;
 mod pipe;
 mod progress;
 mod publish;

@@ -35,6 +35,7 @@ impl Ingest {
                 plan.left_out.push(format!("Not everything could be made of this film: {why}"));
                 self.record(work.lease, &probe, &plan).await?;
             }
+            self.deposit.discard_unkept(work.lease).await?;
             let (source, _) = self.catalog.source_of(work.lease).await?;
             source::let_go(&self.spool, &source).await;
             Ok::<(), IngestError>(())
@@ -52,7 +53,12 @@ impl Ingest {
         let (probe, plan) = run.planned(lease).await?;
         let (stored, to_protect) = mpsc::unbounded_channel();
         let make = async {
-            run.make(&probe, &plan, Turn::Later, stored).await?;
+            let better = run.make(&probe, &plan, Turn::Later, stored.clone()).await;
+            // Last, as it takes a store the longest, and also of a film that cannot be made better.
+            if plan.keep_original && !matches!(better, Err(IngestError::Stopped)) {
+                run.keep_original(&probe, stored).await?;
+            }
+            better?;
             source::let_go(&self.spool, &source).await;
             work.stage("protect");
             Ok::<(), IngestError>(())

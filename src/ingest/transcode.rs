@@ -15,24 +15,20 @@ use crate::media::plan::{Encoding, Plan, Turn, VideoPlan};
 use crate::media::probe::Probe;
 use crate::media::span::{Span, VIDEO_TIMESCALE};
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// How often it is looked whether there is room on the machine for work that can wait.
 const WAY: Duration = Duration::from_secs(1);
 
-type Sealed = mpsc::UnboundedSender<BlobId>;
+pub(super) type Sealed = mpsc::UnboundedSender<BlobId>;
 
 impl Run<'_> {
     /// Makes, stores and finishes everything that has this turn; blobs with a first copy go to `stored`.
     pub(super) async fn make(&self, probe: &Probe, plan: &Plan, turn: Turn, stored: Sealed) -> Result<(), IngestError> {
-        let (sealed, to_store) = mpsc::unbounded_channel();
-        for blob in self.ingest.catalog.sealed_blobs(self.work.lease).await? {
-            // The receiver lives as long as this function.
-            let _ = sealed.send(blob);
-        }
+        let (sealed, to_store) = self.sealed().await?;
         let meter = Meter::new(self.work, probe.duration_s.unwrap_or(0.0));
-        let store = self.ingest.deposit.store_all(self.work.lease, to_store, stored, &self.work.cancel);
         let make = async {
             match turn {
                 Turn::First => {
@@ -48,9 +44,30 @@ impl Run<'_> {
             meter.storing();
             Ok::<(), IngestError>(())
         };
-        let store = async { Ok(store.await?) };
+        self.store_beside(make.boxed(), to_store, stored).await
+    }
+
+    /// The way of sealed packs to the store, with those on it that an earlier run left.
+    pub(super) async fn sealed(&self) -> Result<(Sealed, mpsc::UnboundedReceiver<BlobId>), IngestError> {
+        let (sealed, to_store) = mpsc::unbounded_channel();
+        for blob in self.ingest.catalog.sealed_blobs(self.work.lease).await? {
+            // The receiver is handed out with it.
+            let _ = sealed.send(blob);
+        }
+        Ok((sealed, to_store))
+    }
+
+    /// Stores what is sealed while `make`, which holds the sender, makes it; blobs with a first copy go to `stored`.
+    pub(super) async fn store_beside(
+        &self,
+        make: BoxFuture<'_, Result<(), IngestError>>,
+        to_store: mpsc::UnboundedReceiver<BlobId>,
+        stored: Sealed,
+    ) -> Result<(), IngestError> {
+        let store =
+            async { Ok(self.ingest.deposit.store_all(self.work.lease, to_store, stored, &self.work.cancel).await?) };
         // Both are large: kept on the heap, not in every future around them.
-        tokio::try_join!(make.boxed(), store.boxed())?;
+        tokio::try_join!(make, store.boxed())?;
         Ok(())
     }
 

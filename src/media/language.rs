@@ -66,6 +66,12 @@ pub fn name(tag: &str) -> Option<String> {
     Some(capital.chain(letters).collect())
 }
 
+/// The code of three letters that MP4 files write for a tag (ISO 639-2/T); `None` when it is not known.
+pub fn three_letters(tag: &str) -> Option<&'static str> {
+    let first = tag.split('-').next()?.to_ascii_lowercase();
+    language(&first).map(|language| language.to_639_3())
+}
+
 fn language(code: &str) -> Option<Language> {
     match code.len() {
         2 => Language::from_639_1(code),
@@ -103,6 +109,14 @@ mod tests {
                 "{known} {code}"
             );
         }
+    }
+
+    #[test]
+    fn a_tag_has_a_code_of_three_letters() {
+        for (tag, code) in [("de", "deu"), ("ger", "deu"), ("pt-BR", "por"), ("gsw", "gsw")] {
+            assert_eq!(three_letters(tag), Some(code), "{tag}");
+        }
+        assert_eq!(three_letters("x"), None);
     }
 
     #[test]

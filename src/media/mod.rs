@@ -7,6 +7,8 @@
 
 pub mod chapter;
 pub mod extent;
+pub mod file_form;
+pub mod file_name;
 pub mod id;
 pub mod key_frame;
 pub mod ladder;

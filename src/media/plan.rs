@@ -31,6 +31,8 @@ pub struct Policy {
     pub ladder: Ladder,
     /// Whether smaller forms than the largest are made.
     pub adaptive: bool,
+    /// Whether the file itself is kept, too.
+    pub keep_original: bool,
 }
 
 /// What is done with a file.
@@ -50,6 +52,9 @@ pub struct Plan {
     pub target_duration: u32,
     /// How segments are cut: kept, so that other settings do not change a film half-way.
     pub cut: Cut,
+    /// Whether the file itself is kept, too.
+    #[serde(default)]
+    pub keep_original: bool,
 }
 
 /// When something is made.
@@ -218,7 +223,16 @@ pub fn plan(probe: &Probe, packets: &[Packet], policy: &Policy) -> Result<Plan, 
     let (subtitles, left_out) = text::forms(probe);
     let target_duration = policy.segment_s.max((pictures.longest_s + 0.000_001).round() as u32);
     let cut = policy.cut();
-    Ok(Plan { video: pictures.forms, encoding: pictures.encoding, audio, subtitles, left_out, target_duration, cut })
+    Ok(Plan {
+        video: pictures.forms,
+        encoding: pictures.encoding,
+        audio,
+        subtitles,
+        left_out,
+        target_duration,
+        cut,
+        keep_original: policy.keep_original,
+    })
 }
 
 impl Plan {
@@ -232,7 +246,7 @@ impl Plan {
     pub fn refines(&self) -> bool {
         let all = self.video.len() + self.audio.len() + self.subtitles.len();
         // Of every picture there are small ones to scrub by.
-        !self.video.is_empty() || all > self.first() as usize
+        self.keep_original || !self.video.is_empty() || all > self.first() as usize
     }
 
     /// Whether a copy of these packets is the one that was planned: a film may be planned from other packets than

@@ -10,7 +10,7 @@ mod master;
 mod rates;
 
 pub use i_frames::{I_FRAMES_NAME, IFramePlaylist};
-pub use master::Master;
+pub use master::{Master, fullest};
 pub use rates::bandwidth;
 
 use super::rendition::{RenditionKind, plain_number};
@@ -148,7 +148,10 @@ impl Content {
     /// What the segments of such a rendition hold.
     pub fn of(kind: RenditionKind) -> Self {
         match kind {
-            RenditionKind::Video | RenditionKind::Audio | RenditionKind::IFrames => Self::Fragments,
+            // No playlist names those of a kept file.
+            RenditionKind::Video | RenditionKind::Audio | RenditionKind::IFrames | RenditionKind::Original => {
+                Self::Fragments
+            }
             RenditionKind::Subtitles => Self::Text,
             RenditionKind::Images => Self::Image,
         }

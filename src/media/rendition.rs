@@ -22,6 +22,8 @@ pub enum RenditionKind {
     IFrames,
     /// Still pictures: storyboards.
     Images,
+    /// The source file itself, in runs of its bytes; no player is told of it.
+    Original,
 }
 
 /// How a rendition came to be.
@@ -138,6 +140,19 @@ pub struct TextRendition {
     pub forced: bool,
 }
 
+impl Resolution {
+    /// Lines as people call them ("1080p") after the longer way round, so that a wide or an upright film is not called
+    /// something else.
+    pub fn lines(self) -> u32 {
+        const NAMED: [u32; 8] = [2160, 1440, 1080, 720, 576, 480, 360, 240];
+        let lines = self.height.max(self.width / 16 * 9);
+        if self.width < self.height {
+            return self.width;
+        }
+        NAMED.into_iter().find(|named| lines.abs_diff(*named) <= named / 25).unwrap_or(self.height)
+    }
+}
+
 impl RenditionKind {
     /// The word the catalog and the API use.
     pub fn as_str(self) -> &'static str {
@@ -147,6 +162,7 @@ impl RenditionKind {
             Self::Subtitles => "subtitles",
             Self::IFrames => "i_frames",
             Self::Images => "images",
+            Self::Original => "original",
         }
     }
 
@@ -157,11 +173,12 @@ impl RenditionKind {
             Self::Subtitles => 's',
             Self::IFrames => 'k',
             Self::Images => 'p',
+            Self::Original => 'o',
         }
     }
 
     fn of_letter(letter: char) -> Option<Self> {
-        [Self::Video, Self::Audio, Self::Subtitles, Self::IFrames, Self::Images]
+        [Self::Video, Self::Audio, Self::Subtitles, Self::IFrames, Self::Images, Self::Original]
             .into_iter()
             .find(|kind| kind.letter() == letter)
     }
@@ -197,6 +214,7 @@ impl FromStr for RenditionKind {
             "subtitles" => Ok(Self::Subtitles),
             "i_frames" => Ok(Self::IFrames),
             "images" => Ok(Self::Images),
+            "original" => Ok(Self::Original),
             _ => Err(UnknownWord("kind of rendition")),
         }
     }
@@ -240,6 +258,7 @@ pub fn number_of(kind: RenditionKind, position: u32) -> u32 {
         RenditionKind::Subtitles => 2,
         RenditionKind::IFrames => 3,
         RenditionKind::Images => 4,
+        RenditionKind::Original => 5,
     };
     kinds * ROOM + position.min(ROOM - 1)
 }
@@ -311,7 +330,7 @@ mod tests {
     #[test]
     fn a_track_name_reads_back_and_has_one_spelling() {
         let first = TrackName::new(RenditionKind::Video, 0);
-        for name in [first, first.next_generation(), TrackName::new(RenditionKind::Images, 12)] {
+        for name in [first, first.next_generation(), TrackName::new(RenditionKind::Original, 12)] {
             assert_eq!(name.to_string().parse(), Ok(name));
         }
         assert_eq!(first.next_generation().to_string(), "v0g2");
@@ -337,6 +356,7 @@ mod tests {
             RenditionKind::Subtitles,
             RenditionKind::IFrames,
             RenditionKind::Images,
+            RenditionKind::Original,
         ] {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
             assert_eq!(kind.as_str().parse(), Ok(kind));

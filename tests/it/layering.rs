@@ -26,7 +26,7 @@ const TABLE: [(&str, &str); 30] = [
     ("jobs", "media catalog"),
     ("ingest", "media catalog ffmpeg cmaf disk spool deposit jobs"),
     ("live", "media catalog ffmpeg cmaf spool deposit jobs"),
-    ("delivery", "media catalog store cache jobs"),
+    ("delivery", "media catalog cmaf store cache jobs"),
     ("library", "media catalog jobs"),
     ("upkeep", "media catalog store spool cache deposit jobs"),
     ("system", "media catalog telegram ffmpeg spool cache jobs"),

@@ -13,12 +13,13 @@ let drawn = '';
 export function drawMade(video) {
   const shown = (video.tracks ?? []).filter((track) => SIGNS[track.kind]);
   const waiting = (video.waiting ?? []).filter(({ name }) => shown.every((track) => track.name !== name));
-  by('made').hidden = shown.length + waiting.length === 0;
+  by('made').hidden = shown.length + waiting.length === 0 && !video.download;
   say(by('made-sum'), shown.length ? sum(shown) : '');
   // Drawn anew only when it changed, so that the focus stays where it is.
   const marked = JSON.stringify([shown, waiting, video.state]);
   if (marked !== drawn) by('tracks').replaceChildren(...shown.map((track) => trackRow(video, track)), ...waiting.map((track) => waitingRow(video, track)));
   drawn = marked;
+  drawDownload(video.download);
   const left = video.left_out ?? [];
   by('left-out').hidden = left.length === 0;
   by('left-out').querySelector('ul').replaceChildren(...left.map((reason) => make('li', { dir: 'auto' }, reason)));
@@ -43,6 +44,18 @@ function removal(video, track) {
   button.setAttribute('aria-label', `Remove subtitles ${name}`);
   button.addEventListener('click', () => removeSubtitles(video, track.name, name));
   return button;
+}
+
+// "Original file, 4.2 GB", or "MP4, copied from the 1080p size, 3.9 GB".
+function drawDownload(file) {
+  const link = by('download');
+  link.hidden = !file;
+  if (!file) return;
+  link.href = file.url;
+  link.download = file.name;
+  const ending = file.name.split('.').pop().toUpperCase();
+  const copied = file.lines ? `${ending}, copied from the ${file.lines}p size` : `${ending}, copied from the sound`;
+  say(link.querySelector('.small'), `${file.making === 'original' ? `Original file (${ending})` : copied}, ${words.size(file.bytes)}`);
 }
 
 function trackRow(video, track) {

@@ -77,7 +77,8 @@ const STAGES = {
 };
 const REFINED = {
   waiting: 'In line', inspect: 'Looking at the file', subtitles: 'Adding subtitles', storyboard: 'Adding scrub pictures',
-  stills: 'Adding stills to choose from', sounds: 'Adding sounds', store: 'Storing', protect: 'Storing', make_way: 'Makes way',
+  stills: 'Adding stills to choose from', sounds: 'Adding sounds', original: 'Keeping the file', store: 'Storing',
+  protect: 'Storing', make_way: 'Makes way',
 };
 
 /** The server's name of a stage, as people say it; `kind` is the job's. */

@@ -60,6 +60,55 @@ async fn what_an_older_catalog_was_in_doubt_about_is_still_looked_for() {
     assert_eq!(doubts.into_iter().map(|doubt| doubt.copy.imprint).collect::<Vec<_>>(), [nonce]);
 }
 
+#[tokio::test]
+async fn films_of_a_catalog_that_knew_no_kept_files_keep_their_tracks() {
+    let folder = tempfile::tempdir().unwrap();
+    let older = Connection::open(settings(&folder).file).unwrap();
+    let steps: Vec<_> = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.file_name().unwrap().to_str().unwrap() < "0011")
+        .collect();
+    for step in steps.iter().collect::<std::collections::BTreeSet<_>>() {
+        older.execute_batch(&fs::read_to_string(step).unwrap()).unwrap();
+    }
+    older.pragma_update(None, "user_version", steps.len()).unwrap();
+    older.pragma_update(None, "application_id", 0x544C_434E).unwrap();
+    let video = crate::media::id::VideoId::fresh();
+    older
+        .execute(
+            "INSERT INTO videos (id, uuid, title, state, source_kind, source, source_bytes, tracks, created_at, updated_at)
+             VALUES (3, ?1, 'Film', 'ready', 'file', '/film', 1, 1, 1, 1)",
+            [video.0],
+        )
+        .unwrap();
+    older
+        .execute_batch(
+            "INSERT INTO renditions (id, video, number, name, kind, method, why, state, codecs, timescale, target_duration,
+                                     planned_bandwidth, refines, forced, i_frame_peak_bandwidth)
+             VALUES (7, 3, 0, 'v0', 'video', 'copied', '', 'finished', 'avc1', 1000, 6, 1, 0, 0, 5),
+                    (9, 3, 4000, 'p0', 'images', 'encoded', '', 'finished', 'jpeg', 1000, 6, 1, 1, 0, NULL);
+             INSERT INTO init_segments (rendition, bytes) VALUES (7, x'01');
+             INSERT INTO segments (rendition, number, start, duration, init, blob, piece_offset, piece_len)
+             VALUES (7, 0, 0, 1000, 1, 1, 0, 5);",
+        )
+        .unwrap();
+    drop(older);
+
+    let catalog = Catalog::open(&settings(&folder)).unwrap();
+
+    let tracks = catalog.details(video).await.unwrap();
+    let told: Vec<_> = tracks.iter().map(|track| (track.id.0, track.name.as_str(), track.kind.as_str())).collect();
+    assert_eq!(told, [(7, "v0", "video"), (9, "p0", "images")]);
+    assert_eq!(catalog.tracks(video).await.unwrap().unwrap().renditions.len(), 1, "its segments are still its own");
+    let whole = catalog.whole_track(video, "v0".into()).await.unwrap().unwrap();
+    assert_eq!((whole.init, whole.segments), (vec![1], vec![(5, 1000)]));
+    assert_eq!(catalog.kept_original(video).await.unwrap(), None);
+    let rows = Connection::open(settings(&folder).file).unwrap();
+    rows.execute("UPDATE renditions SET kind = 'original', sha256 = zeroblob(32) WHERE id = 9", []).unwrap();
+    assert!(rows.execute("UPDATE renditions SET sha256 = x'00' WHERE id = 9", []).is_err());
+}
+
 #[test]
 fn a_catalog_of_a_newer_version_is_refused_with_the_way_out() {
     let shelf = Shelf::new();

@@ -2,6 +2,7 @@ use super::{Film, LEASE_END, Measured, NOW, Shelf, Shown, arrival, track};
 use crate::catalog::{Arrival, JobKind, JobLease, NewRendition, Settlement, Source};
 use crate::media::extent::ChannelId;
 use crate::media::id::UploadId;
+use crate::media::rendition::RenditionKind;
 use std::collections::HashSet;
 
 const RATES: Measured = Measured { peak: 2, average: 1, i_frames: None };
@@ -111,4 +112,28 @@ async fn a_rendition_that_was_begun_anew_is_forgotten_once_the_later_one_is_whol
     assert_eq!(doubts.into_iter().map(|doubt| doubt.copy.imprint).collect::<Vec<_>>(), [unheard]);
     assert_eq!(names(&shelf, film).await, ["v0", "v1g2"]);
     assert_eq!(discard().await, crate::catalog::Superseded::default());
+}
+
+#[tokio::test]
+async fn a_file_is_kept_once_its_hash_is_known_and_forgotten_when_not_all_of_it_was_stored() {
+    for is_stored in [true, false] {
+        let shelf = Shelf::new();
+        let (film, _) = being_refined(&shelf).await;
+        let kind = RenditionKind::Original;
+        let file = begun(&shelf, film, NewRendition { number: 5000, refines: true, kind, ..track("o0") }).await;
+        let blob = shelf.add_pack(file, 0..2).await;
+        assert_eq!(shelf.catalog.kept_original(film.video).await.unwrap(), None, "it is not known to be whole");
+        shelf.catalog.finish_original(film.lease, file.rendition, [7; 32]).await.unwrap();
+        let kept = shelf.catalog.kept_original(film.video).await.unwrap().unwrap();
+        assert_eq!((kept.track.as_str(), kept.sha256, kept.runs), ("o0", [7; 32], vec![1000, 1000]));
+        if is_stored {
+            shelf.store(film.lease, blob, 0).await;
+        }
+
+        let forgotten = shelf.catalog.discard_unkept(film.lease, NOW).await.unwrap();
+
+        assert_eq!(forgotten.blobs, if is_stored { Vec::new() } else { vec![blob] });
+        assert_eq!(shelf.catalog.kept_original(film.video).await.unwrap().is_some(), is_stored);
+        assert!(shelf.video(film.video).await.playable);
+    }
 }

@@ -161,7 +161,15 @@ fn pictures_are_listed_only_as_they_were_planned() {
     };
     let probe = Probe { video: vec![stream], ..probe() };
     let (ladder, adaptive) = (Ladder::default(), true);
-    let policy = Policy { copy_mode: true, copy_min_bytes: 0, segment_s: 6, max_blob_bytes: 1 << 20, ladder, adaptive };
+    let policy = Policy {
+        copy_mode: true,
+        copy_min_bytes: 0,
+        segment_s: 6,
+        max_blob_bytes: 1 << 20,
+        ladder,
+        adaptive,
+        keep_original: false,
+    };
     let packets: Vec<Packet> = track.samples.iter().map(IndexedSample::packet).collect();
     let planned = crate::media::plan::plan(&probe, &packets, &policy).unwrap();
     assert!(is_planned(&probe, &planned, &track));

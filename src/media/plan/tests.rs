@@ -4,7 +4,15 @@ use crate::media::probe::{AudioStream, SubtitleStream, VideoStream};
 
 fn policy() -> Policy {
     let (ladder, adaptive) = (Ladder::default(), true);
-    Policy { copy_mode: true, copy_min_bytes: 0, segment_s: 6, max_blob_bytes: 20 << 20, ladder, adaptive }
+    Policy {
+        copy_mode: true,
+        copy_min_bytes: 0,
+        segment_s: 6,
+        max_blob_bytes: 20 << 20,
+        ladder,
+        adaptive,
+        keep_original: false,
+    }
 }
 
 fn video() -> VideoStream {

@@ -7,6 +7,8 @@
 
 mod groups;
 
+pub use groups::fullest;
+
 use super::{CHAPTERS_NAME, I_FRAMES_NAME, PLAYLIST_NAME, VERSION};
 use crate::media::rendition::{AudioRendition, Rates, TextRendition, VideoRange, VideoRendition};
 use groups::{Group, SUBTITLES};

@@ -125,3 +125,16 @@ pub fn brightness(picture: &Path) -> f64 {
     let found = said.lines().find_map(|line| line.trim().strip_prefix("lavfi.signalstats.YAVG="));
     found.expect("a picture has a brightness").parse().expect("a number")
 }
+
+/// The hash of the packets of every stream, in order.
+pub fn packet_hashes(file: &Path) -> Vec<String> {
+    let said = said_by("ffmpeg", file, &["-v", "error", "-i"], &["-map", "0", "-c", "copy", "-f", "streamhash", "-"]);
+    said.lines().filter_map(|line| line.rsplit_once('=')).map(|(_, hash)| hash.to_owned()).collect()
+}
+
+/// Presentation times of all packets of a stream such as `a:1`, in microseconds, in order.
+pub fn packet_times(file: &Path, stream: &str) -> Vec<i64> {
+    let mut found = times(&probed(file, &["-select_streams", stream, "-show_entries", "packet=pts_time"]));
+    found.sort_unstable();
+    found
+}

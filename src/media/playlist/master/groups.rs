@@ -36,6 +36,14 @@ pub(super) fn of(sounds: &[AudioRendition]) -> Vec<Group<'_>> {
     }
 }
 
+/// Of each of the film's sounds the form with the most channels, the one that is played unasked first.
+pub fn fullest(sounds: &[AudioRendition]) -> Vec<TrackName> {
+    let Some(group) = of(sounds).pop() else { return Vec::new() };
+    let main = group.main().name;
+    let others = group.members.iter().map(|member| member.name).filter(|name| *name != main);
+    std::iter::once(main).chain(others).collect()
+}
+
 /// The forms of each track: at most one for two ears and one for a room. They belong together by what they are
 /// called, and in order where several are called alike.
 fn tracks(sounds: &[AudioRendition]) -> Vec<Vec<&AudioRendition>> {

@@ -17,11 +17,13 @@ mod boxes;
 mod chunk;
 mod codec;
 mod demux;
+mod descriptions;
 mod error;
 mod fragment;
 mod index;
 mod init;
 mod packager;
+mod parameter_sets;
 mod sample_entry;
 mod source;
 #[cfg(test)]
@@ -29,9 +31,11 @@ mod tests;
 mod timing;
 
 pub use chunk::Segment;
+pub use descriptions::Descriptions;
 pub use demux::{Demuxer, Event, Limits};
 pub use error::CmafError;
 pub use fragment::{Fragment, Sample, TrackRun};
 pub use index::{Index, IndexedSample, IndexedTrack};
 pub use packager::{Packager, PackagerSettings, Resume, Timing};
+pub use parameter_sets::ParameterSets;
 pub use source::{SourceInit, SourceTrack, TrackKind};

@@ -15,6 +15,7 @@ mod filter;
 mod input;
 mod matroska;
 pub mod package;
+mod parameter_sets;
 pub mod probe;
 pub mod progress;
 pub mod running;

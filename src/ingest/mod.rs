@@ -7,6 +7,7 @@
 mod aside;
 mod error;
 mod inspect;
+mod length;
 mod pipe;
 mod progress;
 mod publish;

@@ -228,6 +228,11 @@ impl Plan {
         u32::try_from(turns.filter(|turn| *turn == Turn::First).count()).unwrap_or(u32::MAX)
     }
 
+    /// Whether a form of the picture is copied.
+    pub fn is_copied(&self) -> bool {
+        self.video.iter().any(|form| form.action == VideoAction::Copy)
+    }
+
     /// Whether anything is made when the film can be played.
     pub fn refines(&self) -> bool {
         let all = self.video.len() + self.audio.len() + self.subtitles.len();

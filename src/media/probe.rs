@@ -76,6 +76,12 @@ pub struct VideoStream {
     /// Presentation time of its earliest picture in that unit, when known.
     #[serde(default)]
     pub start_ticks: Option<i64>,
+    /// Seconds of the file at which it ends, as far as it says so by itself.
+    #[serde(default)]
+    pub end_s: Option<f64>,
+    /// Whether its decoder has to be set up anew in the middle; found by looking at its key frames.
+    #[serde(default)]
+    pub changes: bool,
     /// Whether fields are interlaced.
     pub interlaced: bool,
     /// Transfer characteristics (`smpte2084`, `arib-std-b67`, `bt709`, …).
@@ -111,6 +117,18 @@ pub struct AudioStream {
     pub title: Option<String>,
     /// Whether the file marks it as the default.
     pub default: bool,
+    /// Seconds of the file at which it begins; `None` when its beginning was not seen.
+    #[serde(default)]
+    pub start_s: Option<f64>,
+    /// Seconds of the file at which it ends, as far as is known.
+    #[serde(default)]
+    pub end_s: Option<f64>,
+    /// Unit of its time stamps in seconds, when known.
+    #[serde(default)]
+    pub time_base: Option<Ratio>,
+    /// Whether it is listed but holds nothing.
+    #[serde(default)]
+    pub is_empty: bool,
 }
 
 /// A subtitle track.
@@ -195,6 +213,8 @@ mod tests {
             average_rate: None,
             time_base: Ratio { num: 1, den: 90_000 },
             start_ticks: None,
+            end_s: None,
+            changes: false,
             interlaced: false,
             transfer: None,
             has_extradata: true,

@@ -49,6 +49,8 @@ impl Span {
 #[derive(Clone, Debug, Default)]
 pub struct Frames {
     times: Vec<(f64, bool)>,
+    /// Seconds that the last one is shown, where its packet says so.
+    last_s: Option<f64>,
 }
 
 impl Frames {
@@ -59,14 +61,16 @@ impl Frames {
             .filter_map(|packet| Some((packet.pts.or(packet.dts)? as f64 * time_base, packet.key)))
             .collect();
         times.sort_by(|a, b| a.0.total_cmp(&b.0));
-        Self { times }
+        let last = packets.iter().max_by_key(|packet| packet.pts.or(packet.dts));
+        let last_s = last.map(|last| last.duration as f64 * time_base).filter(|seconds| *seconds > 0.0);
+        Self { times, last_s }
     }
 
     /// When the last picture ends, as far as time stamps tell; `None` without any.
     pub fn end_s(&self) -> Option<f64> {
         let last = self.times.last()?.0;
         let before = self.times.len().checked_sub(2).map_or(last, |index| self.times[index].0);
-        Some(last + (last - before))
+        Some(last + self.last_s.unwrap_or(last - before))
     }
 
     /// Seconds of the longest picture; 0 when there are fewer than two.

@@ -27,6 +27,7 @@ mod library;
 mod life;
 mod multipart;
 mod names;
+mod odd;
 mod outage;
 mod pages;
 mod refined;

@@ -125,6 +125,18 @@ impl Stream {
         self.disposition.get(disposition).is_some_and(|value| *value != 0)
     }
 
+    /// What the container says of this stream alone: how long it lasts, or when it ends as Matroska's
+    /// `01:02:03.5` in a tag.
+    fn end(&self) -> Option<f64> {
+        let in_tag = || {
+            let text = tag(&self.tags, "DURATION")?;
+            text.split(':').try_fold(0.0, |sum, part| Some(sum * 60.0 + part.parse::<f64>().ok()?))
+        };
+        let lasts = number(self.duration.as_ref()).filter(|lasts| *lasts > 0.0);
+        let end = lasts.map(|lasts| number(self.start_time.as_ref()).unwrap_or(0.0) + lasts);
+        end.or_else(in_tag).filter(|end| end.is_finite())
+    }
+
     fn bits(&self) -> Option<u64> {
         let said = self.bit_rate.clone().or_else(|| tag(&self.tags, "BPS"));
         said.and_then(|text| text.parse().ok()).filter(|rate| *rate > 0)
@@ -142,6 +154,8 @@ impl Stream {
             average_rate: ratio(self.avg_frame_rate.as_ref()),
             time_base: ratio(self.time_base.as_ref()).unwrap_or(Ratio { num: 1, den: 90_000 }),
             start_ticks: self.start_pts,
+            end_s: self.end(),
+            changes: false,
             interlaced: self.field_order.is_some_and(|order| !matches!(order.as_str(), "progressive" | "unknown")),
             transfer: self.color_transfer.filter(|name| name != "unknown"),
             has_extradata: self.extradata_size > 0,
@@ -160,6 +174,10 @@ impl Stream {
             language: tag(&self.tags, "language"),
             title: tag(&self.tags, "title"),
             default: self.has("default"),
+            start_s: number(self.start_time.as_ref()),
+            end_s: self.end(),
+            time_base: ratio(self.time_base.as_ref()),
+            is_empty: false,
             sample_rate: self.sample_rate.and_then(|rate| rate.parse().ok()).unwrap_or(0),
             channels: self.channels,
             has_extradata: self.extradata_size > 0,

@@ -20,6 +20,8 @@ fn video() -> VideoStream {
         frame_rate: Some(Ratio { num: 25, den: 1 }),
         average_rate: Some(Ratio { num: 25, den: 1 }),
         start_ticks: Some(0),
+        end_s: None,
+        changes: false,
         time_base: Ratio { num: 1, den: 25 },
         interlaced: false,
         transfer: None,
@@ -41,6 +43,10 @@ fn sound(codec: &str) -> AudioStream {
         language: Some("fra".into()),
         title: None,
         default: true,
+        start_s: Some(0.0),
+        end_s: None,
+        time_base: None,
+        is_empty: false,
     }
 }
 
@@ -102,6 +108,7 @@ fn what_players_cannot_take_is_encoded() {
         VideoStream { interlaced: true, ..video() },
         VideoStream { rotation: 90, ..video() },
         VideoStream { has_extradata: false, ..video() },
+        VideoStream { changes: true, ..video() },
     ];
     for stream in odd {
         let plan = planned(stream.clone(), &packets(50));

@@ -31,8 +31,8 @@ mod tests;
 mod timing;
 
 pub use chunk::Segment;
-pub use descriptions::Descriptions;
 pub use demux::{Demuxer, Event, Limits};
+pub use descriptions::Descriptions;
 pub use error::CmafError;
 pub use fragment::{Fragment, Sample, TrackRun};
 pub use index::{Index, IndexedSample, IndexedTrack};

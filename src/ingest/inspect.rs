@@ -89,7 +89,9 @@ impl Run<'_> {
         let look = move || {
             let mut file = BufReader::new(File::open(path)?);
             let Some(index) = Index::read(&mut file)? else { return Ok(false) };
-            let Some(mut sets) = index.source(stream.index).as_ref().and_then(ParameterSets::of) else { return Ok(false) };
+            let Some(mut sets) = index.source(stream.index).as_ref().and_then(ParameterSets::of) else {
+                return Ok(false);
+            };
             let file = file.into_inner();
             let mut begin = Vec::with_capacity(KEY_FRAME_BEGIN);
             let samples = listed_picture(&index, &stream).map(|track| track.samples).unwrap_or_default();

@@ -83,7 +83,8 @@ fn whole(claimed_s: f64, measured_s: f64) -> Result<(), IngestError> {
 
 /// The claimed length, if it is near the measured one.
 fn believable(claimed_s: Option<f64>, measured_s: f64) -> f64 {
-    let is_near = |claimed: &f64| *claimed <= measured_s + 5.0_f64.max(measured_s * 0.1) && measured_s <= claimed + 60.0;
+    let is_near =
+        |claimed: &f64| *claimed <= measured_s + 5.0_f64.max(measured_s * 0.1) && measured_s <= claimed + 60.0;
     claimed_s.filter(is_near).unwrap_or(measured_s)
 }
 

@@ -179,13 +179,14 @@ fn the_i_frames_of_every_picture_that_has_some_follow_the_variants() {
     let text = Master { video: vec![high, low, hdr], audio: vec![sound], ..Master::default() }.write();
     let expected = "v2/playlist.m3u8\n\
         #EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=700000,AVERAGE-BANDWIDTH=400000,CODECS=\"avc1.640028\",\
-        RESOLUTION=1920x1080,URI=\"v0/iframes.m3u8\"\n\
+        RESOLUTION=1920x1080,VIDEO-RANGE=SDR,URI=\"v0/iframes.m3u8\"\n\
         #EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=1,CODECS=\"avc1.640028\",\
         RESOLUTION=1920x1080,VIDEO-RANGE=HLG,URI=\"v2/iframes.m3u8\"\n";
     assert!(text.ends_with(expected), "{text}");
     let read = m3u8_rs::parse_master_playlist_res(text.as_bytes()).unwrap();
     let i_frames: Vec<_> = read.variants.iter().filter(|it| it.is_i_frame).map(|it| it.uri.as_str()).collect();
     assert_eq!(i_frames, ["v0/iframes.m3u8", "v2/iframes.m3u8"]);
+    assert_eq!(text.matches(",VIDEO-RANGE=SDR,AUDIO=").count(), 2, "beside HDR everything says its range: {text}");
 }
 
 #[test]

@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0006_refine.sql"),
     include_str!("../../migrations/0007_forwards.sql"),
     include_str!("../../migrations/0008_i_frames.sql"),
+    include_str!("../../migrations/0012_sound_source.sql"),
 ];
 
 /// A catalog up to this many bytes is checked page by page at every start; a larger one would delay

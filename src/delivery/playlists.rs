@@ -99,6 +99,7 @@ fn audio(name: TrackName, rendition: &Rendition) -> AudioRendition {
         label: rendition.label.clone(),
         channels: rendition.channels.unwrap_or(2),
         default: rendition.is_default,
+        source: rendition.source_stream,
         rates: rates(rendition),
     }
 }

@@ -101,6 +101,7 @@ impl TrackSpec {
             label: audio.and_then(|plan| plan.label.clone()),
             is_default: audio.is_none_or(|plan| plan.is_default),
             forced: false,
+            source_stream: video.map(|plan| plan.index).or(audio.map(|plan| plan.index)),
             reorder_delay,
             planned_bandwidth: video
                 .map(|plan| plan.planned_bandwidth)

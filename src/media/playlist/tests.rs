@@ -46,6 +46,7 @@ fn audio(number: u32, codecs: &str, language: Option<&str>, label: Option<&str>)
         label: label.map(Into::into),
         channels: 2,
         default: false,
+        source: None,
         rates: Rates { peak: 130_000, average: 128_000 },
     }
 }
@@ -196,6 +197,30 @@ fn high_dynamic_range_is_said_and_an_unknown_frame_rate_is_not() {
     let text = Master { video: vec![hdr], ..Master::default() }.write();
     assert!(text.contains(",VIDEO-RANGE=PQ\n"), "{text}");
     assert!(!text.contains("FRAME-RATE") && !text.contains("AUDIO"), "{text}");
+}
+
+#[test]
+fn the_forms_of_a_sound_belong_together_by_their_source() {
+    let of = |number, source, channels| AudioRendition {
+        source: Some(source),
+        channels,
+        ..audio(number, "mp4a.40.2", Some("eng"), None)
+    };
+    let groups = |sounds: Vec<AudioRendition>| -> Vec<(String, String)> {
+        let read = parsed(&Master { video: vec![video(0, 6_000_000)], audio: sounds, ..Master::default() });
+        read.alternatives.into_iter().map(|it| (it.group_id, it.uri.unwrap_or_default())).collect()
+    };
+    let pair = |group: &str, track: &str| (group.to_owned(), format!("{track}/playlist.m3u8"));
+    let wanted = [pair("audio0", "a0"), pair("audio0", "a1"), pair("audio1", "a0"), pair("audio1", "a2")];
+    assert_eq!(
+        groups(vec![of(0, 1, 2), of(1, 2, 2), of(2, 2, 6)]),
+        wanted,
+        "a commentary in front of the film's sound"
+    );
+    let unknown = |sound: AudioRendition| AudioRendition { source: None, ..sound };
+    let older = vec![of(0, 1, 2), of(1, 2, 2), of(2, 2, 6)].into_iter().map(unknown).collect();
+    let wanted = [pair("audio0", "a0"), pair("audio0", "a1"), pair("audio1", "a2"), pair("audio1", "a1")];
+    assert_eq!(groups(older), wanted, "nobody wrote it down");
 }
 
 #[test]

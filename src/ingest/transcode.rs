@@ -10,7 +10,7 @@ use crate::events::VideoChange;
 use crate::ffmpeg::Encoder;
 use crate::ffmpeg::package::{Clip, PackageTask, VideoEncode, VideoTask};
 use crate::media::id::BlobId;
-use crate::media::plan::{Encoding, Plan, Turn, VideoPlan};
+use crate::media::plan::{AudioPlan, Encoding, Plan, Turn, VideoPlan};
 use crate::media::probe::Probe;
 use crate::media::span::{Span, VIDEO_TIMESCALE};
 use bytes::Bytes;
@@ -73,22 +73,48 @@ impl Run<'_> {
     async fn later(&self, probe: &Probe, plan: &Plan, meter: &Meter<'_>, sealed: Sealed) -> Result<(), IngestError> {
         let left_out = self.beside(probe, plan, &sealed).await?;
         self.leave_out(probe, plan, left_out).await?;
-        let sounds = self.open(TrackSpec::sounds(plan, Turn::Later), &sealed).await?;
         self.work.stage("sounds");
-        // The pictures take longer: their progress is the job's, and it never goes back.
-        self.in_one_piece(probe, plan, sounds, None).await?;
+        let left_out = self.further_sounds(probe, plan, &sealed).await?;
+        self.leave_out(probe, plan, left_out).await?;
         let pictures = self.open(TrackSpec::pictures(plan, Turn::Later), &sealed).await?;
         self.in_spans(probe, plan, pictures, Turn::Later, meter).await
     }
 
-    /// Writes down what could not be made, for whoever asks for the film's details.
+    /// Further sounds, in one run over the film. Where that fails, each is made by itself, so that one that cannot be
+    /// decoded costs no other; those are answered, for people.
+    async fn further_sounds(&self, probe: &Probe, plan: &Plan, sealed: &Sealed) -> Result<Vec<String>, IngestError> {
+        let specs = TrackSpec::sounds(plan, Turn::Later);
+        let together = self.open(specs.clone(), sealed).await?;
+        // The pictures take longer: their progress is the job's, and it never goes back.
+        match self.in_one_piece(probe, plan, together, None).await {
+            Err(error) if error.is_of_the_film() => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "further sounds are made one by one");
+            }
+            done => return done.map(|()| Vec::new()),
+        }
+        let mut left_out = Vec::new();
+        for spec in specs {
+            let name = spec.audio.as_ref().map(AudioPlan::name).unwrap_or_default();
+            let alone = self.open(vec![spec], sealed).await?;
+            match self.in_one_piece(probe, plan, alone, None).await {
+                Err(error) if error.is_of_the_film() => {
+                    left_out.push(format!("{name} could not be made: {}.", error.for_people().trim_end_matches('.')));
+                }
+                done => done?,
+            }
+        }
+        Ok(left_out)
+    }
+
+    /// Writes down what could not be made, for whoever asks for the film's details, beside what is written there.
     async fn leave_out(&self, probe: &Probe, plan: &Plan, mut left_out: Vec<String>) -> Result<(), IngestError> {
-        left_out.retain(|why| !plan.left_out.contains(why));
+        let known = self.ingest.known_plan(self.work.lease).await?.map_or_else(Vec::new, |(_, plan)| plan.left_out);
+        left_out.retain(|why| !known.contains(why));
         if left_out.is_empty() {
             return Ok(());
         }
         tracing::info!(?left_out, "a film is not taken over as a whole");
-        self.record(probe, &Plan { left_out: [plan.left_out.clone(), left_out].concat(), ..plan.clone() }).await
+        self.record(probe, &Plan { left_out: [known, left_out].concat(), ..plan.clone() }).await
     }
 
     /// The tracks that an earlier run did not finish.

@@ -137,6 +137,13 @@ pub struct AudioPlan {
     pub planned_bandwidth: u64,
 }
 
+impl AudioPlan {
+    /// What people may call its track.
+    pub fn name(&self) -> String {
+        sound::name(self.index, self.label.as_deref().or(self.language.as_deref()))
+    }
+}
+
 /// How the sound is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -215,7 +222,8 @@ pub fn plan(probe: &Probe, packets: &[Packet], policy: &Policy) -> Result<Plan, 
         ));
     }
     let pictures = pictures.unwrap_or_default();
-    let (subtitles, left_out) = text::forms(probe);
+    let (subtitles, texts_left_out) = text::forms(probe);
+    let left_out = [sound::left_out(probe), texts_left_out].concat();
     let target_duration = policy.segment_s.max((pictures.longest_s + 0.000_001).round() as u32);
     let cut = policy.cut();
     Ok(Plan { video: pictures.forms, encoding: pictures.encoding, audio, subtitles, left_out, target_duration, cut })

@@ -10,7 +10,7 @@ const ROOM: u32 = 6;
 pub(super) fn forms(probe: &Probe, policy: &Policy) -> Vec<AudioPlan> {
     let Some(main) = main_track(&probe.audio) else { return Vec::new() };
     let others = probe.audio.iter().filter(|track| track.index != main.index);
-    let tracks: Vec<&AudioStream> = std::iter::once(main).chain(others).filter(|track| track.channels > 0).collect();
+    let tracks: Vec<&AudioStream> = std::iter::once(main).chain(others).filter(is_heard).collect();
     let form = |track: &AudioStream, (action, why): (AudioAction, String)| {
         let planned_bandwidth = match action {
             AudioAction::Copy => track.bit_rate.unwrap_or(192_000) * 11 / 10,
@@ -35,10 +35,36 @@ pub(super) fn forms(probe: &Probe, policy: &Policy) -> Vec<AudioPlan> {
     forms
 }
 
+/// What people may call a sound: by its name or language, where it has one.
+pub(super) fn name(index: u32, known: Option<&str>) -> String {
+    let known = known.map(|name| format!(" ({name})")).unwrap_or_default();
+    format!("The sound in stream {index}{known}")
+}
+
+/// The sounds of which nothing is made, and why.
+pub(super) fn left_out(probe: &Probe) -> Vec<String> {
+    let why_not = |track: &AudioStream| match track {
+        track if track.is_empty => Some("is listed in the file, but holds nothing"),
+        track if !is_known(track) => Some("is of a kind that nobody knows"),
+        _ => None,
+    };
+    let named = |track: &AudioStream| name(track.index, track.title.as_deref().or(track.language.as_deref()));
+    probe.audio.iter().filter_map(|track| Some(format!("{} {}.", named(track), why_not(track)?))).collect()
+}
+
+/// Whether there is something to hear.
+fn is_heard(track: &&AudioStream) -> bool {
+    track.channels > 0 && !track.is_empty && is_known(track)
+}
+
+fn is_known(track: &AudioStream) -> bool {
+    track.channels > 0 && !matches!(track.codec.as_str(), "" | "none" | "unknown")
+}
+
 /// The track a player should take unasked: the one marked as default, else the first.
 fn main_track(tracks: &[AudioStream]) -> Option<&AudioStream> {
-    let mut heard = tracks.iter().filter(|track| track.channels > 0);
-    tracks.iter().find(|track| track.default && track.channels > 0).or_else(|| heard.next())
+    let mut heard = tracks.iter().filter(is_heard);
+    tracks.iter().find(|track| track.default && is_heard(track)).or_else(|| heard.next())
 }
 
 /// Copied if that plays, else for two ears.

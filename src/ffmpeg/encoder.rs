@@ -153,11 +153,12 @@ impl Encoder {
     }
 }
 
-/// The lowest H.264 level (ITU-T H.264 table A-1, High profile) that holds such pictures; 6.2 at most.
+/// The lowest H.264 level (ITU-T H.264 table A-1, High profile) that holds such pictures; 5.2 at most (Apple authoring
+/// rule 1.4).
 /// Stated and not left to the encoder, which would guess a rate from the source's time base.
 fn level((width, height): (u32, u32), rate: f64, bit_rate: u64) -> &'static str {
     /// Level, macroblocks per second, macroblocks per picture, kilobits per second (High).
-    const LEVELS: [(&str, f64, u32, u64); 12] = [
+    const LEVELS: [(&str, f64, u32, u64); 9] = [
         ("3.0", 40_500.0, 1620, 12_500),
         ("3.1", 108_000.0, 3600, 17_500),
         ("3.2", 216_000.0, 5120, 25_000),
@@ -167,16 +168,13 @@ fn level((width, height): (u32, u32), rate: f64, bit_rate: u64) -> &'static str 
         ("5.0", 589_824.0, 22_080, 168_750),
         ("5.1", 983_040.0, 36_864, 300_000),
         ("5.2", 2_073_600.0, 36_864, 300_000),
-        ("6.0", 4_177_920.0, 139_264, 300_000),
-        ("6.1", 8_355_840.0, 139_264, 600_000),
-        ("6.2", 16_711_680.0, 139_264, 1_000_000),
     ];
     let picture = width.div_ceil(16).saturating_mul(height.div_ceil(16));
     let per_second = f64::from(picture) * rate;
     let fits = |(_, speed, size, kilobits): &&(&str, f64, u32, u64)| {
         per_second <= *speed && picture <= *size && bit_rate <= kilobits * 1000
     };
-    LEVELS.iter().find(fits).map_or("6.2", |level| level.0)
+    LEVELS.iter().find(fits).map_or("5.2", |level| level.0)
 }
 
 #[cfg(test)]

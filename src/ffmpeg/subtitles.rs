@@ -167,6 +167,7 @@ mod tests {
             video: Vec::new(),
             audio: vec![audio],
             subtitles: Vec::new(),
+            data: Vec::new(),
             cover: None,
             chapters: Vec::new(),
         };

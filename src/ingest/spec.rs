@@ -33,7 +33,11 @@ impl TrackSpec {
                 VideoAction::Copy => (Timing::Source, Method::Copied),
                 VideoAction::Encode { .. } => (Timing::Spans, Method::Encoded),
             };
-            Self { video: Some(form.clone()), timing, method, ..Self::bare(plan, TrackKind::Video, position, turn) }
+            let bare = Self::bare(plan, TrackKind::Video, position, turn);
+            // Encoded forms are cut at the same times (A 9.9), however many bytes each has.
+            let max_bytes = if method == Method::Encoded { u64::MAX } else { bare.cut.max_bytes };
+            let cut = Cut { max_bytes, ..bare.cut };
+            Self { video: Some(form.clone()), timing, method, cut, ..bare }
         };
         forms.map(spec).collect()
     }

@@ -2,14 +2,17 @@
 //! that they can be read and tested as a table.
 
 use super::ladder::Ladder;
-use super::probe::{Packet, Probe, Ratio};
+use super::probe::{Packet, Probe};
 use super::rendition::VideoRange;
 use super::segment::CutRule;
-use super::span::Span;
+use super::span::{Frames, Span};
+use reach::Reach;
 use serde::{Deserialize, Serialize};
 
 mod copied;
+mod left_out;
 mod picture;
+mod reach;
 mod sound;
 mod text;
 
@@ -65,8 +68,12 @@ pub enum Turn {
 /// How the pictures of all encoded forms are made, so that they can be cut at the same times.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Encoding {
-    /// Drop every second picture to reach this rate.
-    pub fixed_rate: Option<Ratio>,
+    /// Drop pictures that are nearer to the one before them than these seconds.
+    #[serde(default)]
+    pub least_gap_s: Option<f64>,
+    /// Repeat a picture that is shown for long, and the last one for so many seconds.
+    #[serde(default)]
+    pub hold_s: Option<f64>,
     /// The runs of film.
     pub spans: Vec<Span>,
 }
@@ -135,6 +142,16 @@ pub struct AudioPlan {
     pub label: Option<String>,
     /// Bits per second to declare until it is measured.
     pub planned_bandwidth: u64,
+    /// Seconds from the film's start at which it begins: silence up to its first sound. `None`: where it begins
+    /// by itself.
+    #[serde(default)]
+    pub from_s: Option<f64>,
+    /// Seconds from the film's start at which it ends at the latest; `None`: where it ends by itself.
+    #[serde(default)]
+    pub end_s: Option<f64>,
+    /// Whether silence follows it up to there.
+    #[serde(default)]
+    pub is_padded: bool,
 }
 
 impl AudioPlan {
@@ -152,7 +169,7 @@ pub enum AudioAction {
     Copy,
     /// Encoded to AAC-LC.
     Aac {
-        /// Channels: 1, 2 or 6.
+        /// Channels: 2 or 6.
         channels: u32,
         /// Samples per second.
         sample_rate: u32,
@@ -213,8 +230,12 @@ impl Policy {
 /// # Errors
 /// `Refusal` when there is nothing to play.
 pub fn plan(probe: &Probe, packets: &[Packet], policy: &Policy) -> Result<Plan, Refusal> {
-    let pictures = probe.video.first().map(|stream| picture::forms(probe, stream, packets, policy));
-    let audio = sound::forms(probe, policy);
+    let stream = probe.video.first();
+    let frames = stream.map(|stream| Frames::of(packets, stream.time_base.value())).unwrap_or_default();
+    let reach = Reach::of(probe, &frames);
+    let pictures = stream.map(|stream| picture::forms(probe, stream, (packets, &frames), policy));
+    let within = pictures.as_ref().map_or_else(|| reach.of_sound(), |pictures| reach.until(pictures.until_s));
+    let audio = sound::forms(probe, policy, within);
     if pictures.is_none() && audio.is_empty() {
         return Err(Refusal(
             "There is neither moving picture nor sound in this file. Choose the film itself, not a subtitle or a picture."
@@ -223,7 +244,7 @@ pub fn plan(probe: &Probe, packets: &[Packet], policy: &Policy) -> Result<Plan, 
     }
     let pictures = pictures.unwrap_or_default();
     let (subtitles, texts_left_out) = text::forms(probe);
-    let left_out = [sound::left_out(probe), texts_left_out].concat();
+    let left_out = [left_out::of(probe), texts_left_out].concat();
     let target_duration = policy.segment_s.max((pictures.longest_s + 0.000_001).round() as u32);
     let cut = policy.cut();
     Ok(Plan { video: pictures.forms, encoding: pictures.encoding, audio, subtitles, left_out, target_duration, cut })

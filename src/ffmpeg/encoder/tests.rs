@@ -1,6 +1,6 @@
 use super::*;
 use crate::ffmpeg::VAAPI_DEVICE;
-use crate::ffmpeg::package::{Clip, PackageTask, ToneMap, VideoTask};
+use crate::ffmpeg::package::{AudioTask, Clip, PackageTask, ToneMap, VideoTask};
 use crate::media::ladder::Rung;
 use crate::media::probe::Ratio;
 
@@ -10,7 +10,8 @@ fn arguments(encoder: Encoder, change: impl FnOnce(&mut VideoEncode)) -> String 
         encoder,
         rungs: vec![Rung { size: (1280, 720), max_bit_rate: 3_000_000 }],
         frame_rate: Ratio { num: 30, den: 1 },
-        fixed_rate: None,
+        least_gap_s: None,
+        hold_s: None,
         deinterlace: false,
         rotated: false,
         tone_map: None,
@@ -130,6 +131,39 @@ fn a_clip_is_sought_before_the_input_and_cut_before_scaling() {
 }
 
 #[test]
+fn pictures_are_repeated_before_the_cut_and_dropped_behind_it() {
+    let text = arguments(Encoder::Software, |encode| {
+        encode.clip = Some(Clip { seek_s: 4.0, from_s: 5.98, to_s: Some(11.98) });
+        (encode.least_gap_s, encode.hold_s) = (Some(0.014_583), Some(2.5));
+    });
+    assert_in_order(
+        &text,
+        &[
+            "[0:0]split[film][copy];[copy]fps=10:round=up,tpad=stop_mode=clone:stop_duration=2.500,setfield=tff[grid];",
+            "[own][grid]interleave,select='eq(interlace_type,0)+gte(t-prev_selected_t,0.895)',setfield=prog,",
+            "trim=start=5.980000:end=11.980000,select='isnan(prev_selected_t)+gte(t-prev_selected_t,0.014583)',scale=",
+        ],
+    );
+}
+
+#[test]
+fn sound_is_brought_to_the_films_length() {
+    let task = |from_s, until_s, is_padded| {
+        let (index, channels, sample_rate, bit_rate) = (1, 2, 48_000, 160_000);
+        let audio = vec![AudioTask::Aac { index, channels, sample_rate, bit_rate, from_s, until_s, is_padded }];
+        let task = PackageTask { input: "/spool/1".into(), start_s: 1.0, video: None, audio, in_background: false };
+        let list = task.arguments(Path::new(VAAPI_DEVICE));
+        list.into_iter().map(|word| word.into_string().unwrap()).collect::<Vec<_>>().join(" ")
+    };
+    assert_in_order(
+        &task(Some(1.0), Some(11.5), true),
+        &["-filter:a:0 aresample=48000:async=1:first_pts=48000,apad=whole_len=504000,atrim=end=11.500000 -ac:a:0 2"],
+    );
+    assert_in_order(&task(Some(1.0), Some(11.5), false), &["first_pts=48000,atrim=end=11.500000 -ac:a:0 2"]);
+    assert_in_order(&task(None, None, false), &["-filter:a:0 aresample=48000:async=1 -ac:a:0 2"]);
+}
+
+#[test]
 fn a_clip_at_the_start_of_the_file_is_not_sought() {
     let clip = Clip { seek_s: 1.4, from_s: 1.39, to_s: None };
     let text = arguments(Encoder::Software, |encode| encode.clip = Some(clip));
@@ -158,7 +192,7 @@ fn the_level_is_the_lowest_that_holds_the_pictures() {
     assert_eq!(level((1920, 1080), 30.0, 6_000_000), "4.0");
     assert_eq!(level((1920, 1080), 60.0, 6_000_000), "4.2");
     assert_eq!(level((3840, 2160), 60.0, 16_000_000), "5.2");
-    assert_eq!(level((16_384, 16_384), 60.0, 1), "6.2");
+    assert_eq!(level((3840, 2160), 120.0, 16_000_000), "5.2", "no higher one is allowed");
 }
 
 #[test]

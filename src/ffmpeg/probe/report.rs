@@ -1,6 +1,6 @@
 //! ffprobe's JSON, and what we make of it.
 
-use crate::media::probe::{AudioStream, Chapter, Probe, Ratio, SubtitleStream, VideoStream};
+use crate::media::probe::{AudioStream, Chapter, DataStream, Probe, Ratio, SubtitleStream, VideoStream};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -42,6 +42,7 @@ struct Stream {
     index: u32,
     codec_type: String,
     codec_name: String,
+    codec_tag_string: String,
     profile: Option<String>,
     pix_fmt: Option<String>,
     width: u32,
@@ -89,6 +90,7 @@ impl Report {
             video: Vec::new(),
             audio: Vec::new(),
             subtitles: Vec::new(),
+            data: Vec::new(),
             cover: None,
             chapters: chapters.into_iter().take(MOST_CHAPTERS).filter_map(ReportedChapter::into_chapter).collect(),
         };
@@ -100,6 +102,15 @@ impl Report {
                 "video" => probe.video.push(stream.into_video()),
                 "audio" => probe.audio.push(stream.into_audio()),
                 "subtitle" => probe.subtitles.push(stream.into_subtitles()),
+                "data" if stream.is_missed() => {
+                    let named = [stream.codec_name, stream.codec_tag_string];
+                    let kind =
+                        named.into_iter().find(|name| !matches!(name.as_str(), "" | "none" | "unknown" | "bin_data"));
+                    probe.data.push(DataStream {
+                        index: stream.index,
+                        kind: kind.unwrap_or_else(|| "of no known kind".into()),
+                    });
+                }
                 _ => {}
             }
         }
@@ -119,6 +130,11 @@ impl ReportedChapter {
 impl Stream {
     fn is_still(&self) -> bool {
         ["attached_pic", "timed_thumbnails", "still_image"].iter().any(|kind| self.has(kind))
+    }
+
+    /// Whether somebody may miss these data: time codes and texts that are read as chapters nobody does.
+    fn is_missed(&self) -> bool {
+        !matches!(self.codec_tag_string.as_str(), "tmcd" | "text" | "rtp ")
     }
 
     fn has(&self, disposition: &str) -> bool {

@@ -54,6 +54,7 @@ fn probe() -> Probe {
         video: Vec::new(),
         audio: Vec::new(),
         subtitles: Vec::new(),
+        data: Vec::new(),
         cover: None,
         chapters: Vec::new(),
     }

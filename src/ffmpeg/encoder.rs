@@ -39,8 +39,19 @@ pub struct EncoderReport {
     pub encoder: Encoder,
     /// Whether it made every picture of the trial in time.
     pub works: bool,
+    /// Whether its device decoded them, too; else frames are decoded in memory and sent up.
+    pub decodes: bool,
     /// Why it does not, in ffmpeg's words or ours.
     pub why_not: Option<String>,
+}
+
+/// The encoder to use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// Which one.
+    pub encoder: Encoder,
+    /// Whether its device decodes, too.
+    pub decodes: bool,
 }
 
 /// The text names no encoder.
@@ -70,8 +81,25 @@ impl Preference {
 }
 
 /// The first that works, in the order given; software if none was seen to.
-pub fn choose(reports: &[EncoderReport]) -> Encoder {
-    reports.iter().find(|report| report.works).map_or(Encoder::Software, |report| report.encoder)
+pub fn choose(reports: &[EncoderReport]) -> Choice {
+    let working = reports.iter().find(|report| report.works);
+    working.map_or(Choice::SOFTWARE, |report| Choice { encoder: report.encoder, decodes: report.decodes })
+}
+
+impl Choice {
+    /// What works everywhere.
+    pub const SOFTWARE: Self = Self { encoder: Encoder::Software, decodes: false };
+
+    /// Whether the device is to decode a stream: it was seen to decode, and streams of this kind are within reach
+    /// of any such device. Others would come out as frames in memory, which the device's scaler does not take.
+    pub fn decodes(self, codec: &str, pixel_format: &str) -> bool {
+        let is_usual = match (codec, pixel_format) {
+            ("h264" | "mpeg2video", "yuv420p") | ("hevc", "yuv420p" | "yuv420p10le") => true,
+            ("vp9", "yuv420p") => self.encoder == Encoder::Nvenc,
+            _ => false,
+        };
+        self.decodes && is_usual && self.encoder != Encoder::Software
+    }
 }
 
 impl Encoder {

@@ -26,7 +26,7 @@ mod storyboard;
 mod subtitles;
 mod trial;
 
-pub use encoder::{Encoder, EncoderReport, Preference};
+pub use encoder::{Choice, Encoder, EncoderReport, Preference};
 pub use encoders::Encoders;
 pub use error::FfmpegError;
 pub use package::PackageTask;

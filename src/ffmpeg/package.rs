@@ -78,6 +78,8 @@ pub struct VideoEncode {
     pub deinterlace: bool,
     /// The source is turned by its display matrix.
     pub rotated: bool,
+    /// Whether the encoder's device is to decode as well, where nothing needs the frames in memory.
+    pub device_decodes: bool,
     /// The source's HDR curve, if it is to become SDR.
     pub tone_map: Option<ToneMap>,
     /// Only this part; `None` for all.
@@ -151,14 +153,19 @@ impl VideoEncode {
     /// Whether frames stay on the device from decoder to encoder: only where nothing needs them in memory.
     pub fn decodes_on_device(&self) -> bool {
         let plain = !self.deinterlace && !self.rotated && self.tone_map.is_none() && self.hold_s.is_none();
-        plain && self.encoder != Encoder::Software
+        plain && self.device_decodes && self.encoder != Encoder::Software
     }
 }
 
 impl PackageTask {
     /// ffmpeg's arguments, complete. `vaapi` is the path of the VA-API device.
     pub fn arguments(&self, vaapi: &Path) -> Vec<OsString> {
-        let mut list = words("-hide_banner -nostdin -loglevel warning -nostats -progress pipe:2 -copyts");
+        self.arguments_into(vaapi, self.muxer())
+    }
+
+    /// The same into another muxer.
+    pub(super) fn arguments_into(&self, vaapi: &Path, muxer: Vec<OsString>) -> Vec<OsString> {
+        let mut list = words("-hide_banner -nostdin -loglevel warning -nostats -copyts");
         if let Some(VideoTask::Encode(encode)) = &self.video {
             list.extend(encode.encoder.device_arguments(vaapi));
             if encode.decodes_on_device() {
@@ -180,7 +187,7 @@ impl PackageTask {
         if self.audio.is_empty() {
             list.push("-an".into());
         }
-        list.extend(self.muxer());
+        list.extend(muxer);
         list
     }
 
@@ -201,7 +208,7 @@ impl PackageTask {
             None => (format!("-frag_duration {AUDIO_FRAGMENT_US} "), ""),
         };
         words(&format!(
-            "-avoid_negative_ts disabled -output_ts_offset {offset:.6} -write_tmcd 0 -write_btrt 0 \
+            "-progress pipe:2 -avoid_negative_ts disabled -output_ts_offset {offset:.6} -write_tmcd 0 -write_btrt 0 \
              {cut}-movflags {key_frames}+delay_moov+default_base_moof+frag_discont+skip_sidx -flush_packets 1 -f mp4 pipe:1"
         ))
     }

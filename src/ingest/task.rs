@@ -2,7 +2,7 @@
 
 use super::IngestError;
 use super::track::Track;
-use crate::ffmpeg::Encoder;
+use crate::ffmpeg::Choice;
 use crate::ffmpeg::package::{AudioTask, CopiedCodec, PackageTask, ToneMap, VideoEncode, VideoTask};
 use crate::media::ladder::Rung;
 use crate::media::plan::{AudioAction, AudioPlan, Encoding, Turn, VideoAction, VideoPlan};
@@ -48,7 +48,7 @@ pub(super) fn encode_task(
     probe: &Probe,
     encoding: &Encoding,
     forms: &[&VideoPlan],
-    encoder: Encoder,
+    choice: Choice,
 ) -> Result<VideoEncode, IngestError> {
     let missing = || IngestError::refused("The file's picture cannot be found any more. Add the film again.");
     let first = forms.first().ok_or_else(missing)?;
@@ -59,13 +59,14 @@ pub(super) fn encode_task(
     };
     Ok(VideoEncode {
         index: first.index,
-        encoder,
+        encoder: choice.encoder,
         rungs: forms.iter().filter_map(rung).collect(),
         frame_rate: Ratio { num: first.frame_rate_milli.max(1000), den: 1000 },
         least_gap_s: encoding.least_gap_s,
         hold_s: encoding.hold_s,
         deinterlace: stream.interlaced,
         rotated: stream.rotation != 0,
+        device_decodes: choice.decodes(&stream.codec, &stream.pixel_format),
         tone_map: ToneMap::of(stream.transfer.as_deref()),
         clip: None,
         key_frame_interval_s: KEY_FRAME_INTERVAL_S,

@@ -7,8 +7,8 @@ use super::task::{copy_task, encode_task};
 use super::track::Track;
 use super::{IngestError, Run};
 use crate::events::VideoChange;
-use crate::ffmpeg::Encoder;
 use crate::ffmpeg::package::{Clip, PackageTask, VideoEncode, VideoTask};
+use crate::ffmpeg::{Choice, Encoder};
 use crate::media::id::BlobId;
 use crate::media::plan::{AudioPlan, Encoding, Plan, Turn, VideoPlan};
 use crate::media::probe::Probe;
@@ -164,18 +164,18 @@ impl Run<'_> {
     ) -> Result<(), IngestError> {
         let Some(encoding) = plan.encoding.as_ref().filter(|_| !tracks.is_empty()) else { return Ok(()) };
         let is_new = tracks.iter().all(|track| track.generation() == 1);
-        let mut encoder = if is_new { self.encoder().await? } else { Encoder::Software };
-        while let Err(error) = self.encode(probe, encoding, &mut tracks, (encoder, turn), meter).await {
-            let Some(why) = why_anew(&error, encoder) else { return Err(error) };
+        let mut choice = if is_new { self.encoder().await? } else { Choice::SOFTWARE };
+        while let Err(error) = self.encode(probe, encoding, &mut tracks, (choice, turn), meter).await {
+            let Some(why) = why_anew(&error, choice.encoder) else { return Err(error) };
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                encoder = encoder.name(),
+                encoder = choice.encoder.name(),
                 "pictures begin anew in software"
             );
             for track in &mut tracks {
                 track.begin_anew(&why)?;
             }
-            encoder = Encoder::Software;
+            choice = Choice::SOFTWARE;
         }
         for track in tracks {
             track.finish().await?;
@@ -189,7 +189,7 @@ impl Run<'_> {
         probe: &Probe,
         encoding: &Encoding,
         tracks: &mut [Track<'_>],
-        (encoder, turn): (Encoder, Turn),
+        (choice, turn): (Choice, Turn),
         meter: &Meter<'_>,
     ) -> Result<(), IngestError> {
         let mut listed = Vec::with_capacity(tracks.len());
@@ -209,7 +209,7 @@ impl Run<'_> {
             }
             let clip = Clip { seek_s: span.seek_s, from_s: span.from_s, to_s: span.to_s };
             let forms: Vec<&VideoPlan> = lacking.iter().filter_map(|track| track.picture()).collect();
-            let encode = VideoEncode { clip: Some(clip), ..encode_task(probe, encoding, &forms, encoder)? };
+            let encode = VideoEncode { clip: Some(clip), ..encode_task(probe, encoding, &forms, choice)? };
             let bytes: u64 = forms.iter().map(|form| span.seconds() * form.planned_bandwidth / 8).sum();
             let task = PackageTask {
                 input: self.input().to_path_buf(),
@@ -264,7 +264,7 @@ impl Run<'_> {
     }
 
     /// The encoder to use, once it is known which ones work.
-    async fn encoder(&self) -> Result<Encoder, IngestError> {
+    async fn encoder(&self) -> Result<Choice, IngestError> {
         let chosen = self.work.cancel.run_until_cancelled(self.ingest.encoders.chosen()).await;
         chosen.ok_or(IngestError::Stopped)
     }

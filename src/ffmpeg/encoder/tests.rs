@@ -14,6 +14,7 @@ fn arguments(encoder: Encoder, change: impl FnOnce(&mut VideoEncode)) -> String 
         hold_s: None,
         deinterlace: false,
         rotated: false,
+        device_decodes: true,
         tone_map: None,
         clip: None,
         key_frame_interval_s: 2,
@@ -111,6 +112,31 @@ fn a_picture_that_must_be_turned_is_decoded_in_memory_and_sent_up() {
 }
 
 #[test]
+fn only_what_any_device_decodes_is_left_to_it() {
+    let decoded = |encoder, decodes, codec, pixels| Choice { encoder, decodes }.decodes(codec, pixels);
+    for (codec, pixels, vaapi, nvenc) in [
+        ("h264", "yuv420p", true, true),
+        ("h264", "yuv420p10le", false, false),
+        ("h264", "yuv422p", false, false),
+        ("hevc", "yuv420p10le", true, true),
+        ("mpeg4", "yuv420p", false, false),
+        ("vp9", "yuv420p", false, true),
+        ("av1", "yuv420p", false, false),
+    ] {
+        let found = [Encoder::Vaapi, Encoder::Qsv, Encoder::Nvenc].map(|encoder| decoded(encoder, true, codec, pixels));
+        assert_eq!(found, [vaapi, vaapi, nvenc], "{codec} {pixels}");
+    }
+    assert!(!decoded(Encoder::Vaapi, false, "h264", "yuv420p"), "it was not seen to decode");
+    assert!(!decoded(Encoder::Software, true, "h264", "yuv420p"));
+    let text = arguments(Encoder::Vaapi, |encode| encode.device_decodes = false);
+    assert!(!text.contains("noautorotate") && !text.contains("-hwaccel "), "{text}");
+    assert_in_order(
+        &text,
+        &["-init_hw_device vaapi", "[0:0]scale=1280:720:flags=bicubic,format=nv12,hwupload", "h264_vaapi"],
+    );
+}
+
+#[test]
 fn a_clip_is_sought_before_the_input_and_cut_before_scaling() {
     let clip = Clip { seek_s: 4.0, from_s: 5.98, to_s: Some(11.98) };
     assert_in_order(
@@ -180,9 +206,9 @@ fn the_preferred_encoder_is_tried_first_and_software_always() {
 
 #[test]
 fn the_first_that_works_is_chosen() {
-    let report = |encoder, works| EncoderReport { encoder, works, why_not: None };
-    assert_eq!(choose(&[report(Encoder::Vaapi, false), report(Encoder::Qsv, true)]), Encoder::Qsv);
-    assert_eq!(choose(&[report(Encoder::Vaapi, false)]), Encoder::Software);
+    let report = |encoder, works| EncoderReport { encoder, works, decodes: works, why_not: None };
+    assert_eq!(choose(&[report(Encoder::Vaapi, false), report(Encoder::Qsv, true)]).encoder, Encoder::Qsv);
+    assert_eq!(choose(&[report(Encoder::Vaapi, false)]), Choice::SOFTWARE);
 }
 
 #[test]

@@ -21,9 +21,9 @@ const PICTURES: usize = 30;
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// … so much of it for the way in which its device decodes, too.
-const DEVICE_LIMIT: Duration = Duration::from_secs(5);
+const DEVICE_LIMIT: Duration = Duration::from_secs(6);
 
-/// The generated film has a megabyte.
+/// The generated film has some hundred kilobytes.
 const MOST: u64 = 16 << 20;
 
 /// Tries the encoders that the preference allows, best first. One after the other, since several
@@ -57,7 +57,7 @@ impl Ffmpeg {
     /// Writes the film to try encoders with.
     async fn trial_film(&self) -> Result<PathBuf, FfmpegError> {
         let list = words(
-            "-hide_banner -nostdin -loglevel error -f lavfi -i testsrc2=size=1280x720:rate=30:duration=1 \
+            "-hide_banner -nostdin -loglevel error -f lavfi -i testsrc2=size=640x360:rate=30:duration=1 \
              -c:v libx264 -preset ultrafast -pix_fmt yuv420p -f matroska pipe:1",
         );
         let bytes =
@@ -114,8 +114,8 @@ fn trial(encoder: Encoder, film: &Path, device_decodes: bool) -> PackageTask {
         index: 0,
         encoder,
         rungs: vec![
-            Rung { size: (1280, 720), max_bit_rate: 3_000_000 },
             Rung { size: (640, 360), max_bit_rate: 1_000_000 },
+            Rung { size: (426, 240), max_bit_rate: 500_000 },
         ],
         frame_rate: Ratio { num: 30, den: 1 },
         least_gap_s: None,

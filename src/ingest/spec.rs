@@ -34,7 +34,7 @@ impl TrackSpec {
                 VideoAction::Encode { .. } => (Timing::Spans, Method::Encoded),
             };
             let bare = Self::bare(plan, TrackKind::Video, position, turn);
-            // Encoded forms are cut at the same times (A 9.9), however many bytes each has.
+            // Encoded forms are cut at the same times, however many bytes each has.
             let max_bytes = if method == Method::Encoded { u64::MAX } else { bare.cut.max_bytes };
             let cut = Cut { max_bytes, ..bare.cut };
             Self { video: Some(form.clone()), timing, method, cut, ..bare }

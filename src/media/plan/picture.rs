@@ -43,13 +43,15 @@ pub(super) fn forms(
     policy: &Policy,
 ) -> Pictures {
     let copied = policy.copies(probe).and_then(|()| copied(probe, stream, packets, policy.cut()));
-    let rungs = policy.ladder.rungs(stream.display_size(), source_rate(probe, stream));
+    let bits = source_rate(probe, stream);
+    let rungs = policy.ladder.rungs(stream.display_size(), bits);
     let (copied, why) = match copied {
         Ok(copied) => (Some(copied), String::new()),
         Err(why) => (None, why),
     };
     let is_copied = copied.is_some();
-    let wanted = wanted(stream, rungs, copied.as_ref().map(|(copied, _)| copied), policy.adaptive);
+    let above = copied.as_ref().map(|(copied, _)| (copied, bits.unwrap_or(0).max(copied.planned_bandwidth)));
+    let wanted = wanted(stream, rungs, above, policy.adaptive);
     let (mut forms, mut longest_s) = copied.map_or((Vec::new(), 0.0), |(form, longest)| (vec![form], longest));
     let reach = Reach::of(probe, frames);
     // All forms end together; a copy ends where it ends.
@@ -85,9 +87,9 @@ fn encoding(probe: &Probe, frames: &Frames, pace: Pace, until_s: Option<f64>) ->
     Encoding { least_gap_s, hold_s: is_filled.then_some(last_s), spans }
 }
 
-/// The rungs that are made, largest first.
-fn wanted(stream: &VideoStream, rungs: Vec<Rung>, copied: Option<&VideoPlan>, adaptive: bool) -> Vec<Rung> {
-    let Some(copied) = copied else {
+/// The rungs that are made, largest first, below what is `copied`, if it is, with so many bits per second.
+fn wanted(stream: &VideoStream, rungs: Vec<Rung>, copied: Option<(&VideoPlan, u64)>, adaptive: bool) -> Vec<Rung> {
+    let Some((copied, bits)) = copied else {
         return rungs.into_iter().take(if adaptive { usize::MAX } else { 1 }).collect();
     };
     let is_wanted = |rung: &Rung| {
@@ -98,7 +100,7 @@ fn wanted(stream: &VideoStream, rungs: Vec<Rung>, copied: Option<&VideoPlan>, ad
     let mut rungs = rungs.into_iter();
     let largest = rungs.next().filter(|rung| is_wanted(rung) || stream.codec != "h264");
     // Of what is copied and plays everywhere, smaller forms are worth it only where they are lighter, too.
-    let is_lighter = |rung: &Rung| stream.codec != "h264" || rung.is_lighter_than(copied.planned_bandwidth);
+    let is_lighter = |rung: &Rung| stream.codec != "h264" || rung.is_lighter_than(bits);
     largest.into_iter().chain(rungs.filter(|rung| adaptive && is_lighter(rung))).collect()
 }
 

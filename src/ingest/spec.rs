@@ -81,7 +81,8 @@ impl TrackSpec {
     pub(super) fn why(&self) -> String {
         let plan = self.video.as_ref().map(|plan| &plan.why).or(self.audio.as_ref().map(|plan| &plan.why));
         let why = plan.cloned().unwrap_or_default();
-        self.anew.as_ref().map_or_else(|| why.clone(), |anew| format!("{why}; begun anew in software, since {anew}"))
+        let how = if self.kind == TrackKind::Video { " in software" } else { "" };
+        self.anew.as_ref().map_or_else(|| why.clone(), |anew| format!("{why}; begun anew{how}, since {anew}"))
     }
 
     pub(super) fn rendition(&self, source: &SourceTrack, reorder_delay: u32) -> NewRendition {

@@ -95,7 +95,11 @@ impl Run<'_> {
         let mut left_out = Vec::new();
         for spec in specs {
             let name = spec.audio.as_ref().map(AudioPlan::name).unwrap_or_default();
-            let alone = self.open(vec![spec], sealed).await?;
+            let mut alone = self.open(vec![spec], sealed).await?;
+            // What players of MP4 are told beforehand differs with what is made beside it.
+            for track in &mut alone {
+                track.begin_anew("another sound of the film failed")?;
+            }
             match self.in_one_piece(probe, plan, alone, None).await {
                 Err(error) if error.is_of_the_film() => {
                     left_out.push(format!("{name} could not be made: {}.", error.for_people().trim_end_matches('.')));

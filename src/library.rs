@@ -204,7 +204,8 @@ impl Library {
         self.video(id).await
     }
 
-    /// Prepares a failed or stopped video again, going on from what is there.
+    /// Prepares a failed or stopped video again, or refines one again of which not everything could be made; goes on
+    /// from what is there.
     ///
     /// # Errors
     /// `NoSuchVideo`; `Catalog` with `NotAllowed` when it did not fail.

@@ -83,6 +83,8 @@ pub struct Encoder {
     pub name: &'static str,
     /// Whether a trial picture came out.
     pub works: bool,
+    /// Whether its device decodes, too; else frames are decoded in memory and sent up.
+    pub decodes: bool,
     /// Why it does not work, in words.
     pub why_not: Option<String>,
     /// Whether it is the one in use.
@@ -284,6 +286,7 @@ fn encoders(reports: &[EncoderReport]) -> Vec<Encoder> {
     let shown = reports.iter().enumerate().map(|(at, report)| Encoder {
         name: report.encoder.name(),
         works: report.works,
+        decodes: report.decodes,
         why_not: report.why_not.clone(),
         chosen: chosen == Some(at),
     });

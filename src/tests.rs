@@ -245,6 +245,7 @@ fn rendition(number: u32, name: &str) -> NewRendition {
         label: None,
         is_default: true,
         forced: false,
+        source_stream: None,
         reorder_delay: 0,
         planned_bandwidth: 3_000_000,
         init: INIT.to_vec(),

@@ -48,6 +48,8 @@ pub struct NewRendition {
     pub is_default: bool,
     /// Of subtitles: whether they hold only what is spoken in another language than the sound's.
     pub forced: bool,
+    /// Index of the stream in the film's file that it was made from, where that is known.
+    pub source_stream: Option<u32>,
     /// Ticks between decoding and showing that its packager chose.
     pub reorder_delay: u32,
     /// Bits per second to declare until it is measured.
@@ -105,6 +107,8 @@ pub struct Rendition {
     pub average_bandwidth: Option<u64>,
     /// Whether every segment listed so far can be decoded without the one before it.
     pub independent: bool,
+    /// Index of the stream in the film's file that it was made from, where that is known.
+    pub source_stream: Option<u32>,
     /// Rates of its I-frame playlist, once it is finished and has one.
     pub i_frames: Option<Rates>,
 }
@@ -126,7 +130,8 @@ pub(super) const COLUMNS: &str =
     renditions.width, renditions.height, renditions.frame_rate_milli, renditions.video_range, renditions.channels,
     renditions.language, renditions.label, renditions.is_default, renditions.reorder_delay,
     coalesce(renditions.peak_bandwidth, renditions.planned_bandwidth), renditions.average_bandwidth, renditions.independent, renditions.refines,
-    renditions.forced, renditions.i_frame_peak_bandwidth, renditions.i_frame_average_bandwidth";
+    renditions.forced, renditions.i_frame_peak_bandwidth, renditions.i_frame_average_bandwidth,
+    renditions.source_stream";
 
 impl Catalog {
     /// Begins a rendition of the job's video; one of the same name that exists is answered as it is.
@@ -196,8 +201,9 @@ fn insert(tx: &rusqlite::Transaction<'_>, video: i64, new: &NewRendition) -> Res
     tx.execute(
         "INSERT INTO renditions (video, number, name, generation, kind, method, why, state, codecs, timescale,
                 target_duration, width, height, frame_rate_milli, video_range, channels, sample_rate, language, label,
-                is_default, reorder_delay, planned_bandwidth, refines, forced)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'growing', ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
+                is_default, reorder_delay, planned_bandwidth, refines, forced, source_stream)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'growing', ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
+                ?24)",
         params![
             video,
             new.number,
@@ -222,6 +228,7 @@ fn insert(tx: &rusqlite::Transaction<'_>, video: i64, new: &NewRendition) -> Res
             new.planned_bandwidth,
             new.refines,
             new.forced,
+            new.source_stream,
         ],
     )?;
     Ok(())
@@ -254,6 +261,7 @@ pub(super) fn record(row: &Row<'_>) -> rusqlite::Result<Rendition> {
         independent: row.get(21)?,
         refines: row.get(22)?,
         forced: row.get(23)?,
+        source_stream: row.get(26)?,
         i_frames: i_frames.0.zip(i_frames.1).map(|(peak, average)| Rates { peak, average }),
     })
 }

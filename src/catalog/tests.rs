@@ -179,6 +179,7 @@ fn track(name: &str) -> NewRendition {
         label: None,
         is_default: true,
         forced: false,
+        source_stream: None,
         reorder_delay: 0,
         planned_bandwidth: 3_000_000,
         init: b"init".to_vec(),

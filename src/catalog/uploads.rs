@@ -127,7 +127,7 @@ impl Catalog {
     }
 
     /// Drops the uploads that a dead process was receiving, and answers those whose bytes are
-    /// still needed: the sources of videos that are not ready, or not refined yet.
+    /// still needed: the sources of videos that are not ready, not refined yet, or to be refined once more.
     pub async fn sort_out_uploads(&self) -> Result<HashSet<UploadId>, CatalogError> {
         self.sqlite
             .write(|tx| {
@@ -135,7 +135,8 @@ impl Catalog {
                 let mut statement = tx.prepare(
                     "SELECT uploads.uuid FROM uploads JOIN videos ON videos.id = uploads.video
                       WHERE videos.state <> 'ready' OR EXISTS (SELECT 1 FROM jobs
-                            WHERE jobs.video = videos.id AND jobs.kind = 'refine' AND jobs.state NOT IN ('done', 'failed'))",
+                            WHERE jobs.video = videos.id AND jobs.kind = 'refine'
+                              AND (jobs.state NOT IN ('done', 'failed') OR jobs.state = 'failed' AND jobs.stage = 'failed'))",
                 )?;
                 let rows = statement.query_map([], |row| row.get(0).map(UploadId))?;
                 Ok(rows.collect::<Result<_, _>>()?)

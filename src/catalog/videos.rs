@@ -217,7 +217,7 @@ impl Catalog {
             .await
     }
 
-    /// Queues a failed or stopped video's ingest again.
+    /// Queues what failed or was stopped of a video again: its ingest, or what refines it.
     ///
     /// # Errors
     /// `NotAllowed` when the video is in the trash, still worked on, or did not fail.
@@ -232,12 +232,21 @@ impl Catalog {
                 match found {
                     None => Ok(None),
                     Some((row, state, true)) if state == "failed" => requeue(tx, row, now).map(Some),
+                    Some((row, _, true)) if is_unrefined(tx, row)? => {
+                        jobs::enqueue(tx, JobKind::Refine, row, now, now).map(|job| Some(JobId(job)))
+                    }
                     Some((_, _, true)) => Err(CatalogError::NotAllowed("only a video that failed can be tried again")),
                     Some(_) => Err(CatalogError::NotAllowed("the video is in the trash: restore it first")),
                 }
             })
             .await
     }
+}
+
+/// Whether the last try to refine a video failed, and another one may do better.
+fn is_unrefined(tx: &Transaction<'_>, row: i64) -> Result<bool, CatalogError> {
+    let sql = "SELECT state = 'failed' AND stage = 'failed' FROM jobs WHERE video = ?1 AND kind = 'refine' ORDER BY id DESC LIMIT 1";
+    Ok(tx.query_row(sql, [row], |row| row.get(0)).optional()?.unwrap_or(false))
 }
 
 /// What is shown of a video before it is prepared.

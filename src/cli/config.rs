@@ -32,6 +32,7 @@ struct Report<'a> {
 struct EncoderLine {
     name: &'static str,
     works: bool,
+    decodes: bool,
     chosen: bool,
     why_not: Option<String>,
 }
@@ -48,10 +49,11 @@ impl ShowConfig {
             Ok(_) => probe_encoders(&ffmpeg, app::preference(config)?).await,
             Err(_) => Vec::new(),
         };
-        let chosen = choose(&encoders);
+        let chosen = choose(&encoders).encoder;
         let encoders = encoders.into_iter().map(|report| EncoderLine {
             name: report.encoder.name(),
             works: report.works,
+            decodes: report.decodes,
             chosen: report.works && report.encoder == chosen,
             why_not: report.why_not,
         });
@@ -77,14 +79,15 @@ impl Report<'_> {
             writeln!(table, "{name:name_width$}  {value:value_width$}  {origin}").expect("writing to a string");
         }
         writeln!(table, "\n{}", self.ffmpeg).expect("writing to a string");
-        for EncoderLine { name, works, chosen, why_not } in &self.encoders {
+        for EncoderLine { name, works, decodes, chosen, why_not } in &self.encoders {
             let word = match (works, chosen) {
                 (true, true) => "works, is used",
                 (true, false) => "works",
                 (false, _) => "does not work",
             };
+            let in_memory = if *works && !decodes && *name != "software" { ", decodes in memory" } else { "" };
             let why = why_not.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
-            writeln!(table, "{name:name_width$}  {word}{why}").expect("writing to a string");
+            writeln!(table, "{name:name_width$}  {word}{in_memory}{why}").expect("writing to a string");
         }
         for name in self.unknown_in_env_file {
             writeln!(table, "{name} in .env means nothing to Telecine; is it misspelt?").expect("writing to a string");

@@ -121,8 +121,8 @@ impl IndexedTrack {
     }
 }
 
-/// The body of the `moov` box.
-fn index_box(file: &mut (impl Read + Seek), len: u64) -> io::Result<Option<Vec<u8>>> {
+/// The body of the `moov` box; `None` where there is none, or none of a believable size.
+pub(super) fn index_box(file: &mut (impl Read + Seek), len: u64) -> io::Result<Option<Vec<u8>>> {
     let mut at = 0;
     for _ in 0..MOST_BOXES {
         if at >= len {

@@ -20,6 +20,7 @@ mod boxes;
 mod chunk;
 mod codec;
 mod demux;
+mod descriptions;
 mod error;
 mod fragment;
 mod index;
@@ -27,6 +28,7 @@ mod init;
 mod merge;
 mod packager;
 mod restamp;
+mod parameter_sets;
 mod sample_entry;
 mod source;
 #[cfg(test)]
@@ -35,10 +37,12 @@ mod timing;
 
 pub use chunk::Segment;
 pub use demux::{Demuxer, Event, Limits};
+pub use descriptions::Descriptions;
 pub use error::CmafError;
 pub use fragment::{Fragment, Sample, TrackRun};
 pub use index::{Index, IndexedSample, IndexedTrack};
 pub use merge::{Joining, Place, Stretch, merged_header, segment_index};
 pub use packager::{Packager, PackagerSettings, Resume, Timing};
 pub use restamp::Restamp;
+pub use parameter_sets::ParameterSets;
 pub use source::{SourceInit, SourceTrack, TrackKind};

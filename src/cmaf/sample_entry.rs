@@ -7,6 +7,7 @@
 
 use super::boxes::{Boxed, child, children, container, leaf};
 use super::codec;
+use super::descriptions::is_protected;
 use super::error::CmafError;
 use super::source::TrackKind;
 use mp4_atom::Pasp;
@@ -42,6 +43,9 @@ impl SampleEntry {
         let entry = entries.next().ok_or(SHORT)??;
         if entries.next().is_some() {
             return Err(CmafError::Unsupported("a track with several sample descriptions"));
+        }
+        if is_protected(entry) {
+            return Err(CmafError::Unsupported("a track that is protected against copying"));
         }
         let fixed = match kind {
             TrackKind::Video => VISUAL,

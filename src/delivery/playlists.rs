@@ -101,6 +101,7 @@ pub(super) fn audio(name: TrackName, rendition: &Rendition) -> AudioRendition {
         label: rendition.label.clone(),
         channels: rendition.channels.unwrap_or(2),
         default: rendition.is_default,
+        source: rendition.source_stream,
         rates: rates(rendition),
     }
 }

@@ -39,8 +39,19 @@ pub struct EncoderReport {
     pub encoder: Encoder,
     /// Whether it made every picture of the trial in time.
     pub works: bool,
+    /// Whether its device decoded them, too; else frames are decoded in memory and sent up.
+    pub decodes: bool,
     /// Why it does not, in ffmpeg's words or ours.
     pub why_not: Option<String>,
+}
+
+/// The encoder to use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// Which one.
+    pub encoder: Encoder,
+    /// Whether its device decodes, too.
+    pub decodes: bool,
 }
 
 /// The text names no encoder.
@@ -70,8 +81,25 @@ impl Preference {
 }
 
 /// The first that works, in the order given; software if none was seen to.
-pub fn choose(reports: &[EncoderReport]) -> Encoder {
-    reports.iter().find(|report| report.works).map_or(Encoder::Software, |report| report.encoder)
+pub fn choose(reports: &[EncoderReport]) -> Choice {
+    let working = reports.iter().find(|report| report.works);
+    working.map_or(Choice::SOFTWARE, |report| Choice { encoder: report.encoder, decodes: report.decodes })
+}
+
+impl Choice {
+    /// What works everywhere.
+    pub const SOFTWARE: Self = Self { encoder: Encoder::Software, decodes: false };
+
+    /// Whether the device is to decode a stream: it was seen to decode, and streams of this kind are within reach
+    /// of any such device. Others would come out as frames in memory, which the device's scaler does not take.
+    pub fn decodes(self, codec: &str, pixel_format: &str) -> bool {
+        let is_usual = match (codec, pixel_format) {
+            ("h264" | "mpeg2video", "yuv420p") | ("hevc", "yuv420p" | "yuv420p10le") => true,
+            ("vp9", "yuv420p") => self.encoder == Encoder::Nvenc,
+            _ => false,
+        };
+        self.decodes && is_usual && self.encoder != Encoder::Software
+    }
 }
 
 impl Encoder {
@@ -153,11 +181,12 @@ impl Encoder {
     }
 }
 
-/// The lowest H.264 level (ITU-T H.264 table A-1, High profile) that holds such pictures; 6.2 at most.
+/// The lowest H.264 level (ITU-T H.264 table A-1, High profile) that holds such pictures; 5.2 at most (Apple authoring
+/// rule 1.4).
 /// Stated and not left to the encoder, which would guess a rate from the source's time base.
 fn level((width, height): (u32, u32), rate: f64, bit_rate: u64) -> &'static str {
     /// Level, macroblocks per second, macroblocks per picture, kilobits per second (High).
-    const LEVELS: [(&str, f64, u32, u64); 12] = [
+    const LEVELS: [(&str, f64, u32, u64); 9] = [
         ("3.0", 40_500.0, 1620, 12_500),
         ("3.1", 108_000.0, 3600, 17_500),
         ("3.2", 216_000.0, 5120, 25_000),
@@ -167,16 +196,13 @@ fn level((width, height): (u32, u32), rate: f64, bit_rate: u64) -> &'static str 
         ("5.0", 589_824.0, 22_080, 168_750),
         ("5.1", 983_040.0, 36_864, 300_000),
         ("5.2", 2_073_600.0, 36_864, 300_000),
-        ("6.0", 4_177_920.0, 139_264, 300_000),
-        ("6.1", 8_355_840.0, 139_264, 600_000),
-        ("6.2", 16_711_680.0, 139_264, 1_000_000),
     ];
     let picture = width.div_ceil(16).saturating_mul(height.div_ceil(16));
     let per_second = f64::from(picture) * rate;
     let fits = |(_, speed, size, kilobits): &&(&str, f64, u32, u64)| {
         per_second <= *speed && picture <= *size && bit_rate <= kilobits * 1000
     };
-    LEVELS.iter().find(fits).map_or("6.2", |level| level.0)
+    LEVELS.iter().find(fits).map_or("5.2", |level| level.0)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The encoders of this machine: tried at the start, and again whenever somebody asks.
 
-use super::encoder::{Encoder, EncoderReport, Preference, choose};
+use super::encoder::{Choice, EncoderReport, Preference, choose};
 use super::{Ffmpeg, probe_encoders};
 use std::sync::Arc;
 use tokio::sync::{Mutex, watch};
@@ -32,7 +32,12 @@ impl Encoders {
         let _turn = self.inner.trial.lock().await;
         let reports = probe_encoders(&self.inner.ffmpeg, self.inner.preference).await;
         for report in &reports {
-            tracing::info!(encoder = report.encoder.name(), works = report.works, "an encoder was tried");
+            tracing::info!(
+                encoder = report.encoder.name(),
+                works = report.works,
+                decodes = report.decodes,
+                "an encoder was tried"
+            );
         }
         self.inner.reports.send_replace(reports.clone());
         reports
@@ -44,10 +49,10 @@ impl Encoders {
     }
 
     /// The one to use. Waits for the first trial.
-    pub async fn chosen(&self) -> Encoder {
+    pub async fn chosen(&self) -> Choice {
         let mut reports = self.inner.reports.subscribe();
         // The sender lives as long as `self`.
         let known = reports.wait_for(|reports| !reports.is_empty()).await;
-        known.map_or(Encoder::Software, |reports| choose(&reports))
+        known.map_or(Choice::SOFTWARE, |reports| choose(&reports))
     }
 }

@@ -32,11 +32,15 @@ fn common(encode: &VideoEncode) -> Vec<String> {
     if encode.deinterlace {
         steps.push("bwdif=mode=send_frame:deint=interlaced".to_owned());
     }
-    if let Some(rate) = encode.fixed_rate {
-        steps.push(format!("fps=fps={}/{}", rate.num, rate.den));
+    if let Some(hold_s) = encode.hold_s {
+        steps.push(filled(hold_s));
     }
     if let Some(clip) = &encode.clip {
         steps.push(trim(clip));
+    }
+    // Behind `trim`, as it counts from the span's first frame.
+    if let Some(gap) = encode.least_gap_s {
+        steps.push(format!("select='isnan(prev_selected_t)+gte(t-prev_selected_t,{gap:.6})'"));
     }
     // In linear light and 32 bits a channel: once, and for no more pixels than are needed.
     if let (Some(curve), Some(largest)) = (encode.tone_map, encode.rungs.first()) {
@@ -44,6 +48,16 @@ fn common(encode: &VideoEncode) -> Vec<String> {
         steps.push(tone_map(curve));
     }
     steps
+}
+
+/// All frames, and where none comes for most of a second, the one before again. A copy of the film on an even grid,
+/// marked as fields, lends those.
+fn filled(hold_s: f64) -> String {
+    format!(
+        "split[film][copy];[copy]fps=10:round=up,tpad=stop_mode=clone:stop_duration={hold_s:.3},setfield=tff[grid];\
+         [film]setfield=prog[own];[own][grid]interleave,\
+         select='eq(interlace_type,0)+gte(t-prev_selected_t,0.895)',setfield=prog"
+    )
 }
 
 /// What makes one rung of it.

@@ -16,6 +16,7 @@ mod input;
 mod matroska;
 pub mod package;
 mod picture;
+mod parameter_sets;
 pub mod probe;
 pub mod progress;
 pub mod running;
@@ -26,7 +27,7 @@ mod storyboard;
 mod subtitles;
 mod trial;
 
-pub use encoder::{Encoder, EncoderReport, Preference};
+pub use encoder::{Choice, Encoder, EncoderReport, Preference};
 pub use encoders::Encoders;
 pub use error::FfmpegError;
 pub use package::PackageTask;

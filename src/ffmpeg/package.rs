@@ -70,12 +70,16 @@ pub struct VideoEncode {
     pub rungs: Vec<Rung>,
     /// The highest picture rate of the output, for the level and the longest GOP.
     pub frame_rate: Ratio,
-    /// Puts pictures on a grid of this rate: half the source's rate when that is above 60.
-    pub fixed_rate: Option<Ratio>,
+    /// Drops pictures that are nearer to the one before them than these seconds.
+    pub least_gap_s: Option<f64>,
+    /// Repeats pictures so that none is shown for more than a second, and the last one for so many seconds.
+    pub hold_s: Option<f64>,
     /// The source is interlaced.
     pub deinterlace: bool,
     /// The source is turned by its display matrix.
     pub rotated: bool,
+    /// Whether the encoder's device is to decode as well, where nothing needs the frames in memory.
+    pub device_decodes: bool,
     /// The source's HDR curve, if it is to become SDR.
     pub tone_map: Option<ToneMap>,
     /// Only this part; `None` for all.
@@ -108,7 +112,7 @@ pub struct Clip {
 }
 
 /// What becomes of the sound.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum AudioTask {
     /// AAC, bit for bit. Nothing else is copied: MP3 in fragmented MP4 was seen to crash Chromium.
     Copy {
@@ -125,6 +129,12 @@ pub enum AudioTask {
         sample_rate: u32,
         /// Bits per second.
         bit_rate: u64,
+        /// The source's second at which it begins: with silence, if there is none yet.
+        from_s: Option<f64>,
+        /// The source's second at which it ends at the latest.
+        until_s: Option<f64>,
+        /// Whether silence follows it up to there.
+        is_padded: bool,
     },
 }
 
@@ -142,15 +152,20 @@ impl ToneMap {
 impl VideoEncode {
     /// Whether frames stay on the device from decoder to encoder: only where nothing needs them in memory.
     pub fn decodes_on_device(&self) -> bool {
-        let plain = !self.deinterlace && !self.rotated && self.tone_map.is_none();
-        plain && self.encoder != Encoder::Software
+        let plain = !self.deinterlace && !self.rotated && self.tone_map.is_none() && self.hold_s.is_none();
+        plain && self.device_decodes && self.encoder != Encoder::Software
     }
 }
 
 impl PackageTask {
     /// ffmpeg's arguments, complete. `vaapi` is the path of the VA-API device.
     pub fn arguments(&self, vaapi: &Path) -> Vec<OsString> {
-        let mut list = words("-hide_banner -nostdin -loglevel warning -nostats -progress pipe:2 -copyts");
+        self.arguments_into(vaapi, self.muxer())
+    }
+
+    /// The same into another muxer.
+    pub(super) fn arguments_into(&self, vaapi: &Path, muxer: Vec<OsString>) -> Vec<OsString> {
+        let mut list = words("-hide_banner -nostdin -loglevel warning -nostats -copyts");
         if let Some(VideoTask::Encode(encode)) = &self.video {
             list.extend(encode.encoder.device_arguments(vaapi));
             if encode.decodes_on_device() {
@@ -172,7 +187,7 @@ impl PackageTask {
         if self.audio.is_empty() {
             list.push("-an".into());
         }
-        list.extend(self.muxer());
+        list.extend(muxer);
         list
     }
 
@@ -193,7 +208,7 @@ impl PackageTask {
             None => (format!("-frag_duration {AUDIO_FRAGMENT_US} "), ""),
         };
         words(&format!(
-            "-avoid_negative_ts disabled -output_ts_offset {offset:.6} -write_tmcd 0 -write_btrt 0 \
+            "-progress pipe:2 -avoid_negative_ts disabled -output_ts_offset {offset:.6} -write_tmcd 0 -write_btrt 0 \
              {cut}-movflags {key_frames}+delay_moov+default_base_moof+frag_discont+skip_sidx -flush_packets 1 -f mp4 pipe:1"
         ))
     }
@@ -232,13 +247,26 @@ impl AudioTask {
         match *self {
             // Transport streams wrap each AAC frame in a header (ADTS) that MP4 does not have.
             Self::Copy { index } => words(&format!("-map 0:{index} -c:a:{at} copy -bsf:a:{at} aac_adtstoasc")),
-            // `async=1` fills gaps with silence and cuts overlaps, and leaves the first sample where it was.
-            Self::Aac { index, channels, sample_rate, bit_rate } => words(&format!(
-                "-map 0:{index} -filter:a:{at} aresample=async=1 -ac:a:{at} {channels} -ar:a:{at} {sample_rate} \
-                 -c:a:{at} aac -profile:a:{at} aac_low -b:a:{at} {bit_rate}"
-            )),
+            Self::Aac { index, channels, sample_rate, bit_rate, from_s, until_s, is_padded } => {
+                let padded_from_s = from_s.filter(|_| is_padded);
+                let filters = sound_filters(sample_rate, from_s, until_s, padded_from_s);
+                words(&format!(
+                    "-map 0:{index} -filter:a:{at} {filters} -ac:a:{at} {channels} -ar:a:{at} {sample_rate} \
+                     -c:a:{at} aac -profile:a:{at} aac_low -b:a:{at} {bit_rate}"
+                ))
+            }
         }
     }
+}
+
+/// `async=1` fills gaps with silence and cuts overlaps; without `first_pts` the first sample stays where it was.
+fn sound_filters(sample_rate: u32, from_s: Option<f64>, until_s: Option<f64>, padded_from_s: Option<f64>) -> String {
+    let sample = |second: f64| (second * f64::from(sample_rate)).round() as i64;
+    let begin = from_s.map(|from| format!(":first_pts={}", sample(from))).unwrap_or_default();
+    let pad =
+        padded_from_s.zip(until_s).map(|(from, until)| format!(",apad=whole_len={}", sample(until) - sample(from)));
+    let cut = until_s.map(|until| format!(",atrim=end={until:.6}")).unwrap_or_default();
+    format!("aresample={sample_rate}:async=1{begin}{}{cut}", pad.unwrap_or_default())
 }
 
 impl Ffmpeg {

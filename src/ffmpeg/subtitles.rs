@@ -153,6 +153,10 @@ mod tests {
             language: None,
             title: None,
             default: false,
+            start_s: Some(0.0),
+            end_s: None,
+            time_base: None,
+            is_empty: false,
         };
         let probe = Probe {
             container: "matroska,webm".into(),
@@ -163,6 +167,7 @@ mod tests {
             video: Vec::new(),
             audio: vec![audio],
             subtitles: Vec::new(),
+            data: Vec::new(),
             cover: None,
             chapters: Vec::new(),
         };

@@ -160,7 +160,7 @@ pub(super) async fn restore_video(
     Ok(web::Json(library.restore(address::video(&id)?).await?.into()))
 }
 
-/// Prepare a failed or stopped film again
+/// Prepare a failed or stopped film again, or make again what could not be made of one that plays
 #[utoipa::path(post, path = "/api/videos/{id}/retry", tag = "videos", params(("id" = Uuid, Path, description = "The film")), responses(
     (status = 202, description = "It is in line", body = VideoView),
     (status = 404, description = "There is no such film", body = ProblemView),

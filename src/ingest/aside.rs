@@ -199,6 +199,7 @@ impl Aside {
             label: self.label.clone(),
             is_default: self.is_default,
             forced: self.forced,
+            source_stream: None,
             reorder_delay: 0,
             planned_bandwidth: 1,
             init: self.init.clone(),

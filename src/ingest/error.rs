@@ -54,6 +54,17 @@ impl IngestError {
         Self::Refused(reason.into())
     }
 
+    /// Whether what the film holds is at fault, as far as anybody can tell, and not the server or its parts.
+    pub(super) fn is_of_the_film(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::Cmaf(_) | Self::Short { .. } | Self::Ffmpeg(FfmpegError::Failed { .. }))
+    }
+
+    /// What happened, for a sentence in a film's details.
+    pub(super) fn for_people(&self) -> String {
+        let cause = std::error::Error::source(self).map(|cause| format!(": {cause}")).unwrap_or_default();
+        format!("{self}{cause}")
+    }
+
     /// What becomes of the job. `again`: failures that may pass are tried once more.
     pub(super) fn outcome(self, again: bool) -> Outcome {
         let unclear = |reason: String| match again {

@@ -2,36 +2,54 @@
 
 use super::{Ingest, IngestError, Run};
 use crate::catalog::{JobLease, Shown};
-use crate::cmaf::{Index, IndexedSample, IndexedTrack, TrackKind};
+use crate::cmaf::{Descriptions, Index, IndexedSample, IndexedTrack, ParameterSets, TrackKind};
 use crate::disk;
 use crate::media::plan::{Plan, VideoAction, plan};
 use crate::media::probe::{Packet, Probe, Ratio, VideoStream};
-use crate::media::span::Frames;
 use std::fs::File;
 use std::io::BufReader;
+use std::os::unix::fs::FileExt;
 
 /// A film of a day at 60 pictures a second has five million; more is not a film.
 const MOST_PACKETS: usize = 6_000_000;
 
+/// Parameter sets stand in the first bytes of a key frame, before its picture.
+const KEY_FRAME_BEGIN: usize = 2048;
+
+/// Where packets are known from.
+#[derive(Clone, Copy)]
+enum Known {
+    Index,
+    Reading,
+}
+
 impl Run<'_> {
     pub(super) async fn inspect(&self) -> Result<(Probe, Plan), IngestError> {
         let mut probe = self.ingest.ffmpeg.probe(self.input(), &self.work.cancel).await?;
+        let path = self.input().to_path_buf();
+        let read = disk::blocking(move || Descriptions::read(&mut BufReader::new(File::open(path)?)));
+        let descriptions = read.await.map_err(IngestError::Source)?;
+        if descriptions.are_protected() {
+            return Err(IngestError::refused(
+                "The film is protected against copying: its picture or sound is encrypted, and the key is not in the \
+                 file. Add a copy without protection.",
+            ));
+        }
         let Some(stream) = probe.video.first().cloned() else {
+            self.listen(&mut probe, None).await?;
             let plan = plan(&probe, &[], &self.ingest.policy)?;
             return Ok((probe, plan));
         };
-        let length_s = |packets: &[Packet]| {
-            let measured_s = Frames::of(packets, stream.time_base.value()).end_s().map(|end| end - probe.start_s);
-            believable(probe.duration_s, measured_s)
-        };
+        probe.video[0].changes = descriptions.count(stream.index) > 1;
         // A file's own index says enough of a film that is copied.
         let packets = self.indexed(&stream).await?;
         if !packets.is_empty() {
-            let whole = Probe { duration_s: length_s(&packets)?, ..probe.clone() };
-            let plan = plan(&whole, &packets, &self.ingest.policy)?;
-            if plan.video.iter().any(|form| form.action == VideoAction::Copy) {
+            let mut whole = probe.clone();
+            let plan = self.plan_from(&mut whole, &stream, &packets, Known::Index).await?;
+            if plan.is_copied() {
                 return Ok((whole, plan));
             }
+            probe.video[0].changes = whole.video[0].changes;
         }
         let packets = self.packets(stream.index).await?;
         if packets.is_empty() {
@@ -39,9 +57,61 @@ impl Run<'_> {
                 "The file lists a picture but holds none: it ends too early. Copy it again and add it once more.",
             ));
         }
-        probe.duration_s = length_s(&packets)?;
-        let plan = plan(&probe, &packets, &self.ingest.policy)?;
+        let plan = self.plan_from(&mut probe, &stream, &packets, Known::Reading).await?;
         Ok((probe, plan))
+    }
+
+    /// The plan that follows from these packets. What would be copied is looked at once more: its picture may
+    /// change in the middle.
+    async fn plan_from(
+        &self,
+        probe: &mut Probe,
+        stream: &VideoStream,
+        packets: &[Packet],
+        from: Known,
+    ) -> Result<Plan, IngestError> {
+        probe.duration_s = self.length(probe, stream, packets).await?;
+        let planned = plan(probe, packets, &self.ingest.policy)?;
+        if !planned.is_copied() {
+            return Ok(planned);
+        }
+        probe.video[0].changes = match from {
+            Known::Index => self.changes_by_index(stream).await?,
+            Known::Reading => self.changes_by_reading(stream).await?,
+        };
+        Ok(plan(probe, packets, &self.ingest.policy)?)
+    }
+
+    /// Whether key frames set the decoder up in another way than the file's header does. Only their first bytes
+    /// are read.
+    async fn changes_by_index(&self, stream: &VideoStream) -> Result<bool, IngestError> {
+        let (path, stream) = (self.input().to_path_buf(), stream.clone());
+        let look = move || {
+            let mut file = BufReader::new(File::open(path)?);
+            let Some(index) = Index::read(&mut file)? else { return Ok(false) };
+            let Some(mut sets) = index.source(stream.index).as_ref().and_then(ParameterSets::of) else {
+                return Ok(false);
+            };
+            let file = file.into_inner();
+            let mut begin = Vec::with_capacity(KEY_FRAME_BEGIN);
+            let samples = listed_picture(&index, &stream).map(|track| track.samples).unwrap_or_default();
+            for sample in samples.iter().filter(|sample| sample.sync) {
+                begin.resize(KEY_FRAME_BEGIN.min(sample.bytes as usize), 0);
+                file.read_exact_at(&mut begin, sample.at)?;
+                if sets.change_in_sample(&begin) {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        };
+        disk::blocking(look).await.map_err(IngestError::Source)
+    }
+
+    /// The same of a file without an index, which has to be read for that.
+    async fn changes_by_reading(&self, stream: &VideoStream) -> Result<bool, IngestError> {
+        let (codec, cancel) = (stream.codec.as_str(), &self.work.cancel);
+        let sets = self.ingest.ffmpeg.parameter_sets(self.input(), stream.index, codec, cancel).await?;
+        Ok(ParameterSets::new(codec).change_in_stream(&sets))
     }
 
     /// The packets that an MP4 file lists of its picture; none when it has to be read for that.
@@ -111,43 +181,6 @@ pub(super) fn listed_picture(index: &Index, stream: &VideoStream) -> Option<Inde
     (stream.time_base == time_base && stream.start_ticks == track.first_shown()).then_some(track)
 }
 
-/// The film's length. A header that claims somewhat more than there is belongs to a file that was
-/// cut off; one that claims many times as much, or less, is simply wrong.
-fn believable(claimed_s: Option<f64>, measured_s: Option<f64>) -> Result<Option<f64>, IngestError> {
-    let (Some(claimed), Some(measured)) = (claimed_s, measured_s) else { return Ok(claimed_s.or(measured_s)) };
-    if claimed > measured * 20.0 || measured > claimed + 60.0 {
-        return Ok(Some(measured));
-    }
-    if measured < claimed * 0.9 && claimed - measured > 5.0 {
-        return Err(IngestError::refused(format!(
-            "The picture ends early, at {:.0} % of the film. The file was probably cut off when it was copied here: \
-             copy it again and add it once more.",
-            measured / claimed * 100.0
-        )));
-    }
-    Ok(Some(claimed))
-}
-
 fn as_json(value: &impl serde::Serialize) -> Result<String, IngestError> {
     serde_json::to_string(value).map_err(|error| IngestError::Pipe(error.into()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_claimed_length_counts_only_near_the_measured_one() {
-        let length = |claimed, measured| believable(claimed, measured).unwrap();
-        assert_eq!(length(Some(143_165.0), Some(1.5)), Some(1.5));
-        assert_eq!(length(Some(61.0), Some(60.0)), Some(61.0));
-        assert_eq!(length(None, Some(60.0)), Some(60.0));
-        assert_eq!(length(Some(9.0), None), Some(9.0));
-    }
-
-    #[test]
-    fn a_film_that_was_cut_off_is_refused() {
-        let refusal = believable(Some(7200.0), Some(2736.0)).unwrap_err().to_string();
-        assert!(refusal.contains("ends early, at 38 %"), "{refusal}");
-    }
 }

@@ -12,6 +12,7 @@ mod attach;
 mod error;
 mod inspect;
 mod original;
+mod length;
 mod pipe;
 mod progress;
 mod publish;

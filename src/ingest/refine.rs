@@ -10,6 +10,17 @@ use crate::media::plan::Turn;
 use futures::FutureExt;
 use tokio::sync::mpsc;
 
+/// Begins the sentence that says so of a film.
+const UNFINISHED: &str = "Not everything could be made of this film:";
+
+/// What becomes of the source of a film that was given up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum After {
+    /// Another try may do better.
+    Keep,
+    LetGo,
+}
+
 impl Ingest {
     /// Does a refine job.
     pub async fn refine(&self, job: &JobRecord, work: &Work) -> Outcome {
@@ -20,24 +31,30 @@ impl Ingest {
                     tracing::warn!(error = &error as &dyn std::error::Error, "a film could not be refined");
                 }
                 let outcome = error.outcome(job.attempts < ATTEMPTS);
-                if let Outcome::Failed(why) | Outcome::Refused(why) = &outcome {
-                    self.give_up(work, why).await;
+                match &outcome {
+                    // Another try cannot help.
+                    Outcome::Refused(why) => self.give_up(work, why, After::LetGo).await,
+                    Outcome::Failed(why) => self.give_up(work, why, After::Keep).await,
+                    _ => {}
                 }
                 outcome
             }
         }
     }
 
-    /// Tells in the film's details that not everything could be made of it, and lets its source go.
-    async fn give_up(&self, work: &Work, why: &str) {
+    /// Tells in the film's details that not everything could be made of it.
+    async fn give_up(&self, work: &Work, why: &str, after: After) {
         let told = async {
             if let Some((probe, mut plan)) = self.known_plan(work.lease).await? {
-                plan.left_out.push(format!("Not everything could be made of this film: {why}"));
+                let next = if after == After::Keep { " Its file is kept, so that it can be tried again." } else { "" };
+                plan.left_out.push(format!("{UNFINISHED} {why}{next}"));
                 self.record(work.lease, &probe, &plan).await?;
             }
-            self.deposit.discard_unkept(work.lease).await?;
-            let (source, _) = self.catalog.source_of(work.lease).await?;
-            source::let_go(&self.spool, &source).await;
+            if after == After::LetGo {
+                self.deposit.discard_unkept(work.lease).await?;
+                let (source, _) = self.catalog.source_of(work.lease).await?;
+                source::let_go(&self.spool, &source).await;
+            }
             Ok::<(), IngestError>(())
         };
         if let Err(error) = told.await {
@@ -50,7 +67,12 @@ impl Ingest {
         let (source, bytes) = self.catalog.source_of(lease).await?;
         let input = source::open(&self.spool, &source, bytes).await?;
         let run = Run { ingest: self, work, video: job.video, input };
-        let (probe, plan) = run.planned(lease).await?;
+        let (probe, mut plan) = run.planned(lease).await?;
+        if plan.left_out.iter().any(|why| why.starts_with(UNFINISHED)) {
+            // An earlier try gave up.
+            plan.left_out.retain(|why| !why.starts_with(UNFINISHED));
+            run.record(&probe, &plan).await?;
+        }
         let (stored, to_protect) = mpsc::unbounded_channel();
         let make = async {
             let better = run.make(&probe, &plan, Turn::Later, stored.clone()).await;

@@ -33,7 +33,11 @@ impl TrackSpec {
                 VideoAction::Copy => (Timing::Source, Method::Copied),
                 VideoAction::Encode { .. } => (Timing::Spans, Method::Encoded),
             };
-            Self { video: Some(form.clone()), timing, method, ..Self::bare(plan, TrackKind::Video, position, turn) }
+            let bare = Self::bare(plan, TrackKind::Video, position, turn);
+            // Encoded forms are cut at the same times, however many bytes each has.
+            let max_bytes = if method == Method::Encoded { u64::MAX } else { bare.cut.max_bytes };
+            let cut = Cut { max_bytes, ..bare.cut };
+            Self { video: Some(form.clone()), timing, method, cut, ..bare }
         };
         forms.map(spec).collect()
     }
@@ -77,7 +81,8 @@ impl TrackSpec {
     pub(super) fn why(&self) -> String {
         let plan = self.video.as_ref().map(|plan| &plan.why).or(self.audio.as_ref().map(|plan| &plan.why));
         let why = plan.cloned().unwrap_or_default();
-        self.anew.as_ref().map_or_else(|| why.clone(), |anew| format!("{why}; begun anew in software, since {anew}"))
+        let how = if self.kind == TrackKind::Video { " in software" } else { "" };
+        self.anew.as_ref().map_or_else(|| why.clone(), |anew| format!("{why}; begun anew{how}, since {anew}"))
     }
 
     pub(super) fn rendition(&self, source: &SourceTrack, reorder_delay: u32) -> NewRendition {
@@ -101,6 +106,7 @@ impl TrackSpec {
             label: audio.and_then(|plan| plan.label.clone()),
             is_default: audio.is_none_or(|plan| plan.is_default),
             forced: false,
+            source_stream: video.map(|plan| plan.index).or(audio.map(|plan| plan.index)),
             reorder_delay,
             planned_bandwidth: video
                 .map(|plan| plan.planned_bandwidth)

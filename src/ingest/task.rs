@@ -2,7 +2,7 @@
 
 use super::IngestError;
 use super::track::Track;
-use crate::ffmpeg::Encoder;
+use crate::ffmpeg::Choice;
 use crate::ffmpeg::package::{AudioTask, CopiedCodec, PackageTask, ToneMap, VideoEncode, VideoTask};
 use crate::media::ladder::Rung;
 use crate::media::plan::{AudioAction, AudioPlan, Encoding, Turn, VideoAction, VideoPlan};
@@ -19,7 +19,7 @@ pub(super) fn copy_task(input: &Path, probe: &Probe, tracks: &[&mut Track<'_>]) 
         input: input.to_path_buf(),
         start_s: probe.start_s,
         video: tracks.iter().find_map(|track| track.picture()).map(copied),
-        audio: tracks.iter().filter_map(|track| track.sound()).map(audio_task).collect(),
+        audio: tracks.iter().filter_map(|track| track.sound()).map(|plan| audio_task(plan, probe.start_s)).collect(),
         in_background: tracks.iter().all(|track| track.turn() == Turn::Later),
     }
 }
@@ -31,12 +31,14 @@ fn copied_codec(probe: &Probe) -> CopiedCodec {
     }
 }
 
-fn audio_task(plan: &AudioPlan) -> AudioTask {
+fn audio_task(plan: &AudioPlan, start_s: f64) -> AudioTask {
     let index = plan.index;
     match plan.action {
         AudioAction::Copy => AudioTask::Copy { index },
         AudioAction::Aac { channels, sample_rate, bit_rate } => {
-            AudioTask::Aac { index, channels, sample_rate, bit_rate }
+            let (from_s, until_s) = (plan.from_s.map(|from| from + start_s), plan.end_s.map(|end| end + start_s));
+            let is_padded = plan.is_padded;
+            AudioTask::Aac { index, channels, sample_rate, bit_rate, from_s, until_s, is_padded }
         }
     }
 }
@@ -46,7 +48,7 @@ pub(super) fn encode_task(
     probe: &Probe,
     encoding: &Encoding,
     forms: &[&VideoPlan],
-    encoder: Encoder,
+    choice: Choice,
 ) -> Result<VideoEncode, IngestError> {
     let missing = || IngestError::refused("The file's picture cannot be found any more. Add the film again.");
     let first = forms.first().ok_or_else(missing)?;
@@ -57,12 +59,14 @@ pub(super) fn encode_task(
     };
     Ok(VideoEncode {
         index: first.index,
-        encoder,
+        encoder: choice.encoder,
         rungs: forms.iter().filter_map(rung).collect(),
         frame_rate: Ratio { num: first.frame_rate_milli.max(1000), den: 1000 },
-        fixed_rate: encoding.fixed_rate,
+        least_gap_s: encoding.least_gap_s,
+        hold_s: encoding.hold_s,
         deinterlace: stream.interlaced,
         rotated: stream.rotation != 0,
+        device_decodes: choice.decodes(&stream.codec, &stream.pixel_format),
         tone_map: ToneMap::of(stream.transfer.as_deref()),
         clip: None,
         key_frame_interval_s: KEY_FRAME_INTERVAL_S,

@@ -8,7 +8,7 @@ use crate::deposit::{FreshSegment, Packer, PackerSettings};
 use crate::events::VideoChange;
 use crate::media::id::BlobId;
 use crate::media::key_frame::thin;
-use crate::media::plan::{AudioPlan, Turn, VideoPlan};
+use crate::media::plan::{AudioAction, AudioPlan, Turn, VideoPlan};
 use crate::media::rendition::TrackName;
 use crate::media::time::{TIMELINE_OFFSET_SECONDS, seconds};
 use std::time::{Duration, Instant};
@@ -162,6 +162,7 @@ impl<'a> Track<'a> {
 
     /// Takes the samples of one fragment. In a run of one piece segments are listed as they come.
     pub(super) async fn push(&mut self, samples: Vec<Sample>) -> Result<(), IngestError> {
+        let samples = self.before_end(samples);
         let Some(packager) = &mut self.packager else { return Ok(()) };
         let segments = packager.push(samples)?;
         self.keep(segments).await?;
@@ -169,6 +170,16 @@ impl<'a> Track<'a> {
             self.list_if_due().await?;
         }
         Ok(())
+    }
+
+    /// Sound that is copied goes no further than the picture.
+    fn before_end(&self, mut samples: Vec<Sample>) -> Vec<Sample> {
+        let copied = self.sound().filter(|sound| sound.action == AudioAction::Copy);
+        if let (Some(end_s), Some(source)) = (copied.and_then(|sound| sound.end_s), &self.source) {
+            let end = (end_s + TIMELINE_OFFSET_SECONDS as f64) * f64::from(source.timescale);
+            samples.retain(|sample| (sample.dts as f64) < end);
+        }
+        samples
     }
 
     /// Ends a span: everything of it is listed at once.

@@ -8,10 +8,10 @@ use super::task::{copy_task, encode_task};
 use super::track::Track;
 use super::{IngestError, Run};
 use crate::events::VideoChange;
-use crate::ffmpeg::Encoder;
 use crate::ffmpeg::package::{Clip, PackageTask, VideoEncode, VideoTask};
+use crate::ffmpeg::{Choice, Encoder};
 use crate::media::id::BlobId;
-use crate::media::plan::{Encoding, Plan, Turn, VideoPlan};
+use crate::media::plan::{AudioPlan, Encoding, Plan, Turn, VideoPlan};
 use crate::media::probe::Probe;
 use crate::media::span::{Span, VIDEO_TIMESCALE};
 use futures::FutureExt;
@@ -91,22 +91,52 @@ impl Run<'_> {
         self.ingest.make_waiting(self.work, self.video, &sealed).await?;
         let left_out = self.beside(probe, plan, &sealed).await?;
         self.leave_out(probe, plan, left_out).await?;
-        let sounds = self.open(TrackSpec::sounds(plan, Turn::Later), &sealed).await?;
         self.work.stage("sounds");
-        // The pictures take longer: their progress is the job's, and it never goes back.
-        self.in_one_piece(probe, plan, sounds, None).await?;
+        let left_out = self.further_sounds(probe, plan, &sealed).await?;
+        self.leave_out(probe, plan, left_out).await?;
         let pictures = self.open(TrackSpec::pictures(plan, Turn::Later), &sealed).await?;
         self.in_spans(probe, plan, pictures, Turn::Later, meter).await
     }
 
-    /// Writes down what could not be made, for whoever asks for the film's details.
+    /// Further sounds, in one run over the film. Where that fails, each is made by itself, so that one that cannot be
+    /// decoded costs no other; those are answered, for people.
+    async fn further_sounds(&self, probe: &Probe, plan: &Plan, sealed: &Sealed) -> Result<Vec<String>, IngestError> {
+        let specs = TrackSpec::sounds(plan, Turn::Later);
+        let together = self.open(specs.clone(), sealed).await?;
+        // The pictures take longer: their progress is the job's, and it never goes back.
+        match self.in_one_piece(probe, plan, together, None).await {
+            Err(error) if error.is_of_the_film() => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "further sounds are made one by one");
+            }
+            done => return done.map(|()| Vec::new()),
+        }
+        let mut left_out = Vec::new();
+        for spec in specs {
+            let name = spec.audio.as_ref().map(AudioPlan::name).unwrap_or_default();
+            let mut alone = self.open(vec![spec], sealed).await?;
+            // What players of MP4 are told beforehand differs with what is made beside it.
+            for track in &mut alone {
+                track.begin_anew("another sound of the film failed")?;
+            }
+            match self.in_one_piece(probe, plan, alone, None).await {
+                Err(error) if error.is_of_the_film() => {
+                    left_out.push(format!("{name} could not be made: {}.", error.for_people().trim_end_matches('.')));
+                }
+                done => done?,
+            }
+        }
+        Ok(left_out)
+    }
+
+    /// Writes down what could not be made, for whoever asks for the film's details, beside what is written there.
     async fn leave_out(&self, probe: &Probe, plan: &Plan, mut left_out: Vec<String>) -> Result<(), IngestError> {
-        left_out.retain(|why| !plan.left_out.contains(why));
+        let known = self.ingest.known_plan(self.work.lease).await?.map_or_else(Vec::new, |(_, plan)| plan.left_out);
+        left_out.retain(|why| !known.contains(why));
         if left_out.is_empty() {
             return Ok(());
         }
         tracing::info!(?left_out, "a film is not taken over as a whole");
-        self.record(probe, &Plan { left_out: [plan.left_out.clone(), left_out].concat(), ..plan.clone() }).await
+        self.record(probe, &Plan { left_out: [known, left_out].concat(), ..plan.clone() }).await
     }
 
     /// The tracks that an earlier run did not finish.
@@ -156,18 +186,18 @@ impl Run<'_> {
     ) -> Result<(), IngestError> {
         let Some(encoding) = plan.encoding.as_ref().filter(|_| !tracks.is_empty()) else { return Ok(()) };
         let is_new = tracks.iter().all(|track| track.generation() == 1);
-        let mut encoder = if is_new { self.encoder().await? } else { Encoder::Software };
-        while let Err(error) = self.encode(probe, encoding, &mut tracks, (encoder, turn), meter).await {
-            let Some(why) = why_anew(&error, encoder) else { return Err(error) };
+        let mut choice = if is_new { self.encoder().await? } else { Choice::SOFTWARE };
+        while let Err(error) = self.encode(probe, encoding, &mut tracks, (choice, turn), meter).await {
+            let Some(why) = why_anew(&error, choice.encoder) else { return Err(error) };
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                encoder = encoder.name(),
+                encoder = choice.encoder.name(),
                 "pictures begin anew in software"
             );
             for track in &mut tracks {
                 track.begin_anew(&why)?;
             }
-            encoder = Encoder::Software;
+            choice = Choice::SOFTWARE;
         }
         for track in tracks {
             track.finish().await?;
@@ -181,7 +211,7 @@ impl Run<'_> {
         probe: &Probe,
         encoding: &Encoding,
         tracks: &mut [Track<'_>],
-        (encoder, turn): (Encoder, Turn),
+        (choice, turn): (Choice, Turn),
         meter: &Meter<'_>,
     ) -> Result<(), IngestError> {
         let mut listed = Vec::with_capacity(tracks.len());
@@ -208,7 +238,7 @@ impl Run<'_> {
             let _slot = if is_opening { None } else { Some(self.slot(turn).await?) };
             let clip = Clip { seek_s: span.seek_s, from_s: span.from_s, to_s: span.to_s };
             let forms: Vec<&VideoPlan> = lacking.iter().filter_map(|track| track.picture()).collect();
-            let encode = VideoEncode { clip: Some(clip), ..encode_task(probe, encoding, &forms, encoder)? };
+            let encode = VideoEncode { clip: Some(clip), ..encode_task(probe, encoding, &forms, choice)? };
             let bytes: u64 = forms.iter().map(|form| span.seconds() * form.planned_bandwidth / 8).sum();
             let task = PackageTask {
                 input: self.input().to_path_buf(),
@@ -272,7 +302,7 @@ impl Run<'_> {
     }
 
     /// The encoder to use, once it is known which ones work.
-    async fn encoder(&self) -> Result<Encoder, IngestError> {
+    async fn encoder(&self) -> Result<Choice, IngestError> {
         let chosen = self.work.cancel.run_until_cancelled(self.ingest.encoders.chosen()).await;
         chosen.ok_or(IngestError::Stopped)
     }

@@ -2,14 +2,17 @@
 //! that they can be read and tested as a table.
 
 use super::ladder::Ladder;
-use super::probe::{Packet, Probe, Ratio};
+use super::probe::{Packet, Probe};
 use super::rendition::VideoRange;
 use super::segment::CutRule;
-use super::span::Span;
+use super::span::{Frames, Span};
+use reach::Reach;
 use serde::{Deserialize, Serialize};
 
 mod copied;
+mod left_out;
 mod picture;
+mod reach;
 mod sound;
 mod text;
 
@@ -70,8 +73,12 @@ pub enum Turn {
 /// How the pictures of all encoded forms are made, so that they can be cut at the same times.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Encoding {
-    /// Drop every second picture to reach this rate.
-    pub fixed_rate: Option<Ratio>,
+    /// Drop pictures that are nearer to the one before them than these seconds.
+    #[serde(default)]
+    pub least_gap_s: Option<f64>,
+    /// Repeat a picture that is shown for long, and the last one for so many seconds.
+    #[serde(default)]
+    pub hold_s: Option<f64>,
     /// The runs of film.
     pub spans: Vec<Span>,
 }
@@ -140,6 +147,23 @@ pub struct AudioPlan {
     pub label: Option<String>,
     /// Bits per second to declare until it is measured.
     pub planned_bandwidth: u64,
+    /// Seconds from the film's start at which it begins: silence up to its first sound. `None`: where it begins
+    /// by itself.
+    #[serde(default)]
+    pub from_s: Option<f64>,
+    /// Seconds from the film's start at which it ends at the latest; `None`: where it ends by itself.
+    #[serde(default)]
+    pub end_s: Option<f64>,
+    /// Whether silence follows it up to there.
+    #[serde(default)]
+    pub is_padded: bool,
+}
+
+impl AudioPlan {
+    /// What people may call its track.
+    pub fn name(&self) -> String {
+        sound::name(self.index, self.label.as_deref().or(self.language.as_deref()))
+    }
 }
 
 /// How the sound is made.
@@ -150,7 +174,7 @@ pub enum AudioAction {
     Copy,
     /// Encoded to AAC-LC.
     Aac {
-        /// Channels: 1, 2 or 6.
+        /// Channels: 2 or 6.
         channels: u32,
         /// Samples per second.
         sample_rate: u32,
@@ -211,8 +235,12 @@ impl Policy {
 /// # Errors
 /// `Refusal` when there is nothing to play.
 pub fn plan(probe: &Probe, packets: &[Packet], policy: &Policy) -> Result<Plan, Refusal> {
-    let pictures = probe.video.first().map(|stream| picture::forms(probe, stream, packets, policy));
-    let audio = sound::forms(probe, policy);
+    let stream = probe.video.first();
+    let frames = stream.map(|stream| Frames::of(packets, stream.time_base.value())).unwrap_or_default();
+    let reach = Reach::of(probe, &frames);
+    let pictures = stream.map(|stream| picture::forms(probe, stream, (packets, &frames), policy));
+    let within = pictures.as_ref().map_or_else(|| reach.of_sound(), |pictures| reach.until(pictures.until_s));
+    let audio = sound::forms(probe, policy, within);
     if pictures.is_none() && audio.is_empty() {
         return Err(Refusal(
             "There is neither moving picture nor sound in this file. Choose the film itself, not a subtitle or a picture."
@@ -220,7 +248,8 @@ pub fn plan(probe: &Probe, packets: &[Packet], policy: &Policy) -> Result<Plan, 
         ));
     }
     let pictures = pictures.unwrap_or_default();
-    let (subtitles, left_out) = text::forms(probe);
+    let (subtitles, texts_left_out) = text::forms(probe);
+    let left_out = [left_out::of(probe), texts_left_out].concat();
     let target_duration = policy.segment_s.max((pictures.longest_s + 0.000_001).round() as u32);
     let cut = policy.cut();
     Ok(Plan {
@@ -240,6 +269,11 @@ impl Plan {
     pub fn first(&self) -> u32 {
         let turns = self.video.iter().map(|form| form.turn).chain(self.audio.iter().map(|form| form.turn));
         u32::try_from(turns.filter(|turn| *turn == Turn::First).count()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether a form of the picture is copied.
+    pub fn is_copied(&self) -> bool {
+        self.video.iter().any(|form| form.action == VideoAction::Copy)
     }
 
     /// Whether anything is made when the film can be played.

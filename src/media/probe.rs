@@ -30,6 +30,9 @@ pub struct Probe {
     pub audio: Vec<AudioStream>,
     /// Subtitle tracks, in file order.
     pub subtitles: Vec<SubtitleStream>,
+    /// Streams of neither picture nor sound nor text that somebody may miss.
+    #[serde(default)]
+    pub data: Vec<DataStream>,
     /// Stream index of an attached cover picture.
     pub cover: Option<u32>,
     /// Its chapters, in order.
@@ -76,6 +79,12 @@ pub struct VideoStream {
     /// Presentation time of its earliest picture in that unit, when known.
     #[serde(default)]
     pub start_ticks: Option<i64>,
+    /// Seconds of the file at which it ends, as far as it says so by itself.
+    #[serde(default)]
+    pub end_s: Option<f64>,
+    /// Whether its decoder has to be set up anew in the middle; found by looking at its key frames.
+    #[serde(default)]
+    pub changes: bool,
     /// Whether fields are interlaced.
     pub interlaced: bool,
     /// Transfer characteristics (`smpte2084`, `arib-std-b67`, `bt709`, …).
@@ -111,6 +120,27 @@ pub struct AudioStream {
     pub title: Option<String>,
     /// Whether the file marks it as the default.
     pub default: bool,
+    /// Seconds of the file at which it begins; `None` when its beginning was not seen.
+    #[serde(default)]
+    pub start_s: Option<f64>,
+    /// Seconds of the file at which it ends, as far as is known.
+    #[serde(default)]
+    pub end_s: Option<f64>,
+    /// Unit of its time stamps in seconds, when known.
+    #[serde(default)]
+    pub time_base: Option<Ratio>,
+    /// Whether it is listed but holds nothing.
+    #[serde(default)]
+    pub is_empty: bool,
+}
+
+/// A stream of data, such as where a camera was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataStream {
+    /// Index among all streams of the file.
+    pub index: u32,
+    /// What the container calls its kind.
+    pub kind: String,
 }
 
 /// A subtitle track.
@@ -155,26 +185,26 @@ impl Ratio {
 }
 
 impl VideoStream {
-    /// Width and height as seen: with square pixels and turned upright. Wide pixels widen the
-    /// picture and tall ones heighten it, so nothing is lost; both are at least 2 and even.
+    /// Width and height with square pixels, as MP4 says it of a track (ISO/IEC 14496-12, 8.3.2): wide pixels widen
+    /// the picture, and tall ones make it narrower. Not turned; both are at least 1.
+    pub fn shown_size(&self) -> (u32, u32) {
+        let (num, den) = (u64::from(self.sample_aspect.num), u64::from(self.sample_aspect.den.max(1)));
+        let width = u64::from(self.width);
+        let stretched = if num == 0 { width } else { (width * num + den / 2) / den };
+        (u32::try_from(stretched).unwrap_or(u32::MAX).max(1), self.height.max(1))
+    }
+
+    /// Width and height as seen: with square pixels and turned upright; both are at least 2 and even.
     pub fn display_size(&self) -> (u32, u32) {
-        let aspect = self.sample_aspect.value();
-        let (mut width, mut height) = (f64::from(self.width), f64::from(self.height));
-        if aspect > 1.0 {
-            width *= aspect;
-        } else if aspect > 0.0 {
-            height /= aspect;
-        }
-        if matches!(self.rotation, 90 | 270) {
-            (width, height) = (height, width);
-        }
+        let (width, height) = self.shown_size();
+        let (width, height) = if matches!(self.rotation, 90 | 270) { (height, width) } else { (width, height) };
         (even(width), even(height))
     }
 }
 
-/// Rounded to the nearest even number, between 2 and 32768.
-fn even(length: f64) -> u32 {
-    ((length / 2.0).round() * 2.0).clamp(2.0, 32_768.0) as u32
+/// The even number that is next, between 2 and 32768.
+fn even(length: u32) -> u32 {
+    (length.min(32_768).div_ceil(2) * 2).max(2)
 }
 
 #[cfg(test)]
@@ -195,6 +225,8 @@ mod tests {
             average_rate: None,
             time_base: Ratio { num: 1, den: 90_000 },
             start_ticks: None,
+            end_s: None,
+            changes: false,
             interlaced: false,
             transfer: None,
             has_extradata: true,
@@ -206,7 +238,9 @@ mod tests {
     #[test]
     fn the_display_size_is_upright_square_and_even() {
         assert_eq!(stream(720, 576, (64, 45), 0).display_size(), (1024, 576));
-        assert_eq!(stream(720, 480, (8, 9), 0).display_size(), (720, 540));
+        assert_eq!(stream(720, 480, (8, 9), 0).display_size(), (640, 480));
+        assert_eq!(stream(720, 480, (32, 27), 0).display_size(), (854, 480));
+        assert_eq!(stream(720, 480, (32, 27), 0).shown_size(), (853, 480));
         assert_eq!(stream(1920, 1080, (1, 1), 90).display_size(), (1080, 1920));
         assert_eq!(stream(321, 1, (1, 1), 0).display_size(), (322, 2));
     }

@@ -123,6 +123,8 @@ pub struct AudioRendition {
     pub channels: u32,
     /// Whether the source marks it as the one to play.
     pub default: bool,
+    /// The stream of the film's file that it is a form of; `None` when nobody knows any more.
+    pub source: Option<u32>,
     /// Planned rates while it grows, measured ones afterwards.
     pub rates: Rates,
 }

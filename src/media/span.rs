@@ -18,6 +18,15 @@ const LONGEST: f64 = 60.0;
 /// How far beyond its planned end a span may go to end at a key frame, as a part of its length.
 const STRETCH: f64 = 0.5;
 
+/// Seconds that a picture is shown at most before it is repeated, in films that are encoded.
+pub const LONGEST_SHOWN: f64 = 1.0;
+
+/// Two pictures nearer to each other are none of the film's pace: nobody films faster.
+const LEAST_GAP: f64 = 1.0 / 240.0;
+
+/// Seconds that are safe from the rounding of time stamps.
+const MARGIN: f64 = 0.005;
+
 /// A run of film. Times in seconds of the source unless they say ticks.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Span {
@@ -25,22 +34,22 @@ pub struct Span {
     pub seek_s: f64,
     /// Half a frame before the first frame, so that no rounding loses or doubles one.
     pub from_s: f64,
-    /// Half a frame before the next span's first frame; `None` for the last span.
+    /// Half a frame before the next span's first frame; `None` for the last span, unless its end is to be filled.
     pub to_s: Option<f64>,
     /// Presentation time of the first frame on the output's timeline, in `VIDEO_TIMESCALE` ticks.
     pub first_tick: i64,
-    /// Presentation time of the next span's first frame in those ticks; `None` for the last span.
+    /// Presentation time of the next span's first frame in those ticks, or of the film's end where it is known.
     pub next_tick: Option<i64>,
 }
 
 impl Span {
-    /// Whole seconds of film in it, a minute for the last one.
+    /// Whole seconds of film in it, a minute where its end is unknown; two at most, as what is longer is a still.
     pub fn seconds(&self) -> u64 {
         let ticks = self.next_tick.map_or(0, |next| next - self.first_tick);
         u64::try_from(ticks)
             .ok()
             .filter(|ticks| *ticks > 0)
-            .map_or(LONGEST as u64, |ticks| ticks.div_ceil(u64::from(VIDEO_TIMESCALE)))
+            .map_or(LONGEST as u64, |ticks| ticks.div_ceil(u64::from(VIDEO_TIMESCALE)).min(2 * LONGEST as u64))
     }
 }
 
@@ -49,6 +58,21 @@ impl Span {
 #[derive(Clone, Debug, Default)]
 pub struct Frames {
     times: Vec<(f64, bool)>,
+    /// Seconds that the last one is shown, where its packet says so.
+    last_s: Option<f64>,
+    /// Whether the container says of each when it is shown.
+    is_timed: bool,
+}
+
+/// How spans join and end.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Joints {
+    /// No two pictures are nearer to each other than these seconds: the others are dropped.
+    pub least_gap_s: Option<f64>,
+    /// Seconds of the file at which the last picture ends; `None` when unknown.
+    pub until_s: Option<f64>,
+    /// Whether pictures are repeated up to there.
+    pub is_filled: bool,
 }
 
 impl Frames {
@@ -59,46 +83,90 @@ impl Frames {
             .filter_map(|packet| Some((packet.pts.or(packet.dts)? as f64 * time_base, packet.key)))
             .collect();
         times.sort_by(|a, b| a.0.total_cmp(&b.0));
-        Self { times }
+        let last = packets.iter().max_by_key(|packet| packet.pts.or(packet.dts));
+        let last_s = last.map(|last| last.duration as f64 * time_base).filter(|seconds| *seconds > 0.0);
+        Self { times, last_s, is_timed: packets.iter().all(|packet| packet.pts.is_some()) }
     }
 
     /// When the last picture ends, as far as time stamps tell; `None` without any.
     pub fn end_s(&self) -> Option<f64> {
         let last = self.times.last()?.0;
         let before = self.times.len().checked_sub(2).map_or(last, |index| self.times[index].0);
-        Some(last + (last - before))
+        Some(last + self.last_s.unwrap_or(last - before))
+    }
+
+    /// When the first picture is shown.
+    pub fn first_s(&self) -> Option<f64> {
+        self.times.first().map(|first| first.0)
+    }
+
+    /// When the last picture begins to be shown.
+    pub fn last_s(&self) -> Option<f64> {
+        self.times.last().map(|last| last.0)
+    }
+
+    /// Pictures per second where they follow each other fastest; what is nearer than any film's pictures is left out.
+    pub fn highest_rate(&self) -> Option<f64> {
+        let gaps = self.gaps().filter(|gap| *gap >= LEAST_GAP);
+        gaps.reduce(f64::min).map(|gap| 1.0 / gap)
+    }
+
+    /// Seconds from one picture to the next, as half of them are at most.
+    pub fn median_gap(&self) -> Option<f64> {
+        let mut gaps: Vec<f64> = self.gaps().filter(|gap| *gap > 0.0).collect();
+        gaps.sort_by(f64::total_cmp);
+        gaps.get(gaps.len() / 2).copied()
+    }
+
+    /// Those that are left when none may be nearer to the one before it than `least_gap_s`.
+    pub fn thinned(&self, least_gap_s: f64) -> Self {
+        let mut kept = Self { times: Vec::new(), ..self.clone() };
+        for &(time, key) in &self.times {
+            if kept.last_s().is_none_or(|last| time - last >= least_gap_s) {
+                kept.times.push((time, key));
+            }
+        }
+        kept
+    }
+
+    fn gaps(&self) -> impl Iterator<Item = f64> {
+        self.times.windows(2).map(|pair| pair[1].0 - pair[0].0)
     }
 
     /// Seconds of the longest picture; 0 when there are fewer than two.
     pub fn longest_gap(&self) -> f64 {
-        self.times.windows(2).map(|pair| pair[1].0 - pair[0].0).fold(0.0, f64::max)
+        self.gaps().fold(0.0, f64::max)
     }
 
     /// Cuts the film into spans. `start_s` is the earliest time of the whole file: it becomes the
     /// timeline's offset. Without any frame there is one span of everything.
-    pub fn spans(&self, start_s: f64) -> Vec<Span> {
+    pub fn spans(&self, start_s: f64, joints: Joints) -> Vec<Span> {
         let mut bounds = vec![0];
         let mut length = FIRST;
         while let Some(next) = bounds.last().and_then(|&first| self.next_bound(first, length)) {
             bounds.push(next);
             length = (length * 2.0).min(LONGEST);
         }
-        let tick = |index: usize| {
-            let seconds = self.times[index].0 - start_s + TIMELINE_OFFSET_SECONDS as f64;
+        let tick_at = |file_s: f64| {
+            let seconds = file_s - start_s + TIMELINE_OFFSET_SECONDS as f64;
             (seconds * f64::from(VIDEO_TIMESCALE)).round() as i64
         };
+        let tick = |index: usize| tick_at(self.times[index].0);
         if self.times.is_empty() {
             let first_tick = TIMELINE_OFFSET_SECONDS as i64 * i64::from(VIDEO_TIMESCALE);
             return vec![Span { seek_s: start_s, from_s: start_s - 1.0, to_s: None, first_tick, next_tick: None }];
         }
+        // Where some pictures' times are guessed, one of them may come after this end.
+        let end_s = joints.until_s.filter(|end| joints.is_filled || self.is_timed && *end > self.times[0].0);
         let spans = bounds.iter().enumerate().map(|(number, &first)| {
             let next = bounds.get(number + 1).copied();
+            let filled_to_s = end_s.filter(|_| joints.is_filled).map(|end| end - MARGIN);
             Span {
                 seek_s: self.group_before(first),
                 from_s: self.before(first),
-                to_s: next.map(|next| self.before(next)),
+                to_s: next.map_or(filled_to_s, |next| Some(self.end_before(next, joints))),
                 first_tick: tick(first),
-                next_tick: next.map(tick),
+                next_tick: next.map(tick).or(end_s.map(tick_at)),
             }
         });
         spans.collect()
@@ -127,10 +195,19 @@ impl Frames {
         keys.next().map_or(last.min(self.times[0].0), |frame| frame.0)
     }
 
-    /// Half way to the frame before, or half a frame before the first.
+    /// Where the span before this frame ends: early enough to keep what is dropped between them far from both.
+    fn end_before(&self, index: usize, joints: Joints) -> f64 {
+        let before = self.before(index);
+        // A tenth less, as in between lie pictures that are dropped.
+        joints.least_gap_s.map_or(before, |gap| before.min(self.times[index].0 - gap * 0.9))
+    }
+
+    /// Half way to the frame before, or half a frame before the first. After a gap, where the frame before may be
+    /// repeated, right before this one.
     fn before(&self, index: usize) -> f64 {
         let this = self.times[index].0;
         match index.checked_sub(1).and_then(|earlier| self.times.get(earlier)) {
+            Some(earlier) if this - earlier.0 > LONGEST_SHOWN => this - MARGIN,
             Some(earlier) => f64::midpoint(earlier.0, this),
             None => this - self.times.get(1).map_or(0.02, |next| (next.0 - this) / 2.0),
         }
@@ -156,7 +233,7 @@ mod tests {
 
     #[test]
     fn spans_double_up_to_a_minute_and_leave_no_frame_out() {
-        let spans = film(600, 50).spans(0.0);
+        let spans = film(600, 50).spans(0.0, Joints::default());
         let lengths: Vec<i64> =
             spans.iter().filter_map(|span| Some((span.next_tick? - span.first_tick) / 90_000)).collect();
         assert_eq!(lengths[..5], [6, 12, 24, 48, 60]);
@@ -170,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_span_begins_at_a_key_frame_and_decodes_from_the_one_before() {
-        let spans = film(60, 70).spans(0.0);
+        let spans = film(60, 70).spans(0.0, Joints::default());
         assert_eq!(spans[1].first_tick, 900_000 + 140 * 3600);
         assert!((spans[1].seek_s - 70.0 / 25.0).abs() < 1e-9);
         assert!((spans[1].from_s - 139.5 / 25.0).abs() < 1e-9);
@@ -178,13 +255,42 @@ mod tests {
 
     #[test]
     fn far_apart_key_frames_do_not_make_spans_longer() {
-        let spans = film(300, 100_000).spans(0.0);
+        let spans = film(300, 100_000).spans(0.0, Joints::default());
         assert!(spans.len() >= 5, "{} spans", spans.len());
     }
 
     #[test]
+    fn the_last_span_ends_where_the_film_does() {
+        let until = |until_s, is_filled| {
+            let joints = Joints { until_s: Some(until_s), is_filled, ..Joints::default() };
+            film(7, 50).spans(0.0, joints)[0]
+        };
+        assert_eq!((until(7.0, false).to_s, until(7.0, false).next_tick), (None, Some(17 * 90_000)));
+        assert_eq!((until(9.0, true).to_s, until(9.0, true).next_tick), (Some(8.995), Some(19 * 90_000)));
+    }
+
+    #[test]
+    fn after_a_gap_a_span_begins_right_before_its_first_picture() {
+        let packet = |pts: i64| Packet { pts: Some(pts), dts: Some(pts), duration: 1, bytes: 1, key: true };
+        let still: Vec<Packet> = [0, 1, 2, 20, 21].map(packet).into();
+        let spans = Frames::of(&still, 1.0).spans(0.0, Joints::default());
+        let after = spans.iter().find(|span| span.first_tick == 30 * 90_000).expect("a span begins there");
+        assert!((after.from_s - 19.995).abs() < 1e-9, "{after:?}");
+    }
+
+    #[test]
+    fn thinned_pictures_keep_their_distance_over_a_joint() {
+        let gap = 1.75 / 25.0;
+        let spans = film(60, 51).spans(0.0, Joints { least_gap_s: Some(gap), ..Joints::default() });
+        for pair in spans.windows(2) {
+            let apart = (pair[1].first_tick - 900_000) as f64 / 90_000.0 - pair[0].to_s.unwrap();
+            assert!(apart > 1.2 / 25.0 && apart < 1.9 / 25.0, "{apart}");
+        }
+    }
+
+    #[test]
     fn a_short_film_and_one_without_times_are_one_span() {
-        assert_eq!(film(7, 50).spans(0.0).len(), 1);
-        assert_eq!(Frames::default().spans(3.0).len(), 1);
+        assert_eq!(film(7, 50).spans(0.0, Joints::default()).len(), 1);
+        assert_eq!(Frames::default().spans(3.0, Joints::default()).len(), 1);
     }
 }

@@ -33,6 +33,7 @@ mod midfilm;
 mod moved;
 mod multipart;
 mod names;
+mod odd;
 mod outage;
 mod pages;
 mod poster;

@@ -148,3 +148,41 @@ async fn a_killed_refinement_goes_on_and_a_deleted_film_takes_it_along() {
     let counts = world.json("/api/system/status").await["counts"].clone();
     assert_eq!(counts["blobs"], Value::from(0), "{counts}");
 }
+
+/// An ffmpeg that is not there for smaller sizes while there is a file called `broken` beside it.
+const ABSENT: &str = r#"#!/bin/bash
+case "$*" in *scale=640:360*) [ -e "FOLDER/broken" ] && exit 127 ;; esac
+exec REAL "$@"
+"#;
+
+#[tokio::test]
+async fn what_the_server_could_not_refine_is_tried_again() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let real = std::env::split_paths(&path).map(|folder| folder.join("ffmpeg")).find(|file| file.exists()).unwrap();
+    let script = ABSENT.replace("FOLDER", folder.path().to_str().unwrap()).replace("REAL", real.to_str().unwrap());
+    let program = folder.path().join("ffmpeg");
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let broken = folder.path().join("broken");
+    std::fs::write(&broken, "").unwrap();
+
+    let world = World::with(&[("PATH", &format!("{}:{path}", folder.path().display()))]).await;
+    let picture = "testsrc2=size=854x480:rate=25:duration=8,noise=alls=20:allf=t";
+    let words = "-c:v libx264 -preset ultrafast -b:v 3M -g 50 -pix_fmt yuv420p";
+    let words: Vec<&str> = ["-f", "lavfi", "-i", picture].into_iter().chain(words.split(' ')).collect();
+    let video = world.published(&made("mp4", &words)).await;
+    world.at_rest().await;
+    let left_out = world.video(&video).await["left_out"].to_string();
+    assert!(left_out.contains("is not installed") && left_out.contains("can be tried again"), "{left_out}");
+    assert_eq!(world.files("spool/uploads").len(), 1, "the source is kept");
+
+    std::fs::remove_file(&broken).unwrap();
+    assert_eq!(world.send(Method::POST, &format!("/api/videos/{video}/retry")).await.status(), 202);
+    world.at_rest().await;
+    let details = world.video(&video).await;
+    assert_eq!(details["left_out"], json!([]), "{details:#}");
+    let reel = world.player(&video).reel(&format!("/hls/{video}/v1/")).await;
+    reel.assert_well_formed();
+    assert_eq!(world.files("spool/uploads"), Vec::<std::path::PathBuf>::new(), "the source is let go");
+}

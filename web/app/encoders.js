@@ -25,7 +25,8 @@ export function drawEncoders(all) {
       said.className = `said ${tone}`;
       said.replaceChildren(signOf(sign), text);
     }
-    say(row.querySelector('.needs'), ENCODERS[encoder.name]?.[1] ?? '');
+    const inMemory = encoder.works && !encoder.decodes && encoder.name !== 'software' ? 'the processor decodes' : '';
+    say(row.querySelector('.needs'), [ENCODERS[encoder.name]?.[1], inMemory].filter(Boolean).join('; '));
     row.querySelector('details').hidden = encoder.works || !encoder.why_not;
     say(row.querySelector('details p'), encoder.why_not ?? '');
   });

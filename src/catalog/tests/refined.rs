@@ -137,3 +137,32 @@ async fn a_file_is_kept_once_its_hash_is_known_and_forgotten_when_not_all_of_it_
         assert!(shelf.video(film.video).await.playable);
     }
 }
+
+#[tokio::test]
+async fn a_refinement_that_failed_is_tried_again_while_its_source_is_there() {
+    let shelf = Shelf::new();
+    let (film, upload) = being_refined(&shelf).await;
+    let again = async || shelf.catalog.retry_ingest(film.video, NOW).await;
+    assert!(again().await.is_err(), "it goes on by itself");
+    shelf.catalog.settle_job(film.lease, Settlement::Failed("ffmpeg is not installed".into()), NOW).await.unwrap();
+    assert_eq!(shelf.catalog.sort_out_uploads().await.unwrap(), HashSet::from([upload]));
+
+    let job = again().await.unwrap().unwrap();
+
+    let lease = refine(&shelf).await.expect("it is in line");
+    assert_eq!(lease.job, job);
+    assert!(shelf.video(film.video).await.playable);
+    shelf.catalog.settle_job(lease, Settlement::Refused("the file is damaged".into()), NOW).await.unwrap();
+    assert!(again().await.is_err(), "another try cannot help");
+}
+
+#[tokio::test]
+async fn a_rendition_remembers_the_stream_it_was_made_from() {
+    let shelf = Shelf::new();
+    let (film, _) = being_refined(&shelf).await;
+    for (number, source_stream) in [(1, Some(3)), (2, None)] {
+        let new = NewRendition { number, source_stream, ..track(&format!("a{number}")) };
+        let made = shelf.catalog.begin_rendition(film.lease, new).await.unwrap();
+        assert_eq!(made.source_stream, source_stream);
+    }
+}

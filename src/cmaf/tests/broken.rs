@@ -56,6 +56,16 @@ fn a_stream_cut_anywhere_but_between_boxes_is_truncated() {
 }
 
 #[test]
+fn a_protected_track_is_refused() {
+    let dir = TempDir::new().unwrap();
+    let words = "-f lavfi -i testsrc2=s=64x64:r=25:d=1 -c:v libx264 -encryption_scheme cenc-aes-ctr \
+                 -encryption_key 00112233445566778899aabbccddeeff -encryption_kid 00112233445566778899aabbccddeeff";
+    let film = ffmpeg(dir.path(), &format!("{words} {FRAGMENTS}"));
+    let refusal = survive(&film).unwrap_err().to_string();
+    assert!(refusal.contains("protected against copying"), "{refusal}");
+}
+
+#[test]
 fn flipped_bytes_never_panic() {
     let film = small_film();
     let header = film.windows(4).position(|word| word == b"mdat").unwrap();

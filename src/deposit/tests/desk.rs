@@ -258,6 +258,7 @@ fn rendition(name: &str) -> NewRendition {
         label: None,
         is_default: true,
         forced: false,
+        source_stream: None,
         reorder_delay: 0,
         planned_bandwidth: 1,
         init: b"init".to_vec(),

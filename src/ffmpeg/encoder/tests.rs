@@ -1,6 +1,6 @@
 use super::*;
 use crate::ffmpeg::VAAPI_DEVICE;
-use crate::ffmpeg::package::{Clip, PackageTask, ToneMap, VideoTask};
+use crate::ffmpeg::package::{AudioTask, Clip, PackageTask, ToneMap, VideoTask};
 use crate::media::ladder::Rung;
 use crate::media::probe::Ratio;
 
@@ -10,9 +10,11 @@ fn arguments(encoder: Encoder, change: impl FnOnce(&mut VideoEncode)) -> String 
         encoder,
         rungs: vec![Rung { size: (1280, 720), max_bit_rate: 3_000_000 }],
         frame_rate: Ratio { num: 30, den: 1 },
-        fixed_rate: None,
+        least_gap_s: None,
+        hold_s: None,
         deinterlace: false,
         rotated: false,
+        device_decodes: true,
         tone_map: None,
         clip: None,
         key_frame_interval_s: 2,
@@ -110,6 +112,31 @@ fn a_picture_that_must_be_turned_is_decoded_in_memory_and_sent_up() {
 }
 
 #[test]
+fn only_what_any_device_decodes_is_left_to_it() {
+    let decoded = |encoder, decodes, codec, pixels| Choice { encoder, decodes }.decodes(codec, pixels);
+    for (codec, pixels, vaapi, nvenc) in [
+        ("h264", "yuv420p", true, true),
+        ("h264", "yuv420p10le", false, false),
+        ("h264", "yuv422p", false, false),
+        ("hevc", "yuv420p10le", true, true),
+        ("mpeg4", "yuv420p", false, false),
+        ("vp9", "yuv420p", false, true),
+        ("av1", "yuv420p", false, false),
+    ] {
+        let found = [Encoder::Vaapi, Encoder::Qsv, Encoder::Nvenc].map(|encoder| decoded(encoder, true, codec, pixels));
+        assert_eq!(found, [vaapi, vaapi, nvenc], "{codec} {pixels}");
+    }
+    assert!(!decoded(Encoder::Vaapi, false, "h264", "yuv420p"), "it was not seen to decode");
+    assert!(!decoded(Encoder::Software, true, "h264", "yuv420p"));
+    let text = arguments(Encoder::Vaapi, |encode| encode.device_decodes = false);
+    assert!(!text.contains("noautorotate") && !text.contains("-hwaccel "), "{text}");
+    assert_in_order(
+        &text,
+        &["-init_hw_device vaapi", "[0:0]scale=1280:720:flags=bicubic,format=nv12,hwupload", "h264_vaapi"],
+    );
+}
+
+#[test]
 fn a_clip_is_sought_before_the_input_and_cut_before_scaling() {
     let clip = Clip { seek_s: 4.0, from_s: 5.98, to_s: Some(11.98) };
     assert_in_order(
@@ -130,6 +157,39 @@ fn a_clip_is_sought_before_the_input_and_cut_before_scaling() {
 }
 
 #[test]
+fn pictures_are_repeated_before_the_cut_and_dropped_behind_it() {
+    let text = arguments(Encoder::Software, |encode| {
+        encode.clip = Some(Clip { seek_s: 4.0, from_s: 5.98, to_s: Some(11.98) });
+        (encode.least_gap_s, encode.hold_s) = (Some(0.014_583), Some(2.5));
+    });
+    assert_in_order(
+        &text,
+        &[
+            "[0:0]split[film][copy];[copy]fps=10:round=up,tpad=stop_mode=clone:stop_duration=2.500,setfield=tff[grid];",
+            "[own][grid]interleave,select='eq(interlace_type,0)+gte(t-prev_selected_t,0.895)',setfield=prog,",
+            "trim=start=5.980000:end=11.980000,select='isnan(prev_selected_t)+gte(t-prev_selected_t,0.014583)',scale=",
+        ],
+    );
+}
+
+#[test]
+fn sound_is_brought_to_the_films_length() {
+    let task = |from_s, until_s, is_padded| {
+        let (index, channels, sample_rate, bit_rate) = (1, 2, 48_000, 160_000);
+        let audio = vec![AudioTask::Aac { index, channels, sample_rate, bit_rate, from_s, until_s, is_padded }];
+        let task = PackageTask { input: "/spool/1".into(), start_s: 1.0, video: None, audio, in_background: false };
+        let list = task.arguments(Path::new(VAAPI_DEVICE));
+        list.into_iter().map(|word| word.into_string().unwrap()).collect::<Vec<_>>().join(" ")
+    };
+    assert_in_order(
+        &task(Some(1.0), Some(11.5), true),
+        &["-filter:a:0 aresample=48000:async=1:first_pts=48000,apad=whole_len=504000,atrim=end=11.500000 -ac:a:0 2"],
+    );
+    assert_in_order(&task(Some(1.0), Some(11.5), false), &["first_pts=48000,atrim=end=11.500000 -ac:a:0 2"]);
+    assert_in_order(&task(None, None, false), &["-filter:a:0 aresample=48000:async=1 -ac:a:0 2"]);
+}
+
+#[test]
 fn a_clip_at_the_start_of_the_file_is_not_sought() {
     let clip = Clip { seek_s: 1.4, from_s: 1.39, to_s: None };
     let text = arguments(Encoder::Software, |encode| encode.clip = Some(clip));
@@ -146,9 +206,9 @@ fn the_preferred_encoder_is_tried_first_and_software_always() {
 
 #[test]
 fn the_first_that_works_is_chosen() {
-    let report = |encoder, works| EncoderReport { encoder, works, why_not: None };
-    assert_eq!(choose(&[report(Encoder::Vaapi, false), report(Encoder::Qsv, true)]), Encoder::Qsv);
-    assert_eq!(choose(&[report(Encoder::Vaapi, false)]), Encoder::Software);
+    let report = |encoder, works| EncoderReport { encoder, works, decodes: works, why_not: None };
+    assert_eq!(choose(&[report(Encoder::Vaapi, false), report(Encoder::Qsv, true)]).encoder, Encoder::Qsv);
+    assert_eq!(choose(&[report(Encoder::Vaapi, false)]), Choice::SOFTWARE);
 }
 
 #[test]
@@ -158,7 +218,7 @@ fn the_level_is_the_lowest_that_holds_the_pictures() {
     assert_eq!(level((1920, 1080), 30.0, 6_000_000), "4.0");
     assert_eq!(level((1920, 1080), 60.0, 6_000_000), "4.2");
     assert_eq!(level((3840, 2160), 60.0, 16_000_000), "5.2");
-    assert_eq!(level((16_384, 16_384), 60.0, 1), "6.2");
+    assert_eq!(level((3840, 2160), 120.0, 16_000_000), "5.2", "no higher one is allowed");
 }
 
 #[test]

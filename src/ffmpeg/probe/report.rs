@@ -1,6 +1,6 @@
 //! ffprobe's JSON, and what we make of it.
 
-use crate::media::probe::{AudioStream, Chapter, Probe, Ratio, SubtitleStream, VideoStream};
+use crate::media::probe::{AudioStream, Chapter, DataStream, Probe, Ratio, SubtitleStream, VideoStream};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -42,6 +42,7 @@ struct Stream {
     index: u32,
     codec_type: String,
     codec_name: String,
+    codec_tag_string: String,
     profile: Option<String>,
     pix_fmt: Option<String>,
     width: u32,
@@ -89,6 +90,7 @@ impl Report {
             video: Vec::new(),
             audio: Vec::new(),
             subtitles: Vec::new(),
+            data: Vec::new(),
             cover: None,
             chapters: chapters.into_iter().take(MOST_CHAPTERS).filter_map(ReportedChapter::into_chapter).collect(),
         };
@@ -100,6 +102,15 @@ impl Report {
                 "video" => probe.video.push(stream.into_video()),
                 "audio" => probe.audio.push(stream.into_audio()),
                 "subtitle" => probe.subtitles.push(stream.into_subtitles()),
+                "data" if stream.is_missed() => {
+                    let named = [stream.codec_name, stream.codec_tag_string];
+                    let kind =
+                        named.into_iter().find(|name| !matches!(name.as_str(), "" | "none" | "unknown" | "bin_data"));
+                    probe.data.push(DataStream {
+                        index: stream.index,
+                        kind: kind.unwrap_or_else(|| "of no known kind".into()),
+                    });
+                }
                 _ => {}
             }
         }
@@ -121,8 +132,25 @@ impl Stream {
         ["attached_pic", "timed_thumbnails", "still_image"].iter().any(|kind| self.has(kind))
     }
 
+    /// Whether somebody may miss these data: time codes and texts that are read as chapters nobody does.
+    fn is_missed(&self) -> bool {
+        !matches!(self.codec_tag_string.as_str(), "tmcd" | "text" | "rtp ")
+    }
+
     fn has(&self, disposition: &str) -> bool {
         self.disposition.get(disposition).is_some_and(|value| *value != 0)
+    }
+
+    /// What the container says of this stream alone: how long it lasts, or when it ends as Matroska's
+    /// `01:02:03.5` in a tag.
+    fn end(&self) -> Option<f64> {
+        let in_tag = || {
+            let text = tag(&self.tags, "DURATION")?;
+            text.split(':').try_fold(0.0, |sum, part| Some(sum * 60.0 + part.parse::<f64>().ok()?))
+        };
+        let lasts = number(self.duration.as_ref()).filter(|lasts| *lasts > 0.0);
+        let end = lasts.map(|lasts| number(self.start_time.as_ref()).unwrap_or(0.0) + lasts);
+        end.or_else(in_tag).filter(|end| end.is_finite())
     }
 
     fn bits(&self) -> Option<u64> {
@@ -142,6 +170,8 @@ impl Stream {
             average_rate: ratio(self.avg_frame_rate.as_ref()),
             time_base: ratio(self.time_base.as_ref()).unwrap_or(Ratio { num: 1, den: 90_000 }),
             start_ticks: self.start_pts,
+            end_s: self.end(),
+            changes: false,
             interlaced: self.field_order.is_some_and(|order| !matches!(order.as_str(), "progressive" | "unknown")),
             transfer: self.color_transfer.filter(|name| name != "unknown"),
             has_extradata: self.extradata_size > 0,
@@ -160,6 +190,10 @@ impl Stream {
             language: tag(&self.tags, "language"),
             title: tag(&self.tags, "title"),
             default: self.has("default"),
+            start_s: number(self.start_time.as_ref()),
+            end_s: self.end(),
+            time_base: ratio(self.time_base.as_ref()),
+            is_empty: false,
             sample_rate: self.sample_rate.and_then(|rate| rate.parse().ok()).unwrap_or(0),
             channels: self.channels,
             has_extradata: self.extradata_size > 0,

@@ -34,6 +34,8 @@ fn stream() -> VideoStream {
         average_rate: None,
         time_base: Ratio { num: 1, den: 1 },
         start_ticks: None,
+        end_s: None,
+        changes: false,
         interlaced: false,
         transfer: None,
         has_extradata: true,
@@ -52,6 +54,7 @@ fn probe() -> Probe {
         video: Vec::new(),
         audio: Vec::new(),
         subtitles: Vec::new(),
+        data: Vec::new(),
         cover: None,
         chapters: Vec::new(),
     }

@@ -28,6 +28,9 @@ pub(super) fn copyable(stream: &VideoStream, packets: &[Packet]) -> Result<Vec<G
     if stream.rotation != 0 {
         return Err("the picture is turned".into());
     }
+    if stream.changes {
+        return Err("its picture changes in the middle".into());
+    }
     if !stream.has_extradata {
         return Err("the file's header does not describe its picture".into());
     }

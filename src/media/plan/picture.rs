@@ -1,15 +1,19 @@
 //! The forms of a picture: copied where players take it as it is, and the rungs of the ladder.
 
 use super::copied::{copyable, densest};
+use super::reach::{Reach, SLACK_S, TAIL_S};
 use super::{Cut, Encoding, PLAN_TIMESCALE, Policy, Turn, VideoAction, VideoPlan, name_of};
 use crate::media::ladder::Rung;
 use crate::media::probe::{Packet, Probe, Ratio, VideoStream};
 use crate::media::rendition::VideoRange;
 use crate::media::segment::longest;
-use crate::media::span::Frames;
+use crate::media::span::{Frames, Joints, LONGEST_SHOWN};
 
-/// Pictures per second beyond which every second one is dropped (Apple authoring rule 1.13).
+/// Pictures per second beyond which some are dropped (Apple authoring rule 1.13), …
 const HIGHEST_RATE: f64 = 61.0;
+
+/// … to no more than this.
+const SMOOTH: f64 = 60.1;
 
 /// Pictures per second that no film has more of.
 const FASTEST: f64 = 240.0;
@@ -27,21 +31,33 @@ pub(super) struct Pictures {
     pub(super) encoding: Option<Encoding>,
     /// Seconds of the longest segment of any form.
     pub(super) longest_s: f64,
+    /// Seconds of the file at which the last picture ends; `None` when unknown.
+    pub(super) until_s: Option<f64>,
 }
 
 /// Plans every form of the picture.
-pub(super) fn forms(probe: &Probe, stream: &VideoStream, packets: &[Packet], policy: &Policy) -> Pictures {
+pub(super) fn forms(
+    probe: &Probe,
+    stream: &VideoStream,
+    (packets, frames): (&[Packet], &Frames),
+    policy: &Policy,
+) -> Pictures {
     let copied = policy.copies(probe).and_then(|()| copied(probe, stream, packets, policy.cut()));
-    let frames = Frames::of(packets, stream.time_base.value());
-    let rungs = policy.ladder.rungs(stream.display_size(), source_rate(probe, stream));
+    let bits = source_rate(probe, stream);
+    let rungs = policy.ladder.rungs(stream.display_size(), bits);
     let (copied, why) = match copied {
         Ok(copied) => (Some(copied), String::new()),
         Err(why) => (None, why),
     };
     let is_copied = copied.is_some();
-    let wanted = wanted(stream, rungs, copied.as_ref().map(|(copied, _)| copied), policy.adaptive);
+    let above = copied.as_ref().map(|(copied, _)| (copied, bits.unwrap_or(0).max(copied.planned_bandwidth)));
+    let wanted = wanted(stream, rungs, above, policy.adaptive);
     let (mut forms, mut longest_s) = copied.map_or((Vec::new(), 0.0), |(form, longest)| (vec![form], longest));
-    let encoder = Encoder::of(probe, stream, &frames);
+    let reach = Reach::of(probe, frames);
+    // All forms end together; a copy ends where it ends.
+    let until_s = if reach.tail_s() > SLACK_S && !is_copied { reach.sound_s } else { reach.picture_s };
+    let encoder =
+        Encoder { pace: Pace::of(stream, frames), index: stream.index, end_s: until_s.map(|end| end - probe.start_s) };
     let first = first_of(&wanted);
     for (at, rung) in wanted.iter().enumerate() {
         let why = match (is_copied, at) {
@@ -52,19 +68,28 @@ pub(super) fn forms(probe: &Probe, stream: &VideoStream, packets: &[Packet], pol
         let turn = if !is_copied && at == first { Turn::First } else { Turn::Later };
         forms.push(encoder.form(*rung, turn, why));
     }
-    let encoding =
-        (!wanted.is_empty()).then(|| Encoding { fixed_rate: encoder.fixed_rate, spans: frames.spans(probe.start_s) });
-    if encoding.is_some() {
+    let encoding = (!wanted.is_empty()).then(|| encoding(probe, frames, encoder.pace, until_s));
+    if let Some(encoding) = &encoding {
+        let gap = frames.longest_gap();
+        let gap = if encoding.hold_s.is_some() { gap.min(LONGEST_SHOWN) } else { gap };
         // A key frame comes every 2 s, at the first picture from then on.
-        let gop = 2.0 + frames.longest_gap();
-        longest_s = longest_s.max(gop).max(f64::from(policy.segment_s) + frames.longest_gap().min(0.49));
+        longest_s = longest_s.max(2.0 + gap).max(f64::from(policy.segment_s) + gap.min(0.49));
     }
-    Pictures { forms, encoding, longest_s }
+    Pictures { forms, encoding, longest_s, until_s }
 }
 
-/// The rungs that are made, largest first.
-fn wanted(stream: &VideoStream, rungs: Vec<Rung>, copied: Option<&VideoPlan>, adaptive: bool) -> Vec<Rung> {
-    let Some(copied) = copied else {
+/// How all encoded forms are made.
+fn encoding(probe: &Probe, frames: &Frames, pace: Pace, until_s: Option<f64>) -> Encoding {
+    let last_s = until_s.zip(frames.last_s()).map_or(0.0, |(until, last)| until - last);
+    let is_filled = frames.longest_gap().max(last_s) > LONGEST_SHOWN;
+    let least_gap_s = pace.least_gap_s;
+    let spans = frames.spans(probe.start_s, Joints { least_gap_s, until_s, is_filled });
+    Encoding { least_gap_s, hold_s: is_filled.then_some(last_s), spans }
+}
+
+/// The rungs that are made, largest first, below what is `copied`, if it is, with so many bits per second.
+fn wanted(stream: &VideoStream, rungs: Vec<Rung>, copied: Option<(&VideoPlan, u64)>, adaptive: bool) -> Vec<Rung> {
+    let Some((copied, bits)) = copied else {
         return rungs.into_iter().take(if adaptive { usize::MAX } else { 1 }).collect();
     };
     let is_wanted = |rung: &Rung| {
@@ -74,7 +99,9 @@ fn wanted(stream: &VideoStream, rungs: Vec<Rung>, copied: Option<&VideoPlan>, ad
     };
     let mut rungs = rungs.into_iter();
     let largest = rungs.next().filter(|rung| is_wanted(rung) || stream.codec != "h264");
-    largest.into_iter().chain(rungs.filter(|_| adaptive)).collect()
+    // Of what is copied and plays everywhere, smaller forms are worth it only where they are lighter, too.
+    let is_lighter = |rung: &Rung| stream.codec != "h264" || rung.is_lighter_than(bits);
+    largest.into_iter().chain(rungs.filter(|rung| adaptive && is_lighter(rung))).collect()
 }
 
 /// The rung that is made first, so that there is soon something to watch.
@@ -93,13 +120,16 @@ pub(super) fn copied(
     let gops = copyable(stream, packets)?;
     let rule = cut.rule(PLAN_TIMESCALE);
     let frames = Frames::of(packets, stream.time_base.value());
+    if Reach::of(probe, &frames).tail_s() > TAIL_S {
+        return Err("its sound goes on after the last picture".into());
+    }
     let form = VideoPlan {
         index: stream.index,
         turn: Turn::First,
         action: VideoAction::Copy,
         why: format!("{} plays as it is", name_of(&stream.codec)),
-        size: stream.display_size(),
-        frame_rate_milli: (highest_rate(stream) * 1000.0).round() as u32,
+        size: stream.shown_size(),
+        frame_rate_milli: (Pace::of(stream, &frames).highest * 1000.0).round() as u32,
         planned_bandwidth: densest(&gops, rule).max(1),
         range: match stream.transfer.as_deref() {
             Some("smpte2084") => Some(VideoRange::Pq),
@@ -114,24 +144,51 @@ pub(super) fn copied(
 /// What all encoded forms of a picture have in common.
 struct Encoder {
     index: u32,
-    shown_rate: f64,
-    fixed_rate: Option<Ratio>,
+    pace: Pace,
     end_s: Option<f64>,
 }
 
-impl Encoder {
-    fn of(probe: &Probe, stream: &VideoStream, frames: &Frames) -> Self {
-        let rate = highest_rate(stream);
-        let halved = rate > HIGHEST_RATE;
-        let half = |rate: Ratio| Ratio { den: rate.den.saturating_mul(2), ..rate };
-        Self {
-            index: stream.index,
-            shown_rate: if halved { rate / 2.0 } else { rate },
-            fixed_rate: believable(stream).next().filter(|_| halved).map(half),
-            end_s: frames.end_s().map(|end| end - probe.start_s),
-        }
-    }
+/// How fast pictures follow each other.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    /// Pictures per second where the source has most of them.
+    highest: f64,
+    /// The same of what is encoded.
+    encoded: f64,
+    /// Pictures nearer to the one before them are dropped, so that no more than 60 a second are left.
+    least_gap_s: Option<f64>,
+}
 
+impl Pace {
+    /// What the container says, where all pictures are even; else what the packets' times say.
+    fn of(stream: &VideoStream, frames: &Frames) -> Self {
+        let even = even_rate(stream, frames);
+        let highest = even.or_else(|| frames.highest_rate()).unwrap_or(25.0);
+        let usual = even.or_else(|| frames.median_gap().map(|gap| 1.0 / gap)).unwrap_or(highest);
+        if usual <= HIGHEST_RATE {
+            return Self { highest, encoded: highest, least_gap_s: None };
+        }
+        let of_how_many = (usual / SMOOTH).ceil();
+        // A quarter less, as time stamps are rounded.
+        let least_gap_s = (of_how_many - 0.25) / usual;
+        let thinned = || frames.thinned(least_gap_s).highest_rate().unwrap_or(usual / of_how_many);
+        let encoded = even.map_or_else(thinned, |rate| rate / of_how_many);
+        Self { highest, encoded, least_gap_s: Some(least_gap_s) }
+    }
+}
+
+/// The rate of pictures that come at even times: the average and the base rate agree, and the packets with them.
+/// Containers with a fine clock report absurd ones.
+fn even_rate(stream: &VideoStream, frames: &Frames) -> Option<f64> {
+    let believable = |rate: Option<Ratio>| rate.map(Ratio::value).filter(|rate| *rate > 0.0 && *rate <= FASTEST);
+    let (average, base) = (believable(stream.average_rate)?, believable(stream.frame_rate)?);
+    let is_near = (average / base - 1.0).abs() < 0.01;
+    // There may be more packets than pictures, as fields have some of their own.
+    let is_seen = frames.median_gap().is_none_or(|gap| 1.0 / gap > base * 0.9);
+    (is_near && is_seen).then_some(base)
+}
+
+impl Encoder {
     fn form(&self, rung: Rung, turn: Turn, why: String) -> VideoPlan {
         VideoPlan {
             index: self.index,
@@ -139,23 +196,12 @@ impl Encoder {
             action: VideoAction::Encode { max_bit_rate: rung.max_bit_rate },
             why,
             size: rung.size,
-            frame_rate_milli: (self.shown_rate * 1000.0).round() as u32,
+            frame_rate_milli: (self.pace.encoded * 1000.0).round() as u32,
             planned_bandwidth: rung.max_bit_rate * 4 / 3,
             range: None,
             end_s: self.end_s,
         }
     }
-}
-
-/// The highest rate a stream can show.
-fn highest_rate(stream: &VideoStream) -> f64 {
-    believable(stream).map(Ratio::value).reduce(f64::max).unwrap_or(25.0)
-}
-
-/// The average rate and the base rate, as far as they make sense: containers with a fine clock report absurd ones.
-fn believable(stream: &VideoStream) -> impl Iterator<Item = Ratio> {
-    let rates = [stream.average_rate, stream.frame_rate].into_iter().flatten();
-    rates.filter(|rate| rate.value() > 0.0 && rate.value() <= FASTEST)
 }
 
 /// The picture's bits per second: its own, or what the file has beside its sound.

@@ -1,16 +1,21 @@
 //! The forms of a film's sound: each track once for two ears, and once for a room where it has the channels.
 
+use super::reach::{SLACK_S, Within};
 use super::{AudioAction, AudioPlan, Policy, Turn, name_of};
 use crate::media::probe::{AudioStream, Probe};
 
 /// Channels of sound for a room (5.1): what browsers decode of AAC.
 const ROOM: u32 = 6;
 
+/// Profiles of AAC that every browser plays.
+const PLAYED: [&str; 3] = ["LC", "HE-AAC", "HE-AACv2"];
+
 /// Every form of every track: the main track first, the others in file order, those for a room last.
-pub(super) fn forms(probe: &Probe, policy: &Policy) -> Vec<AudioPlan> {
+/// All begin and end `within` the same bounds, as one length is declared of everything (A 8.3).
+pub(super) fn forms(probe: &Probe, policy: &Policy, within: Within) -> Vec<AudioPlan> {
     let Some(main) = main_track(&probe.audio) else { return Vec::new() };
     let others = probe.audio.iter().filter(|track| track.index != main.index);
-    let tracks: Vec<&AudioStream> = std::iter::once(main).chain(others).filter(|track| track.channels > 0).collect();
+    let tracks: Vec<&AudioStream> = std::iter::once(main).chain(others).filter(|track| is_heard(track)).collect();
     let form = |track: &AudioStream, (action, why): (AudioAction, String)| {
         let planned_bandwidth = match action {
             AudioAction::Copy => track.bit_rate.unwrap_or(192_000) * 11 / 10,
@@ -18,10 +23,29 @@ pub(super) fn forms(probe: &Probe, policy: &Policy) -> Vec<AudioPlan> {
         };
         let (language, label) = (track.language.clone(), track.title.clone());
         let is_default = track.index == main.index;
-        AudioPlan { index: track.index, turn: Turn::Later, is_default, action, why, language, label, planned_bandwidth }
+        // Sound in front of the picture is not cut off.
+        let from_s = track.start_s.filter(|start| *start < within.from_s - SLACK_S).unwrap_or(within.from_s);
+        let is_copied = action == AudioAction::Copy;
+        let goes_on = |until: &f64| track.end_s.is_some_and(|end| end > until + SLACK_S);
+        let until_s = within.until_s.filter(|until| !is_copied || goes_on(until));
+        AudioPlan {
+            index: track.index,
+            turn: Turn::Later,
+            is_default,
+            action,
+            why,
+            language,
+            label,
+            planned_bandwidth,
+            from_s: (!is_copied).then_some(from_s - probe.start_s),
+            end_s: until_s.map(|until| until - probe.start_s),
+            // Only where it is known to be needed: it would make silence of a sound that cannot be decoded, too.
+            is_padded: !is_copied && until_s.is_some_and(|until| track.end_s.is_none_or(|end| end < until - SLACK_S)),
+        }
     };
     let copies = policy.copies(probe);
-    let mut forms: Vec<AudioPlan> = tracks.iter().map(|track| form(track, as_it_is(track, copies.clone()))).collect();
+    let mut forms: Vec<AudioPlan> =
+        tracks.iter().map(|track| form(track, as_it_is(track, copies.clone(), within))).collect();
     for (at, track) in tracks.iter().enumerate().filter(|(_, track)| track.channels > 2) {
         let more = match forms[at].action {
             AudioAction::Copy => (stereo(track), "two channels play everywhere".to_owned()),
@@ -35,17 +59,33 @@ pub(super) fn forms(probe: &Probe, policy: &Policy) -> Vec<AudioPlan> {
     forms
 }
 
+/// What people may call a sound: by its name or language, where it has one.
+pub(super) fn name(index: u32, known: Option<&str>) -> String {
+    let known = known.map(|name| format!(" ({name})")).unwrap_or_default();
+    format!("The sound in stream {index}{known}")
+}
+
+/// Whether there is something to hear.
+pub(super) fn is_heard(track: &AudioStream) -> bool {
+    track.channels > 0 && !track.is_empty && is_known(track)
+}
+
+pub(super) fn is_known(track: &AudioStream) -> bool {
+    track.channels > 0 && !matches!(track.codec.as_str(), "" | "none" | "unknown")
+}
+
 /// The track a player should take unasked: the one marked as default, else the first.
 fn main_track(tracks: &[AudioStream]) -> Option<&AudioStream> {
-    let mut heard = tracks.iter().filter(|track| track.channels > 0);
-    tracks.iter().find(|track| track.default && track.channels > 0).or_else(|| heard.next())
+    let mut heard = tracks.iter().filter(|track| is_heard(track));
+    tracks.iter().find(|track| track.default && is_heard(track)).or_else(|| heard.next())
 }
 
 /// Copied if that plays, else for two ears.
-fn as_it_is(track: &AudioStream, copies: Result<(), String>) -> (AudioAction, String) {
-    let is_usual = !track.profile.as_deref().is_some_and(|profile| profile.contains("xHE"));
+fn as_it_is(track: &AudioStream, copies: Result<(), String>, within: Within) -> (AudioAction, String) {
+    let profile = track.profile.as_deref().unwrap_or("unknown");
     let playable = copies.and_then(|()| match track.codec.as_str() {
-        "aac" if is_usual => Ok(()),
+        "aac" if PLAYED.contains(&profile) => gap(track, within).map_or(Ok(()), |gap| Err(gap.to_owned())),
+        "aac" => Err(format!("AAC of the kind {profile} does not play in every browser")),
         "mp3" => Err("MP3 does not play in every browser inside MP4".to_owned()),
         codec => Err(format!("{} does not play in every browser", name_of(codec))),
     });
@@ -55,8 +95,20 @@ fn as_it_is(track: &AudioStream, copies: Result<(), String>) -> (AudioAction, St
     }
 }
 
+/// What a sound lacks that is to be `within` these bounds.
+fn gap(track: &AudioStream, within: Within) -> Option<&'static str> {
+    let begins_late = track.start_s.is_some_and(|start| start > within.from_s + SLACK_S);
+    let ends_early = track.end_s.zip(within.until_s).is_some_and(|(end, until)| end < until - SLACK_S);
+    match (begins_late, ends_early) {
+        (true, _) => Some("it begins later than the film, and silence goes before it"),
+        (false, true) => Some("it ends earlier than the film, and silence follows it"),
+        (false, false) => None,
+    }
+}
+
+/// For two ears (A 2.3), also what has one channel only.
 fn stereo(track: &AudioStream) -> AudioAction {
-    aac(track, track.channels.clamp(1, 2))
+    aac(track, 2)
 }
 
 fn aac(track: &AudioStream, channels: u32) -> AudioAction {

@@ -1,6 +1,7 @@
-use super::*;
+mod times;
 
-use crate::media::probe::{AudioStream, SubtitleStream, VideoStream};
+use super::*;
+use crate::media::probe::{AudioStream, DataStream, Ratio, SubtitleStream, VideoStream};
 
 fn policy() -> Policy {
     let (ladder, adaptive) = (Ladder::default(), true);
@@ -28,6 +29,8 @@ fn video() -> VideoStream {
         frame_rate: Some(Ratio { num: 25, den: 1 }),
         average_rate: Some(Ratio { num: 25, den: 1 }),
         start_ticks: Some(0),
+        end_s: None,
+        changes: false,
         time_base: Ratio { num: 1, den: 25 },
         interlaced: false,
         transfer: None,
@@ -49,6 +52,10 @@ fn sound(codec: &str) -> AudioStream {
         language: Some("fra".into()),
         title: None,
         default: true,
+        start_s: Some(0.0),
+        end_s: None,
+        time_base: None,
+        is_empty: false,
     }
 }
 
@@ -62,6 +69,7 @@ fn probe(video: Vec<VideoStream>, audio: Vec<AudioStream>) -> Probe {
         video,
         audio,
         subtitles: Vec::new(),
+        data: Vec::new(),
         cover: None,
         chapters: Vec::new(),
     }
@@ -110,6 +118,7 @@ fn what_players_cannot_take_is_encoded() {
         VideoStream { interlaced: true, ..video() },
         VideoStream { rotation: 90, ..video() },
         VideoStream { has_extradata: false, ..video() },
+        VideoStream { changes: true, ..video() },
     ];
     for stream in odd {
         let plan = planned(stream.clone(), &packets(50));
@@ -169,29 +178,6 @@ fn a_picture_is_never_larger_or_denser_than_its_source() {
     assert_eq!(plan.video[0].action, VideoAction::Encode { max_bit_rate: 195_000 });
     let huge = planned(VideoStream { codec: "vp9".into(), width: 7680, height: 4320, ..video() }, &packets(50));
     assert_eq!(huge.video[0].size, (3840, 2160));
-}
-
-#[test]
-fn a_high_frame_rate_is_halved() {
-    let rate = Some(Ratio { num: 120, den: 1 });
-    let fast = VideoStream { codec: "vp9".into(), frame_rate: rate, average_rate: rate, ..video() };
-    let plan = planned(fast, &packets(50));
-    assert!(plan.video.iter().all(|form| form.frame_rate_milli == 60_000));
-    assert_eq!(plan.encoding.unwrap().fixed_rate, Some(Ratio { num: 120, den: 2 }));
-}
-
-#[test]
-fn an_absurd_rate_is_not_believed() {
-    let rate = |num| Some(Ratio { num, den: 1 });
-    let of = |average, base| {
-        let stream = VideoStream { codec: "vp9".into(), frame_rate: base, average_rate: average, ..video() };
-        let plan = planned(stream, &packets(50));
-        (plan.video[0].frame_rate_milli, plan.encoding.unwrap().fixed_rate)
-    };
-    assert_eq!(of(rate(1000), rate(60)), (60_000, None), "Matroska with whole milliseconds");
-    assert_eq!(of(rate(25), rate(90_000)), (25_000, None));
-    assert_eq!(of(rate(1000), rate(120)), (60_000, Some(Ratio { num: 120, den: 2 })));
-    assert_eq!(of(None, None), (25_000, None));
 }
 
 /// Lines and turn of each form of the picture.
@@ -258,6 +244,40 @@ fn every_sound_is_made_for_two_ears_and_for_a_room_where_it_has_the_channels() {
     let wanted =
         [(2, First, true, 2), (1, Later, false, 0), (3, Later, false, 0), (2, Later, true, 6), (3, Later, false, 2)];
     assert_eq!(made, wanted);
+}
+
+#[test]
+fn sound_is_offered_in_two_channels_and_copied_only_in_usual_profiles() {
+    let of = |profile: Option<&str>, channels| {
+        let track = AudioStream { profile: profile.map(Into::into), channels, ..sound("aac") };
+        plan(&probe(vec![video()], vec![track]), &packets(50), &policy()).unwrap().audio.remove(0)
+    };
+    assert!([Some("LC"), Some("HE-AAC"), Some("HE-AACv2")].map(|it| of(it, 2).action) == [AudioAction::Copy; 3]);
+    for profile in [Some("Main"), Some("LTP"), Some("SSR"), Some("xHE-AAC"), None] {
+        let form = of(profile, 1);
+        assert!(matches!(form.action, AudioAction::Aac { channels: 2, .. }), "{form:?}");
+        assert!(form.why.starts_with("AAC of the kind"), "{form:?}");
+    }
+}
+
+#[test]
+fn what_is_not_taken_over_is_named() {
+    let named = |index, codec: &str, title: &str| AudioStream { index, title: Some(title.into()), ..sound(codec) };
+    let sounds = vec![AudioStream { is_empty: true, ..named(1, "aac", "Dub") }, sound("aac"), named(3, "", "Odd")];
+    let mut probe = probe(vec![video(), VideoStream { index: 4, ..video() }], sounds);
+    probe.data.push(DataStream { index: 5, kind: "gpmd".into() });
+    let plan = plan(&probe, &packets(50), &policy()).unwrap();
+    assert_eq!(plan.audio.len(), 2, "one sound in two forms: {:?}", plan.audio);
+    let wanted = [
+        "picture in stream 4",
+        "stream 1 (Dub) is listed in the file, but holds nothing",
+        "(Odd) is of a kind",
+        "gpmd",
+    ];
+    assert_eq!(plan.left_out.len(), wanted.len());
+    for (found, wanted) in plan.left_out.iter().zip(wanted) {
+        assert!(found.contains(wanted), "{found}");
+    }
 }
 
 #[test]

@@ -55,13 +55,25 @@ impl Master {
             groups.iter().for_each(|group| write_alone(&mut out, group));
         }
         for video in &self.video {
-            groups.iter().for_each(|group| write_variant(&mut out, video, Some(group), subtitles));
+            let range = self.range_attribute(video.range);
+            groups.iter().for_each(|group| write_variant(&mut out, (video, range), Some(group), subtitles));
             if groups.is_empty() {
-                write_variant(&mut out, video, None, subtitles);
+                write_variant(&mut out, (video, range), None, subtitles);
             }
         }
-        self.video.iter().for_each(|video| write_i_frames(&mut out, video));
+        self.video.iter().for_each(|video| write_i_frames(&mut out, (video, self.range_attribute(video.range))));
         out
+    }
+
+    /// Said of everything as soon as something is not SDR (A 9.16).
+    fn range_attribute(&self, range: VideoRange) -> &'static str {
+        let is_said = self.video.iter().any(|video| video.range != VideoRange::Sdr);
+        match range {
+            VideoRange::Sdr if is_said => ",VIDEO-RANGE=SDR",
+            VideoRange::Sdr => "",
+            VideoRange::Hlg => ",VIDEO-RANGE=HLG",
+            VideoRange::Pq => ",VIDEO-RANGE=PQ",
+        }
     }
 }
 
@@ -73,7 +85,12 @@ fn write_alone(out: &mut String, group: &Group<'_>) {
     _ = write!(out, "\n{}/{PLAYLIST_NAME}\n", group.main().name);
 }
 
-fn write_variant(out: &mut String, video: &VideoRendition, sound: Option<&Group<'_>>, subtitles: bool) {
+fn write_variant(
+    out: &mut String,
+    (video, range): (&VideoRendition, &str),
+    sound: Option<&Group<'_>>,
+    subtitles: bool,
+) {
     let more = sound.map(Group::rates).unwrap_or_default();
     write_rates(
         out,
@@ -90,7 +107,7 @@ fn write_variant(out: &mut String, video: &VideoRendition, sound: Option<&Group<
     if let Some(rate) = video.frame_rate.filter(|rate| rate.num > 0) {
         _ = write!(out, ",FRAME-RATE={:.3}", rate.value());
     }
-    out.push_str(range_attribute(video.range));
+    out.push_str(range);
     if let Some(group) = sound {
         _ = write!(out, ",AUDIO=\"{}\"", group.id);
     }
@@ -101,21 +118,13 @@ fn write_variant(out: &mut String, video: &VideoRendition, sound: Option<&Group<
 }
 
 /// The pictures alone, so `CODECS` and rates are without sound (RFC 8216bis, 4.4.6.3).
-fn write_i_frames(out: &mut String, video: &VideoRendition) {
+fn write_i_frames(out: &mut String, (video, range): (&VideoRendition, &str)) {
     let Some(rates) = video.i_frames else { return };
     write_rates(out, "I-FRAME-STREAM-INF", rates);
     _ = write!(out, ",CODECS=\"{}\"", quotable(&video.codecs).unwrap_or_default());
     _ = write!(out, ",RESOLUTION={}x{}", video.resolution.width, video.resolution.height);
-    out.push_str(range_attribute(video.range));
+    out.push_str(range);
     _ = writeln!(out, ",URI=\"{}/{I_FRAMES_NAME}\"", video.name);
-}
-
-fn range_attribute(range: VideoRange) -> &'static str {
-    match range {
-        VideoRange::Sdr => "",
-        VideoRange::Hlg => ",VIDEO-RANGE=HLG",
-        VideoRange::Pq => ",VIDEO-RANGE=PQ",
-    }
 }
 
 fn write_rates(out: &mut String, tag: &str, rates: Rates) {

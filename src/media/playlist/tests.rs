@@ -46,6 +46,7 @@ fn audio(number: u32, codecs: &str, language: Option<&str>, label: Option<&str>)
         label: label.map(Into::into),
         channels: 2,
         default: false,
+        source: None,
         rates: Rates { peak: 130_000, average: 128_000 },
     }
 }
@@ -179,13 +180,14 @@ fn the_i_frames_of_every_picture_that_has_some_follow_the_variants() {
     let text = Master { video: vec![high, low, hdr], audio: vec![sound], ..Master::default() }.write();
     let expected = "v2/playlist.m3u8\n\
         #EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=700000,AVERAGE-BANDWIDTH=400000,CODECS=\"avc1.640028\",\
-        RESOLUTION=1920x1080,URI=\"v0/iframes.m3u8\"\n\
+        RESOLUTION=1920x1080,VIDEO-RANGE=SDR,URI=\"v0/iframes.m3u8\"\n\
         #EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=1,CODECS=\"avc1.640028\",\
         RESOLUTION=1920x1080,VIDEO-RANGE=HLG,URI=\"v2/iframes.m3u8\"\n";
     assert!(text.ends_with(expected), "{text}");
     let read = m3u8_rs::parse_master_playlist_res(text.as_bytes()).unwrap();
     let i_frames: Vec<_> = read.variants.iter().filter(|it| it.is_i_frame).map(|it| it.uri.as_str()).collect();
     assert_eq!(i_frames, ["v0/iframes.m3u8", "v2/iframes.m3u8"]);
+    assert_eq!(text.matches(",VIDEO-RANGE=SDR,AUDIO=").count(), 2, "beside HDR everything says its range: {text}");
 }
 
 #[test]
@@ -195,6 +197,30 @@ fn high_dynamic_range_is_said_and_an_unknown_frame_rate_is_not() {
     let text = Master { video: vec![hdr], ..Master::default() }.write();
     assert!(text.contains(",VIDEO-RANGE=PQ\n"), "{text}");
     assert!(!text.contains("FRAME-RATE") && !text.contains("AUDIO"), "{text}");
+}
+
+#[test]
+fn the_forms_of_a_sound_belong_together_by_their_source() {
+    let of = |number, source, channels| AudioRendition {
+        source: Some(source),
+        channels,
+        ..audio(number, "mp4a.40.2", Some("eng"), None)
+    };
+    let groups = |sounds: Vec<AudioRendition>| -> Vec<(String, String)> {
+        let read = parsed(&Master { video: vec![video(0, 6_000_000)], audio: sounds, ..Master::default() });
+        read.alternatives.into_iter().map(|it| (it.group_id, it.uri.unwrap_or_default())).collect()
+    };
+    let pair = |group: &str, track: &str| (group.to_owned(), format!("{track}/playlist.m3u8"));
+    let wanted = [pair("audio0", "a0"), pair("audio0", "a1"), pair("audio1", "a0"), pair("audio1", "a2")];
+    assert_eq!(
+        groups(vec![of(0, 1, 2), of(1, 2, 2), of(2, 2, 6)]),
+        wanted,
+        "a commentary in front of the film's sound"
+    );
+    let unknown = |sound: AudioRendition| AudioRendition { source: None, ..sound };
+    let older = vec![of(0, 1, 2), of(1, 2, 2), of(2, 2, 6)].into_iter().map(unknown).collect();
+    let wanted = [pair("audio0", "a0"), pair("audio0", "a1"), pair("audio1", "a2"), pair("audio1", "a1")];
+    assert_eq!(groups(older), wanted, "nobody wrote it down");
 }
 
 #[test]

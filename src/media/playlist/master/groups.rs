@@ -44,12 +44,16 @@ pub fn fullest(sounds: &[AudioRendition]) -> Vec<TrackName> {
     std::iter::once(main).chain(others).collect()
 }
 
-/// The forms of each track: at most one for two ears and one for a room. They belong together by what they are
-/// called, and in order where several are called alike.
+/// The forms of each track: at most one for two ears and one for a room. They belong together by the stream they
+/// were made from; where that was not written down, by what they are called, and in order where several are called
+/// alike.
 fn tracks(sounds: &[AudioRendition]) -> Vec<Vec<&AudioRendition>> {
     let mut tracks: Vec<Vec<&AudioRendition>> = Vec::new();
     for sound in sounds {
-        let is_same = |other: &AudioRendition| (&other.language, &other.label) == (&sound.language, &sound.label);
+        let is_same = |other: &AudioRendition| match (other.source, sound.source) {
+            (Some(one), Some(another)) => one == another,
+            _ => (&other.language, &other.label) == (&sound.language, &sound.label),
+        };
         let lacks = |forms: &&mut Vec<&AudioRendition>| {
             is_same(forms[0]) && forms.iter().all(|form| (form.channels > 2) != (sound.channels > 2))
         };

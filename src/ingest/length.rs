@@ -1,0 +1,108 @@
+//! How long a film is, and whether all of it is there: what containers claim, against what lies in the file.
+
+use super::{IngestError, Run};
+use crate::media::probe::{AudioStream, Packet, Probe, VideoStream};
+use crate::media::span::Frames;
+
+/// Sound that is said to go on so many seconds after the last picture is not believed unheard.
+const TAIL_S: f64 = 2.0;
+
+impl Run<'_> {
+    /// Listens to the sounds whose beginning was not seen, and to those that are said to go on after the last
+    /// picture, at `picture_end_s` seconds of the file.
+    pub(super) async fn listen(&self, probe: &mut Probe, picture_end_s: Option<f64>) -> Result<(), IngestError> {
+        let file_end_s = probe.duration_s.map(|length| probe.start_s + length);
+        for sound in &mut probe.audio {
+            let claimed = sound.end_s.or(file_end_s);
+            let goes_on = claimed.zip(picture_end_s).is_some_and(|(claimed, picture)| claimed > picture + TAIL_S);
+            if sound.start_s.is_none() || goes_on {
+                self.measure(sound).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds out from when to when there is sound.
+    async fn measure(&self, sound: &mut AudioStream) -> Result<(), IngestError> {
+        let time_base = sound.time_base.map_or(0.0, |base| base.value());
+        let (mut count, mut begin, mut end) = (0_u64, f64::INFINITY, f64::NEG_INFINITY);
+        let mut hear = |packet: Packet| {
+            count += 1;
+            if let Some(at) = packet.pts.or(packet.dts) {
+                begin = begin.min(at as f64 * time_base);
+                end = end.max((at as f64 + packet.duration as f64) * time_base);
+            }
+        };
+        self.ingest.ffmpeg.scan(self.input(), sound.index, None, &self.work.cancel, &mut hear).await?;
+        sound.is_empty = count == 0;
+        if begin.is_finite() && time_base > 0.0 {
+            (sound.start_s, sound.end_s) = (Some(begin), Some(end));
+        }
+        Ok(())
+    }
+
+    /// The film's length in seconds, from its start to the end of what goes on longest.
+    ///
+    /// # Errors
+    /// `Refused` when the file was cut off.
+    pub(super) async fn length(
+        &self,
+        probe: &mut Probe,
+        stream: &VideoStream,
+        packets: &[Packet],
+    ) -> Result<Option<f64>, IngestError> {
+        let Some(end_s) = Frames::of(packets, stream.time_base.value()).end_s() else { return Ok(probe.duration_s) };
+        let measured_s = end_s - probe.start_s;
+        // What the picture says of itself is said before anything is heard, as a file that was cut off is read slowly.
+        if let Some(own_end_s) = stream.end_s {
+            whole(own_end_s - probe.start_s, measured_s)?;
+        }
+        self.listen(probe, Some(end_s)).await?;
+        let heard_s = probe.audio.iter().filter(|sound| !sound.is_empty).filter_map(|sound| sound.end_s);
+        let longest_s = heard_s.map(|end| end - probe.start_s).fold(measured_s, f64::max);
+        if let (None, Some(claimed_s)) = (stream.end_s, probe.duration_s) {
+            whole(claimed_s, longest_s)?;
+        }
+        Ok(Some(believable(probe.duration_s, longest_s)))
+    }
+}
+
+/// Holds a claimed end against the measured one. A header that claims somewhat more than there is belongs to a
+/// file that was cut off; one that claims many times as much is simply wrong.
+fn whole(claimed_s: f64, measured_s: f64) -> Result<(), IngestError> {
+    let is_wrong = claimed_s > measured_s * 20.0;
+    if !is_wrong && measured_s < claimed_s * 0.9 && claimed_s - measured_s > 5.0 {
+        return Err(IngestError::refused(format!(
+            "The picture ends early, at {:.0} % of the film. The file was probably cut off when it was copied here: \
+             copy it again and add it once more.",
+            measured_s / claimed_s * 100.0
+        )));
+    }
+    Ok(())
+}
+
+/// The claimed length, if it is near the measured one.
+fn believable(claimed_s: Option<f64>, measured_s: f64) -> f64 {
+    let is_near =
+        |claimed: &f64| *claimed <= measured_s + 5.0_f64.max(measured_s * 0.1) && measured_s <= claimed + 60.0;
+    claimed_s.filter(is_near).unwrap_or(measured_s)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claimed_length_counts_only_near_the_measured_one() {
+        assert!((believable(Some(143_165.0), 1.5) - 1.5).abs() < 1e-9);
+        assert!((believable(Some(61.0), 60.0) - 61.0).abs() < 1e-9);
+        assert!((believable(None, 60.0) - 60.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_film_that_was_cut_off_is_refused() {
+        let refusal = whole(7200.0, 2736.0).unwrap_err().to_string();
+        assert!(refusal.contains("ends early, at 38 %"), "{refusal}");
+        assert!(whole(143_165.0, 1.5).is_ok() && whole(61.0, 60.0).is_ok());
+    }
+}

@@ -1,0 +1,98 @@
+//! Odd times: fast and uneven pictures, gaps, and sounds that are not as long as the picture.
+
+use super::*;
+
+/// Packets of pictures shown at these ticks.
+fn at(ticks: impl IntoIterator<Item = i64>) -> Vec<Packet> {
+    let packet = |pts| Packet { pts: Some(pts), dts: Some(pts), duration: 1, bytes: 1000, key: pts % 50 == 0 };
+    ticks.into_iter().map(packet).collect()
+}
+
+/// VP9 with this time base, whose container says these rates.
+fn fast(base: u32, average: (u32, u32), stated: (u32, u32)) -> VideoStream {
+    let rate = |(num, den)| Some(Ratio { num, den });
+    let time_base = Ratio { num: 1, den: base };
+    VideoStream { codec: "vp9".into(), time_base, average_rate: rate(average), frame_rate: rate(stated), ..video() }
+}
+
+#[test]
+fn more_than_sixty_pictures_a_second_are_thinned_evenly() {
+    for (rate, shown) in [
+        ((24_000, 1001), 23_976),
+        ((50, 1), 50_000),
+        ((60_000, 1001), 59_940),
+        ((60, 1), 60_000),
+        ((100, 1), 50_000),
+        ((120_000, 1001), 59_940),
+        ((120, 1), 60_000),
+        ((240, 1), 60_000),
+    ] {
+        let ticks = (0..rate.0 / rate.1 * 10).map(|number| i64::from(number) * i64::from(rate.1));
+        let plan = planned(fast(rate.0, rate, rate), &at(ticks.clone()));
+        assert!(plan.video.iter().all(|form| form.frame_rate_milli == shown), "{rate:?}: {:?}", plan.video[0]);
+        let gap = plan.encoding.unwrap().least_gap_s;
+        assert_eq!(gap.is_some(), shown * rate.1 < rate.0 * 999, "{rate:?}: {gap:?}");
+        let kept = Frames::of(&at(ticks.clone()), 1.0 / f64::from(rate.0)).thinned(gap.unwrap_or(0.0));
+        let found = kept.highest_rate().unwrap() * 1000.0;
+        assert!((found - f64::from(shown)).abs() < 1.0, "{rate:?}: {found}");
+    }
+}
+
+#[test]
+fn uneven_pictures_are_all_kept_and_their_highest_rate_is_declared() {
+    // Every fourth picture comes at once: 33 a second on average, 120 where they are nearest.
+    let ticks = (0..132).map(|number| number / 4 * 15 + number % 4 * 4 - if number % 4 == 3 { 3 } else { 0 });
+    let plan = planned(fast(120, (33, 1), (120, 1)), &at(ticks));
+    assert_eq!((plan.video[0].frame_rate_milli, plan.encoding.unwrap().least_gap_s), (120_000, None));
+}
+
+#[test]
+fn an_absurd_rate_is_not_believed() {
+    for (average, stated) in [((1000, 1), (60, 1)), ((25, 1), (90_000, 1)), ((1000, 1), (120, 1)), ((120, 1), (120, 1))]
+    {
+        let plan = planned(fast(25, average, stated), &at(0..500));
+        assert_eq!((plan.video[0].frame_rate_milli, plan.encoding.unwrap().least_gap_s), (25_000, None), "{average:?}");
+    }
+}
+
+#[test]
+fn a_still_in_the_middle_is_repeated_and_makes_no_long_segments() {
+    let plan = planned(fast(25, (10, 1), (25, 1)), &at((0..100).chain(850..950)));
+    let encoding = plan.encoding.unwrap();
+    assert_eq!((plan.target_duration, encoding.hold_s.is_some()), (6, true));
+    let even = planned(fast(25, (25, 1), (25, 1)), &at(0..500)).encoding.unwrap();
+    assert_eq!((even.hold_s, even.spans.last().unwrap().next_tick), (None, Some(30 * 90_000)));
+}
+
+fn with_sound(stream: VideoStream, from_s: f64, until_s: f64) -> Plan {
+    let sound = AudioStream { start_s: Some(from_s), end_s: Some(until_s), channels: 2, ..sound("aac") };
+    plan(&probe(vec![stream], vec![sound]), &packets(50), &policy()).unwrap()
+}
+
+#[test]
+fn sound_that_goes_on_is_shown_the_last_picture() {
+    let vp9 = VideoStream { codec: "vp9".into(), ..video() };
+    let held = with_sound(vp9, 0.0, 90.0);
+    assert_eq!((held.video[0].end_s, held.audio[0].end_s), (Some(90.0), None));
+    assert!((held.encoding.unwrap().hold_s.unwrap() - 30.04).abs() < 1e-9);
+    let long = with_sound(video(), 0.0, 90.0);
+    assert!(!is_copied(&long) && long.video[0].why.contains("sound goes on"), "{:?}", long.video[0]);
+    let little = with_sound(video(), 0.0, 61.0);
+    assert!(is_copied(&little));
+    assert_eq!((little.audio[0].action, little.audio[0].end_s), (AudioAction::Copy, Some(60.0)), "it is cut off");
+}
+
+#[test]
+fn sound_that_begins_late_or_ends_early_is_encoded_with_silence() {
+    for (from_s, until_s, why) in [(1.5, 60.0, "begins later"), (0.0, 57.0, "ends earlier")] {
+        let plan = with_sound(video(), from_s, until_s);
+        let sound = &plan.audio[0];
+        assert!(sound.why.contains(why), "{sound:?}");
+        assert!(matches!(sound.action, AudioAction::Aac { .. }));
+        assert_eq!((sound.from_s, sound.end_s), (Some(0.0), Some(60.0)));
+    }
+    let whole = with_sound(video(), 0.02, 60.05);
+    assert_eq!((whole.audio[0].action, whole.audio[0].end_s), (AudioAction::Copy, None));
+    let early = with_sound(VideoStream { codec: "vp9".into(), ..video() }, -1.0, 60.0);
+    assert_eq!(early.audio[0].action, AudioAction::Copy, "what comes before the picture stays");
+}

@@ -52,8 +52,8 @@ pub struct Details {
     pub video: Video,
     /// Its tracks, playable or not.
     pub renditions: Vec<Rendition>,
-    /// What of its file was not taken over, and why.
-    pub left_out: Vec<String>,
+    /// What it is to become; `None` until its file was looked into.
+    pub plan: Option<Plan>,
     /// Its chapters, in seconds of the film.
     pub chapters: Vec<Chapter>,
 }
@@ -144,7 +144,7 @@ impl Library {
             chapter.start_s = (chapter.start_s - start_s).max(0.0);
             chapter.end_s = (chapter.end_s - start_s).max(0.0);
         }
-        Ok(Details { video, renditions, left_out: plan.map(|plan| plan.left_out).unwrap_or_default(), chapters })
+        Ok(Details { video, renditions, plan, chapters })
     }
 
     /// Changes title or description, cleaned; answers the video as it is now.

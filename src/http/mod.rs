@@ -23,6 +23,7 @@ mod jobs;
 mod openapi;
 pub mod origin;
 pub mod pages;
+mod planned;
 mod playback;
 pub mod problem;
 pub mod range;

@@ -1,6 +1,7 @@
 //! Videos as the API shows them.
 
 use super::error::ApiError;
+use super::planned::{PlannedView, planned};
 use crate::catalog::{Cursor, JobState, Rendition, Video, VideoState};
 use crate::library::Details;
 use crate::media::probe::Chapter;
@@ -59,6 +60,8 @@ pub(super) struct VideoDetails {
     video: VideoView,
     /// Its tracks, in order.
     tracks: Vec<TrackView>,
+    /// What it is to become, made or not; nothing until its file was looked into.
+    planned: Vec<PlannedView>,
     /// What of its file was not taken over, and why, for people.
     left_out: Vec<String>,
     /// Its chapters, in order.
@@ -185,7 +188,8 @@ impl From<Details> for VideoDetails {
         Self {
             video: details.video.into(),
             tracks: details.renditions.into_iter().map(TrackView::from).collect(),
-            left_out: details.left_out,
+            planned: details.plan.as_ref().map(planned).unwrap_or_default(),
+            left_out: details.plan.map(|plan| plan.left_out).unwrap_or_default(),
             chapters: details.chapters.into_iter().map(chapter).collect(),
             thumbnails_url,
         }

@@ -154,13 +154,3 @@ async fn every_segment_begins_with_a_key_frame_where_the_playlist_says() {
         }
     }
 }
-
-/// To its end only: ffmpeg (and mpv by it) cannot seek in any HLS with MP4 segments, Apple's own examples
-/// included (mpv issue 15184).
-#[tokio::test]
-async fn ffmpeg_plays_a_film_over_http_to_its_end() {
-    let world = World::start().await;
-    let video = world.published(&clip::h264_aac(16)).await;
-    let url = world.url(&world.player(&video).master_path());
-    assert_eq!(measure::played(&url), 16 * 25);
-}

@@ -21,6 +21,7 @@ mod growing;
 mod hardware;
 mod hostile;
 mod i_frames;
+mod imported;
 mod killed;
 mod layering;
 mod library;

@@ -71,10 +71,11 @@ pub fn first_packet(file: &Path, kind: &str) -> (i64, bool) {
     (times(time)[0], flags.starts_with('K'))
 }
 
-/// Pictures that ffmpeg's own player of HLS decodes at an address.
-pub fn played(url: &str) -> usize {
+/// Pictures (`v`) or pieces of sound (`a`) that ffmpeg's own player of HLS decodes at an address.
+pub fn played(url: &str, kind: &str) -> usize {
+    let map = format!("0:{kind}:0");
     let before = ["-v", "error", "-xerror", "-i"];
-    let said = said_by("ffmpeg", Path::new(url), &before, &["-map", "0:v:0", "-f", "framehash", "-"]);
+    let said = said_by("ffmpeg", Path::new(url), &before, &["-map", &map, "-f", "framehash", "-"]);
     said.lines().filter(|line| !line.starts_with('#')).count()
 }
 

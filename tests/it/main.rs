@@ -34,6 +34,7 @@ mod players;
 mod refined;
 mod source;
 mod strict;
+mod sync;
 mod system;
 mod tidy;
 mod unreliable;

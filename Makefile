@@ -6,7 +6,8 @@ SHELL := /bin/bash
 
 # Each program with the Debian package that brings it. apt is asked only for what is missing.
 RUN_PROGRAMS  := ffmpeg:ffmpeg
-TEST_PROGRAMS := ffmpeg:ffmpeg chromium:chromium chromedriver:chromium-driver nginx:nginx
+TEST_PROGRAMS := ffmpeg:ffmpeg chromium:chromium chromedriver:chromium-driver nginx:nginx node:nodejs npm:npm
+SOAK_PROGRAMS := mpv:mpv
 
 # $(call need,<program:package …>): installs what is missing, or says the one line that does.
 # nginx lies in /usr/sbin, which is not on everybody's PATH.
@@ -48,13 +49,15 @@ test: tools check ## check, and every test; installs what the tests need
 bench: ffmpeg ## measure what the README claims
 	cargo bench --locked
 
-soak: tools ## the long tests: an ingest killed at a hundred places
-	TELECINE_SOAK_SEEDS=100 cargo nextest run --locked --profile soak -E 'test(killed::)'
+soak: tools target/players/all ## the long tests: an ingest killed at a hundred places, five players
+	@$(call need,$(SOAK_PROGRAMS))
+	TELECINE_SOAK_SEEDS=100 TELECINE_PLAYERS="ffmpeg hls.js shaka video.js mpv" \
+	  cargo nextest run --locked --profile soak -E 'test(killed::) + test(players::)'
 
 ffmpeg:
 	@$(call need,$(RUN_PROGRAMS))
 
-tools: target/python/made
+tools: target/python/made target/players/made
 	@$(call need,$(TEST_PROGRAMS))
 	@command -v cargo-nextest >/dev/null || cargo install --locked cargo-nextest
 
@@ -66,4 +69,16 @@ target/python/made: tests/telegram-sim/requirements.txt
 	@missing=""; python3 -c 'import ensurepip, venv' 2>/dev/null || missing=" python3-venv"; $(install)
 	@python3 -m venv --clear target/python
 	@target/python/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# A strict parser of playlists for the tests, and players of other makes for the long ones.
+target/players/made: tests/players/package.json tests/players/package-lock.json tests/players/.npmrc
+	@$(call need,node:nodejs npm:npm)
+	@mkdir -p target/players
+	@cp $^ target/players
+	@cd target/players && npm ci --silent --ignore-scripts --omit=dev
+	@touch $@
+
+target/players/all: target/players/made
+	@cd target/players && npm ci --silent --ignore-scripts
 	@touch $@

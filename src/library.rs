@@ -57,8 +57,8 @@ pub struct Details {
     pub renditions: Vec<Rendition>,
     /// Added subtitles that are no track yet.
     pub waiting: Vec<Sidecar>,
-    /// What of its file was not taken over, and why.
-    pub left_out: Vec<String>,
+    /// What it is to become; `None` until its file was looked into.
+    pub plan: Option<Plan>,
     /// Its chapters, in seconds of the film.
     pub chapters: Vec<Chapter>,
 }
@@ -145,13 +145,7 @@ impl Library {
         let plan: Option<Plan> = serde_json::from_str(&plan).ok();
         let chapters = probe.as_ref().map(chapter::of).unwrap_or_default();
         let waiting = self.catalog.waiting_sidecars(id).await?;
-        Ok(Details {
-            video,
-            renditions,
-            waiting,
-            left_out: plan.map(|plan| plan.left_out).unwrap_or_default(),
-            chapters,
-        })
+        Ok(Details { video, renditions, waiting, plan, chapters })
     }
 
     /// Changes title or description, cleaned; answers the video as it is now.

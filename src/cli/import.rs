@@ -26,7 +26,7 @@ const UNDER_WAY: usize = 4;
 /// Time between two questions about one file.
 const POLL: Duration = Duration::from_millis(500);
 
-/// Take in films and whole folders, and print what became of each
+/// Take in films and whole folders, and print what is done with each
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Folders are walked to the bottom, hidden files are left out, and everything else is tried: what is
@@ -97,32 +97,32 @@ struct One<'a> {
 impl One<'_> {
     async fn found(&self, found: Found) -> Row {
         let begun = Instant::now();
-        let (file, (outcome, what)) = match found {
+        let (file, (outcome, story)) = match found {
             Found::File(file) => {
                 let end = self.file(&file).await;
                 (file, end)
             }
-            Found::Unreadable(file, reason) => (file, (Outcome::Failed, reason)),
+            Found::Unreadable(file, reason) => (file, (Outcome::Failed, vec![reason])),
         };
-        Row { file, outcome, what, elapsed: begun.elapsed() }
+        Row { file, outcome, story, elapsed: begun.elapsed() }
     }
 
-    async fn file(&self, file: &Path) -> (Outcome, String) {
+    async fn file(&self, file: &Path) -> (Outcome, Vec<String>) {
         match self.api.import(file, self.again).await {
             Ok(Answer::Accepted(video)) => self.follow(file, &video).await,
-            Ok(Answer::Known(detail)) => (Outcome::Known, detail),
-            Ok(Answer::Refused(detail)) => (Outcome::Refused, detail),
-            Err(error) => (Outcome::Failed, error.to_string()),
+            Ok(Answer::Known(detail)) => (Outcome::Known, vec![detail]),
+            Ok(Answer::Refused(detail)) => (Outcome::Refused, vec![detail]),
+            Err(error) => (Outcome::Failed, vec![error.to_string()]),
         }
     }
 
     /// Watches a video until it is ready or given up.
-    async fn follow(&self, file: &Path, video: &str) -> (Outcome, String) {
+    async fn follow(&self, file: &Path, video: &str) -> (Outcome, Vec<String>) {
         let mut line = self.view.line(file);
         loop {
             let status = match self.api.status(video).await {
                 Ok(status) => status,
-                Err(error) => return (Outcome::Failed, error.to_string()),
+                Err(error) => return (Outcome::Failed, vec![error.to_string()]),
             };
             line.show(&status);
             if let Some(outcome) = end_of(&status) {
@@ -132,14 +132,19 @@ impl One<'_> {
         }
     }
 
-    /// What was done with a video and why, or why not.
-    async fn story(&self, video: &str, outcome: Outcome, status: Status) -> String {
+    /// What is done with a video and why, or why not. What is made when the film can be played may take hours:
+    /// the plan tells it now.
+    async fn story(&self, video: &str, outcome: Outcome, status: Status) -> Vec<String> {
         if outcome != Outcome::Ready {
-            return status.error.unwrap_or_else(|| format!("the server gave no reason; ask for /api/videos/{video}"));
+            let unknown = || format!("the server gave no reason; ask for /api/videos/{video}");
+            return vec![status.error.unwrap_or_else(unknown)];
         }
-        match self.api.tracks(video).await {
-            Ok(tracks) => tracks.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
-            Err(error) => format!("ready, but {error}"),
+        match self.api.making(video).await {
+            Ok(making) => {
+                let left_out = making.left_out.iter().map(|reason| format!("left out: {reason}"));
+                making.planned.iter().map(ToString::to_string).chain(left_out).collect()
+            }
+            Err(error) => vec![format!("ready, but {error}")],
         }
     }
 }

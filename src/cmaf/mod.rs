@@ -27,8 +27,8 @@ mod index;
 mod init;
 mod merge;
 mod packager;
-mod restamp;
 mod parameter_sets;
+mod restamp;
 mod sample_entry;
 mod source;
 #[cfg(test)]
@@ -43,6 +43,6 @@ pub use fragment::{Fragment, Sample, TrackRun};
 pub use index::{Index, IndexedSample, IndexedTrack};
 pub use merge::{Joining, Place, Stretch, merged_header, segment_index};
 pub use packager::{Packager, PackagerSettings, Resume, Timing};
-pub use restamp::Restamp;
 pub use parameter_sets::ParameterSets;
+pub use restamp::Restamp;
 pub use source::{SourceInit, SourceTrack, TrackKind};

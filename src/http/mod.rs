@@ -25,6 +25,7 @@ mod jobs;
 mod openapi;
 pub mod origin;
 pub mod pages;
+mod planned;
 mod playback;
 mod posters;
 pub mod problem;

@@ -2,8 +2,8 @@
 
 use super::route::{at, delete, get, patch, post, put, read};
 use super::{
-    assets, bots, download, events, health, imports, jobs, openapi, pages, playback, posters, subtitles, system, upload,
-    videos,
+    assets, bots, download, events, health, imports, jobs, openapi, pages, playback, posters, subtitles, system,
+    upload, videos,
 };
 use actix_web::web::{ServiceConfig, to};
 

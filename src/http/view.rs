@@ -2,6 +2,7 @@
 
 use super::download::DownloadView;
 use super::error::ApiError;
+use super::planned::{PlannedView, planned};
 use crate::catalog::{Cursor, JobState, Rendition, Sidecar, Video, VideoState};
 use crate::delivery::Download;
 use crate::library::Details;
@@ -63,6 +64,8 @@ pub(super) struct VideoDetails {
     tracks: Vec<TrackView>,
     /// Subtitles that were added and will be tracks; they are made once the film is ready.
     waiting: Vec<WaitingView>,
+    /// What it is to become, made or not; nothing until its file was looked into.
+    planned: Vec<PlannedView>,
     /// What of its file was not taken over, and why, for people.
     left_out: Vec<String>,
     /// Its chapters, in order.
@@ -224,7 +227,8 @@ impl VideoDetails {
             tracks: tracks.map(TrackView::from).collect(),
             video: details.video.into(),
             waiting: details.waiting.into_iter().map(WaitingView::from).collect(),
-            left_out: details.left_out,
+            planned: details.plan.as_ref().map(planned).unwrap_or_default(),
+            left_out: details.plan.map(|plan| plan.left_out).unwrap_or_default(),
             chapters: details.chapters.into_iter().map(chapter).collect(),
             thumbnails_url,
             download,

@@ -1,7 +1,7 @@
 //! What players do not understand is encoded, in spans that join without a seam.
 
 use crate::harness::World;
-use crate::harness::clip::{self, Clip, made};
+use crate::harness::clip::{self, Clip, Flashes, made};
 use crate::harness::measure;
 use crate::harness::player::Reel;
 
@@ -14,6 +14,9 @@ const ROUNDING: i64 = 30;
 /// Two frames less alike than this are not the same picture. What is one frame away in these moving
 /// pictures is below 25 dB; the worst that our encoders make of them is above 30.
 const SAME_PICTURE_DB: f64 = 27.0;
+
+/// A flash early on.
+const ONE_FLASH: Flashes = Flashes { size: "320x180", seconds: 8, at: &[3] };
 
 /// Publishes the clip and compares its pictures, frame by frame, with one uninterrupted encode.
 async fn assert_joins_without_a_seam(clip: &Clip) -> (World, String) {
@@ -93,13 +96,13 @@ async fn pictures_with_many_b_frames_join_without_a_seam() {
 #[tokio::test]
 async fn an_encoded_film_keeps_picture_and_sound_together() {
     let world = World::start().await;
-    let clip = clip::flash_and_beep("avi", "-c:v mpeg4 -q:v 3 -g 25 -c:a libmp3lame", 3);
+    let clip = clip::flash_and_beep("avi", "-c:v mpeg4 -q:v 3 -g 25 -c:a libmp3lame", &ONE_FLASH);
     let video = world.published(&clip).await;
     let player = world.player(&video);
     let pictures = player.pictures().await.save(&world, "pictures.mp4");
     let sound = player.sound().await.save(&world, "sound.mp4");
-    let source = measure::beep_at(&clip.path) - measure::flash_at(&clip.path);
-    let apart = measure::beep_at(&sound) - measure::flash_at(&pictures);
+    let source = measure::beeps(&clip.path)[0] - measure::flashes(&clip.path)[0];
+    let apart = measure::beeps(&sound)[0] - measure::flashes(&pictures)[0];
     assert!((apart - source).abs() < 0.03, "{apart} s apart, {source} s in the source");
 }
 

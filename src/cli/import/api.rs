@@ -31,26 +31,37 @@ pub(super) struct Status {
     pub(super) error: Option<String>,
 }
 
-/// What was made of one track.
+/// A form that a film has or will have.
 #[derive(Debug, Deserialize)]
-pub(super) struct Track {
-    kind: Option<String>,
-    method: Option<String>,
-    why: Option<String>,
-    codecs: Option<String>,
+pub(super) struct Planned {
+    kind: String,
+    method: String,
+    why: String,
+    turn: String,
+    width: Option<u32>,
+    height: Option<u32>,
+    channels: Option<u32>,
+    language: Option<String>,
+    label: Option<String>,
 }
 
-impl fmt::Display for Track {
+/// `video 1280 × 720 copied: H.264 plays as it is`, with `then` before what is made when the film can be played.
+impl fmt::Display for Planned {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.kind.as_deref().unwrap_or("track");
-        write!(out, "{name} {}", self.method.as_deref().unwrap_or("made"))?;
-        if let Some(codecs) = &self.codecs {
-            write!(out, " [{codecs}]")?;
+        let turn = if self.turn == "later" { "then " } else { "" };
+        write!(out, "{turn}{}", self.kind)?;
+        if let (Some(width), Some(height)) = (self.width, self.height) {
+            write!(out, " {width} × {height}")?;
         }
-        match self.why.as_deref() {
-            Some(why) if !why.is_empty() => write!(out, " ({why})"),
-            _ => Ok(()),
+        if let Some(name) = self.label.as_ref().or(self.language.as_ref()) {
+            write!(out, " {name}")?;
         }
+        match self.channels {
+            Some(1) => write!(out, ", 1 channel,")?,
+            Some(channels) => write!(out, ", {channels} channels,")?,
+            None => {}
+        }
+        write!(out, " {}: {}", self.method, self.why)
     }
 }
 
@@ -59,10 +70,11 @@ struct Accepted {
     video_id: String,
 }
 
-#[derive(Deserialize)]
-struct Video {
-    #[serde(default)]
-    tracks: Vec<Track>,
+/// What is made of a film.
+#[derive(Debug, Deserialize)]
+pub(super) struct Making {
+    pub(super) planned: Vec<Planned>,
+    pub(super) left_out: Vec<String>,
 }
 
 impl Api {
@@ -87,8 +99,8 @@ impl Api {
         self.ask_patiently(&format!("/api/videos/{video}/status")).await
     }
 
-    /// What was made of a video's tracks.
-    pub(super) async fn tracks(&self, video: &str) -> Result<Vec<Track>, ServerError> {
-        Ok(self.ask::<Video>(&format!("/api/videos/{video}")).await?.tracks)
+    /// What is made of a video, and what is not.
+    pub(super) async fn making(&self, video: &str) -> Result<Making, ServerError> {
+        self.ask(&format!("/api/videos/{video}")).await
     }
 }

@@ -23,8 +23,8 @@ pub(super) enum Outcome {
 pub(super) struct Row {
     pub(super) file: PathBuf,
     pub(super) outcome: Outcome,
-    /// What was done and why, or why not.
-    pub(super) what: String,
+    /// What is done with it and why, or why not, a line each.
+    pub(super) story: Vec<String>,
     pub(super) elapsed: Duration,
 }
 
@@ -48,8 +48,10 @@ pub(super) fn render(rows: &[Row]) -> String {
     let mut table = String::new();
     for (row, name) in rows.iter().zip(&names) {
         let (word, seconds) = (row.outcome.word(), row.elapsed.as_secs_f64());
-        let what = printable(&row.what);
-        writeln!(table, "{name:width$}  {word:7}  {seconds:>8.1} s  {what}").expect("writing to a string");
+        writeln!(table, "{name:width$}  {word:7}  {seconds:>8.1} s").expect("writing to a string");
+        for line in &row.story {
+            writeln!(table, "    {}", printable(line)).expect("writing to a string");
+        }
     }
     let counts = Outcome::ALL.map(|outcome| {
         let count = rows.iter().filter(|row| row.outcome == outcome).count();
@@ -71,19 +73,22 @@ mod tests {
 
     #[test]
     fn the_table_aligns_counts_and_obeys_no_file_name() {
-        let row = |file: &str, outcome, what: &str| Row {
+        let row = |file: &str, outcome, story: &[&str]| Row {
             file: file.into(),
             outcome,
-            what: what.to_owned(),
+            story: story.iter().map(|line| (*line).to_owned()).collect(),
             elapsed: Duration::from_millis(1250),
         };
         let rows = [
-            row("/films/ä.mkv", Outcome::Ready, "video copied"),
-            row("/films/\u{1b}[2Jx.txt", Outcome::Refused, "no\nvideo"),
+            row("/films/ä.mkv", Outcome::Ready, &["video copied: it plays", "left out: pictures"]),
+            row("/films/\u{1b}[2Jx.txt", Outcome::Refused, &["no\nvideo"]),
         ];
         let expected = "\
-/films/ä.mkv      ready         1.2 s  video copied
-/films/\u{fffd}[2Jx.txt  refused       1.2 s  no\u{fffd}video
+/films/ä.mkv      ready         1.2 s
+\x20   video copied: it plays
+\x20   left out: pictures
+/films/\u{fffd}[2Jx.txt  refused       1.2 s
+\x20   no\u{fffd}video
 2 files: 1 ready, 0 known, 1 refused, 0 failed
 ";
         assert_eq!(render(&rows), expected);

@@ -40,10 +40,11 @@ async fn status(video: web::Path<String>, asked: web::Data<AtomicU32>) -> HttpRe
 }
 
 async fn video() -> HttpResponse {
-    let sound =
-        json!({ "kind": "audio", "method": "encoded", "why": "ac3 does not play everywhere", "codecs": "mp4a.40.2" });
-    HttpResponse::Ok()
-        .json(json!({ "tracks": [{ "kind": "video", "method": "copied", "codecs": "avc1.64001f" }, sound] }))
+    let planned = json!([
+        { "kind": "video", "method": "copied", "why": "H.264 plays", "turn": "first", "width": 1280, "height": 720 },
+        { "kind": "audio", "method": "encoded", "why": "for all", "turn": "later", "channels": 2, "language": "de" },
+    ]);
+    HttpResponse::Ok().json(json!({ "planned": planned, "left_out": ["Subtitles are pictures."] }))
 }
 
 /// A server on a free port, alive as long as its runtime.
@@ -67,7 +68,7 @@ fn serve() -> RunningServer {
 async fn rows(server: &RunningServer, import: &Import) -> Vec<(String, Outcome, String)> {
     let rows = import.take_in(server, &View::of_terminal()).await.unwrap();
     let name = |row: &Row| row.file.file_name().unwrap().to_str().unwrap().to_owned();
-    rows.into_iter().map(|row| (name(&row), row.outcome, row.what)).collect()
+    rows.into_iter().map(|row| (name(&row), row.outcome, row.story.join("; "))).collect()
 }
 
 fn folder(names: &[&str]) -> (tempfile::TempDir, Import) {
@@ -86,7 +87,8 @@ async fn every_file_of_a_folder_ends_in_one_row_with_its_story() {
 
     let found = rows(&server, &import).await;
 
-    let story = "video copied [avc1.64001f]; audio encoded [mp4a.40.2] (ac3 does not play everywhere)";
+    let story = "video 1280 × 720 copied: H.264 plays; then audio de, 2 channels, encoded: for all; \
+                 left out: Subtitles are pictures.";
     let expected = [
         ("bad.mp4", Outcome::Failed, "the encoder died"),
         ("film.mkv", Outcome::Ready, story),
@@ -136,7 +138,7 @@ async fn a_server_is_found_by_its_file_unless_it_is_gone() {
 
 #[test]
 fn a_refused_file_is_no_failure_unless_strict() {
-    let row = |outcome| Row { file: "x".into(), outcome, what: String::new(), elapsed: POLL };
+    let row = |outcome| Row { file: "x".into(), outcome, story: Vec::new(), elapsed: POLL };
     let (_folder, mut import) = folder(&[]);
     let code = |import: &Import, outcome| format!("{:?}", import.verdict(&[row(Outcome::Ready), row(outcome)]));
     let (good, bad) = (format!("{:?}", ExitCode::SUCCESS), format!("{:?}", ExitCode::FAILURE));

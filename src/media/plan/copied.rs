@@ -34,7 +34,23 @@ pub(super) fn copyable(stream: &VideoStream, packets: &[Packet]) -> Result<Vec<G
     if !stream.has_extradata {
         return Err("the file's header does not describe its picture".into());
     }
-    gops(packets, stream.time_base.value())
+    let gops = gops(packets, stream.time_base.value())?;
+    if stream.codec == "h264" && is_open(packets) {
+        return Err("its groups of pictures lean on each other, and Chromium cannot seek in such H.264".into());
+    }
+    Ok(gops)
+}
+
+/// Whether a picture is shown before the key frame that it follows. In H.264 that key frame is then no IDR, and
+/// Chromium starts decoding nowhere else.
+fn is_open(packets: &[Packet]) -> bool {
+    let mut key = None;
+    packets.iter().any(|packet| {
+        if packet.key {
+            key = packet.pts;
+        }
+        packet.pts < key
+    })
 }
 
 /// Joins packets into groups of pictures, or says why that cannot be done without decoding.

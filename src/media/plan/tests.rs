@@ -137,6 +137,16 @@ fn what_players_cannot_take_is_encoded() {
 }
 
 #[test]
+fn h264_whose_groups_lean_on_each_other_is_encoded() {
+    let mut open = packets(50);
+    (open[50].pts, open[51].pts) = (open[51].pts, open[50].pts);
+    let plan = planned(video(), &open);
+    assert!(!is_copied(&plan));
+    assert!(plan.video[0].why.contains("lean on each other"), "{}", plan.video[0].why);
+    assert!(is_copied(&planned(VideoStream { codec: "hevc".into(), ..video() }, &open)));
+}
+
+#[test]
 fn decode_times_may_be_missing_but_not_presentation_times() {
     let mut matroska = packets(250);
     matroska[..2].iter_mut().for_each(|packet| packet.dts = None);

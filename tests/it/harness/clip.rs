@@ -151,13 +151,22 @@ pub fn heavy() -> Clip {
     made("mp4", &["-stream_loop", &turns, "-i", path, "-c", "copy"])
 }
 
-/// Black and silent but for a white flash and a beep that begin together at `second`.
-pub fn flash_and_beep(ending: &str, codecs: &str, second: u32) -> Clip {
-    let end = second + 1;
-    let white = format!("drawbox=w=iw:h=ih:color=white:t=fill:enable='between(t,{second},{end})'");
-    let video = format!("color=black:size=320x180:rate=25:duration=8,{white}");
-    let audio =
-        format!("sine=frequency=1000:sample_rate=48000:duration=8,volume=0:enable='not(between(t,{second},{end}))'");
+/// A second of white with a beep, in a film that is black and silent else.
+pub struct Flashes {
+    pub size: &'static str,
+    /// Length of the film.
+    pub seconds: u32,
+    /// When each flash and its beep begin together.
+    pub at: &'static [u32],
+}
+
+pub fn flash_and_beep(ending: &str, codecs: &str, flashes: &Flashes) -> Clip {
+    let Flashes { size, seconds, at } = flashes;
+    let now: Vec<String> = at.iter().map(|second| format!("between(t,{second},{})", second + 1)).collect();
+    let now = now.join("+");
+    let white = format!("drawbox=w=iw:h=ih:color=white:t=fill:enable='{now}'");
+    let video = format!("color=black:size={size}:rate=25:duration={seconds},{white}");
+    let audio = format!("sine=frequency=1000:sample_rate=48000:duration={seconds},volume=0:enable='not({now})'");
     let mut words = vec!["-f", "lavfi", "-i", &video, "-f", "lavfi", "-i", &audio];
     words.extend(codecs.split_whitespace());
     made(ending, &words)

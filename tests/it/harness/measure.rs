@@ -71,10 +71,11 @@ pub fn first_packet(file: &Path, kind: &str) -> (i64, bool) {
     (times(time)[0], flags.starts_with('K'))
 }
 
-/// Pictures that ffmpeg's own player of HLS decodes at an address.
-pub fn played(url: &str) -> usize {
+/// Pictures (`v`) or pieces of sound (`a`) that ffmpeg's own player of HLS decodes at an address.
+pub fn played(url: &str, kind: &str) -> usize {
+    let map = format!("0:{kind}:0");
     let before = ["-v", "error", "-xerror", "-i"];
-    let said = said_by("ffmpeg", Path::new(url), &before, &["-map", "0:v:0", "-f", "framehash", "-"]);
+    let said = said_by("ffmpeg", Path::new(url), &before, &["-map", &map, "-f", "framehash", "-"]);
     said.lines().filter(|line| !line.starts_with('#')).count()
 }
 
@@ -100,22 +101,24 @@ pub fn worst_likeness(file: &Path, source: &Path) -> f64 {
     worst.fold(f64::INFINITY, f64::min)
 }
 
-/// When the picture first stops being black, in seconds of the file's own time stamps.
-pub fn flash_at(file: &Path) -> f64 {
-    moment(file, &["-vf", "blackdetect=d=0.5:pix_th=0.3,metadata=print:file=-", "-an"], "lavfi.black_end=")
+/// When the picture stops being black, in seconds of the file's own time stamps.
+pub fn flashes(file: &Path) -> Vec<f64> {
+    moments(file, &["-vf", "blackdetect=d=0.5:pix_th=0.3,metadata=print:file=-", "-an"], "lavfi.black_end=")
 }
 
-/// When the sound first stops being silent.
-pub fn beep_at(file: &Path) -> f64 {
-    moment(file, &["-af", "silencedetect=n=-30dB:d=0.5,ametadata=print:file=-", "-vn"], "lavfi.silence_end=")
+/// When the sound stops being silent.
+pub fn beeps(file: &Path) -> Vec<f64> {
+    moments(file, &["-af", "silencedetect=n=-30dB:d=0.5,ametadata=print:file=-", "-vn"], "lavfi.silence_end=")
 }
 
-fn moment(file: &Path, filter: &[&str], word: &str) -> f64 {
+fn moments(file: &Path, filter: &[&str], word: &str) -> Vec<f64> {
     let mut after = filter.to_vec();
     after.extend(["-f", "null", "/dev/null"]);
     let said = said_by("ffmpeg", file, &["-v", "error", "-copyts", "-i"], &after);
-    let found = said.lines().find_map(|line| line.trim().strip_prefix(word));
-    found.unwrap_or_else(|| panic!("{word} is nowhere in {said}")).parse().expect("a time in seconds")
+    let found = said.lines().filter_map(|line| line.trim().strip_prefix(word));
+    let found: Vec<f64> = found.map(|text| text.parse().expect("a time in seconds")).collect();
+    assert!(!found.is_empty(), "{word} is nowhere in {said}");
+    found
 }
 
 /// The mean brightness of a picture, 0 (black) to 255.

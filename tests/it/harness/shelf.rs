@@ -90,6 +90,8 @@ fn playlist(text: &[u8], accepted: &str) -> (&'static str, String, Vec<u8>) {
 fn segment(path: &str, bytes: &[u8], range: &str) -> (&'static str, String, Vec<u8>) {
     let kind = match path {
         _ if path.ends_with(".vtt") => "text/vtt",
+        _ if path.ends_with(".html") => "text/html",
+        _ if path.ends_with(".mjs") || path.ends_with(".js") => "text/javascript",
         _ if path.ends_with(".ts") => "video/mp2t",
         _ if path.contains("/a") => "audio/mp4",
         _ => "video/mp4",

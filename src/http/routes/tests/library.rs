@@ -23,7 +23,7 @@ async fn a_film_is_shown_with_everything_known_of_it() {
         "eta_seconds": null, "playable": true, "protected": true, "error": null, "duration_seconds": 4.0,
         "width": 640, "height": 360, "bytes": 4, "created_at": "1970-01-01T00:16:40Z", "trashed_at": null,
         "master_url": format!("/hls/{id}/master.m3u8"), "poster_url": video["poster_url"],
-        "left_out": [], "chapters": [], "thumbnails_url": null, "download": null,
+        "planned": [], "left_out": [], "chapters": [], "thumbnails_url": null, "download": null,
         "tracks": [
             {"name": "v0", "kind": "video", "method": "copied", "why": "players take it as it is",
              "codecs": "avc1.640028", "width": 640, "height": 360, "frame_rate": 25.0, "bandwidth": 2_500_000,

@@ -1,0 +1,59 @@
+//! Sound and picture stay together from the beginning to the end, in every size and in every form of the sound.
+
+use crate::harness::World;
+use crate::harness::clip::{self, Flashes};
+use crate::harness::measure;
+
+/// Near the start, in the middle and near the end; encoding in spans puts borders in between.
+const FLASHES: Flashes = Flashes { size: "854x480", seconds: 90, at: &[3, 46, 86] };
+
+/// One frame, in seconds.
+const MOST_APART: f64 = 0.04;
+
+/// Publishes the film and compares every picture with every sound; `sizes` and `sounds` are how many there must be.
+async fn assert_together(copy_mode: &str, sizes: usize, sounds: usize) {
+    let world = World::with(&[("ENABLE_COPY_MODE", copy_mode)]).await;
+    let codecs = "-c:v libx264 -preset veryfast -bf 3 -g 75 -pix_fmt yuv420p -c:a aac -ac 6";
+    let clip = clip::flash_and_beep("mp4", codecs, &FLASHES);
+    let video = world.published(&clip).await;
+    world.at_rest().await;
+    let tracks = world.video(&video).await["tracks"].clone();
+    let names = |kind: &str| -> Vec<String> {
+        let wanted = tracks.as_array().unwrap().iter().filter(|track| track["kind"] == kind);
+        wanted.map(|track| track["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let (pictures, heard) = (names("video"), names("audio"));
+    assert_eq!((pictures.len(), heard.len()), (sizes, sounds), "{tracks:#}");
+    let saved = async |name: &str| {
+        let reel = world.player(&video).reel(&format!("/hls/{video}/{name}/")).await;
+        reel.save(&world, &format!("{name}.mp4"))
+    };
+    let source: Vec<f64> = apart(&measure::flashes(&clip.path), &measure::beeps(&clip.path));
+    for picture in &pictures {
+        let flashes = measure::flashes(&saved(picture).await);
+        for sound in &heard {
+            let found = apart(&flashes, &measure::beeps(&saved(sound).await));
+            for ((found, source), second) in found.iter().zip(&source).zip(FLASHES.at) {
+                let moved = found - source;
+                assert!(moved.abs() < MOST_APART, "{picture} and {sound} are {moved} s apart at {second} s");
+            }
+        }
+    }
+}
+
+/// How much later than its flash each beep is heard.
+fn apart(flashes: &[f64], beeps: &[f64]) -> Vec<f64> {
+    let places = FLASHES.at.len();
+    assert!(flashes.len() >= places && beeps.len() >= places, "{flashes:?} {beeps:?}");
+    beeps.iter().zip(flashes).take(places).map(|(beep, flash)| beep - flash).collect()
+}
+
+#[tokio::test]
+async fn a_copied_film_keeps_picture_and_sound_together_to_its_end() {
+    assert_together("true", 2, 2).await;
+}
+
+#[tokio::test]
+async fn an_encoded_film_keeps_picture_and_sound_together_to_its_end() {
+    assert_together("false", 2, 2).await;
+}

@@ -151,7 +151,7 @@ async fn a_wrong_file_is_refused_with_the_line_and_what_to_do() {
 }
 
 #[tokio::test]
-async fn two_hundred_megabytes_of_subtitles_are_refused_without_reading_them() {
+async fn two_hundred_megabytes_of_subtitles_are_refused_at_once_and_never_held() {
     let world = World::start().await;
     let video = world.published(&clip::h264_aac(8)).await;
     let head = |length: &str| {
@@ -171,8 +171,9 @@ async fn two_hundred_megabytes_of_subtitles_are_refused_without_reading_them() {
     let first = format!("{}{:x}\r\n", head("Transfer-Encoding: chunked"), beginning.len());
     let start = [first.into_bytes(), beginning.to_vec(), b"\r\n".to_vec()].concat();
     let megabyte = Bytes::from([b"100000\r\n".to_vec(), vec![b'a'; 1 << 20], b"\r\n".to_vec()].concat());
-    let endless = std::iter::once(Bytes::from(start)).chain(std::iter::repeat_n(megabyte, 200));
-    let unannounced = raw::pour(world.address(), endless).await;
+    let pieces = std::iter::once(Bytes::from(start)).chain(std::iter::repeat_n(megabyte, 200));
+    let pieces = pieces.chain(std::iter::once(Bytes::from_static(b"0\r\n\r\n")));
+    let unannounced = raw::pour(world.address(), pieces).await;
     assert_eq!(unannounced.status, 413, "{}", unannounced.head);
     let held = world.memory_peak() - before;
     assert!(held < 100 << 20, "{held} bytes were held");

@@ -6,33 +6,47 @@ use crate::harness::browser::Browser;
 use crate::harness::clip;
 use crate::harness::player::Reel;
 use crate::harness::wait::until_true;
-use telegram_sim::{Operation, Trouble};
+use telegram_sim::{Bot, Operation, Trouble};
 
 const VIDEO: &str = "document.querySelector('video#player')";
 
-/// Plays the pictures, with a blow to the bot that most of them are read from after the first third.
+/// Plays these segments of the pictures.
+async fn play(world: &World, video: &str, segments: &[(String, Vec<u8>)], told: &str) {
+    for (name, bytes) in segments {
+        let answer = world.get(&format!("/hls/{video}/v0/{name}")).await;
+        assert_eq!(answer.status(), 200, "{told}: {name}");
+        assert!(answer.bytes().await.unwrap() == bytes, "{told}: {name}");
+    }
+}
+
+/// Plays the pictures, with a blow after the first third to the bot that most of the rest is read from.
 async fn struck_in_mid_film(telegram: &Telegram, world: &World, video: &str, wanted: &Reel, blow: &Blow) {
     for slot in (1..).take(telegram.bots().len()) {
         // A blow before may have brought it to rest; two at once are another story.
         until_true("every bot is well", async || world.bot(slot).await["state"] == "healthy").await;
     }
-    let (_, struck) = most_read(telegram, world, video).await;
+    let (first, rest) = wanted.segments.split_at(wanted.segments.len() / 3);
+    let asked = |bot: &Bot| telegram.world().counters(bot.id).requests.values().sum::<u64>();
     forget_what_is_cached(world).await;
-    for (number, (name, bytes)) in wanted.segments.iter().enumerate() {
-        if number == wanted.segments.len() / 3 {
-            blow.strike(telegram, &struck);
-        }
-        let answer = world.get(&format!("/hls/{video}/v0/{name}")).await;
-        assert_eq!(answer.status(), 200, "{blow:?}: segment {number}");
-        assert!(answer.bytes().await.unwrap() == bytes, "{blow:?}: segment {number}");
-    }
+    play(world, video, first, "all are well").await;
+    let before: Vec<(Bot, u64)> = telegram.bots().into_iter().map(|bot| (bot.clone(), asked(&bot))).collect();
+    play(world, video, rest, "all are well").await;
+    let (struck, _) = before.into_iter().max_by_key(|(bot, before)| asked(bot) - before).unwrap();
+
+    forget_what_is_cached(world).await;
+    play(world, video, first, "all are well").await;
+    blow.strike(telegram, &struck);
+    let before = asked(&struck);
+    play(world, video, rest, &format!("{blow:?}")).await;
+    let is_dead = !matches!(blow, Blow::Meets(..));
+    assert!(is_dead || asked(&struck) > before, "{blow:?}: the bot was not even asked");
     telegram.world().clear_faults(struck.id);
 }
 
 async fn film() -> (Telegram, World, String, Reel) {
     let telegram = Telegram::with(8);
     let world = small_packs(&telegram).await;
-    let video = world.published(&clip::h264_aac(16)).await;
+    let video = world.published(&clip::h264_aac(60)).await;
     world.protected(&video).await;
     let [pictures, _] = watched(&world, &video).await;
     (telegram, world, video, pictures)

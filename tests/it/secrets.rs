@@ -36,6 +36,20 @@ const PATHS: [&str; 20] = [
     "/metrics",
 ];
 
+/// What the bots meet, one after the other.
+const TROUBLES: [(Operation, Trouble); 10] = [
+    (Operation::Any, Trouble::Flood { seconds: 2 }),
+    (Operation::GetFile, Trouble::Hang),
+    (Operation::Send, Trouble::LoseAnswer),
+    (Operation::Download, Trouble::FlipBit { at: 99 }),
+    (Operation::Send, Trouble::Forbidden),
+    (Operation::Any, Trouble::Reset),
+    (Operation::Any, Trouble::Status { code: 502 }),
+    (Operation::Download, Trouble::DropAfter { bytes: 100 }),
+    (Operation::Delete, Trouble::Status { code: 500 }),
+    (Operation::Forward, Trouble::LoseAnswer),
+];
+
 /// What was said so far, by whom.
 struct Said {
     secrets: Vec<String>,
@@ -114,20 +128,8 @@ async fn a_token_is_told_to_nobody_whatever_goes_wrong() {
     let mut said = Said::nothing(&telegram);
     let (events, listening) = listen(&world, "/api/events");
     let bots = telegram.bots();
-    let troubles = [
-        (Operation::Any, Trouble::Flood { seconds: 2 }),
-        (Operation::GetFile, Trouble::Hang),
-        (Operation::Send, Trouble::LoseAnswer),
-        (Operation::Download, Trouble::FlipBit { at: 99 }),
-        (Operation::Send, Trouble::Forbidden),
-        (Operation::Any, Trouble::Reset),
-        (Operation::Any, Trouble::Status { code: 502 }),
-        (Operation::Download, Trouble::DropAfter { bytes: 100 }),
-        (Operation::Delete, Trouble::Status { code: 500 }),
-        (Operation::Forward, Trouble::LoseAnswer),
-    ];
     let trouble = |shift: usize| {
-        for (number, (operation, trouble)) in troubles.iter().enumerate() {
+        for (number, (operation, trouble)) in TROUBLES.iter().enumerate() {
             let bot = bots[(number + shift) % bots.len()].id;
             telegram.world().fault(bot, Fault::once(*operation, trouble.clone()));
         }

@@ -30,6 +30,8 @@ pub struct Mpv {
     child: Child,
     socket: BufReader<UnixStream>,
     folder: TempDir,
+    /// How often it has gone on, as it does when it has arrived somewhere.
+    restarts: u32,
     /// What it complained of.
     pub errors: Vec<String>,
 }
@@ -46,7 +48,7 @@ impl Mpv {
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let child = child.expect("mpv can be started: make soak installs it");
         let socket = until("mpv listens", async || UnixStream::connect(&path).await.ok()).await;
-        let mut mpv = Self { child, socket: BufReader::new(socket), folder, errors: Vec::new() };
+        let mut mpv = Self { child, socket: BufReader::new(socket), folder, restarts: 0, errors: Vec::new() };
         mpv.ask(json!(["request_log_messages", "error"])).await;
         until("mpv has the whole film", async || {
             mpv.get("demuxer-cache-state").await["eof"].as_bool().filter(|is_whole| *is_whole)
@@ -65,6 +67,8 @@ impl Mpv {
             let said: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("mpv said {line:?}"));
             if said["event"] == "log-message" {
                 self.errors.push(said["text"].as_str().unwrap_or_default().trim().to_owned());
+            } else if said["event"] == "playback-restart" {
+                self.restarts += 1;
             } else if said["event"].is_null() {
                 return said["data"].clone();
             }
@@ -77,10 +81,11 @@ impl Mpv {
 
     /// Seeks, and answers where it arrived.
     pub async fn seek(&mut self, place: f64) -> f64 {
+        let before = self.restarts;
         self.ask(json!(["seek", place, "absolute+exact"])).await;
         until("mpv arrives", async || {
-            let is_there = self.get("seeking").await == false;
-            self.get("time-pos").await.as_f64().filter(|_| is_there)
+            let arrived = self.get("time-pos").await.as_f64();
+            arrived.filter(|_| self.restarts > before)
         })
         .await
     }

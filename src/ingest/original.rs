@@ -141,6 +141,7 @@ fn of_file(form: FileForm) -> NewRendition {
         frame_rate_milli: None,
         video_range: None,
         sound: None,
+        source_stream: None,
         language: None,
         label: None,
         is_default: false,

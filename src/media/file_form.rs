@@ -88,6 +88,10 @@ mod tests {
             language: None,
             title: None,
             default: true,
+            start_s: None,
+            end_s: None,
+            time_base: None,
+            is_empty: false,
         };
         Probe {
             container: container.to_owned(),
@@ -98,6 +102,7 @@ mod tests {
             video: Vec::new(),
             audio: codecs.iter().map(sound).collect(),
             subtitles: Vec::new(),
+            data: Vec::new(),
             cover: None,
             chapters: Vec::new(),
         }

@@ -2,7 +2,7 @@
 
 use crate::harness::World;
 use crate::harness::browser::Browser;
-use crate::harness::clip::{self, COLOURS, Clip, made};
+use crate::harness::clip::{self, COLOURS, Clip, Flashes, made};
 use crate::harness::measure;
 use reqwest::Method;
 use std::path::PathBuf;
@@ -66,8 +66,9 @@ async fn sound_alone_and_pictures_alone_make_a_file_too() {
 #[tokio::test]
 async fn an_encoded_film_keeps_picture_and_sound_together_in_its_file() {
     let codecs = "-c:v libx264 -bf 3 -preset veryfast -g 50 -pix_fmt yuv420p -c:a aac";
-    let clip = clip::flash_and_beep("mp4", codecs, 3);
-    let offset = |file: &PathBuf| measure::flash_at(file) - measure::beep_at(file);
+    let flashes = Flashes { size: "320x180", seconds: 8, at: &[3] };
+    let clip = clip::flash_and_beep("mp4", codecs, &flashes);
+    let offset = |file: &PathBuf| measure::flashes(file)[0] - measure::beeps(file)[0];
     for copy in ["true", "false"] {
         let world = World::with(&[("ENABLE_COPY_MODE", copy)]).await;
         let (_, file) = downloaded(&world, &clip).await;

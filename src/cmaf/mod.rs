@@ -43,6 +43,6 @@ pub use fragment::{Fragment, Sample, TrackRun};
 pub use index::{Index, IndexedSample, IndexedTrack};
 pub use merge::{Joining, Place, Stretch, merged_header, segment_index};
 pub use packager::{Packager, PackagerSettings, Resume, Timing};
-pub use parameter_sets::ParameterSets;
+pub use parameter_sets::{Opening, ParameterSets};
 pub use restamp::Restamp;
 pub use source::{SourceInit, SourceTrack, TrackKind};

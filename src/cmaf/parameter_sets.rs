@@ -9,6 +9,18 @@ use std::collections::BTreeMap;
 /// Bytes in front of the boxes of an `stsd` with one entry of a picture: two headers, a count, the fixed part.
 const BEFORE_BOXES: usize = 16 + 8 + 78;
 
+/// The kind of a slice at which an H.264 decoder can begin (ITU-T H.264 table 7-1).
+const IDR: u8 = 5;
+
+/// What the beginning of a key frame says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Opening {
+    /// It sets the decoder up in another way than before.
+    pub changes: bool,
+    /// It is H.264 and no IDR: pictures behind it may need ones before it.
+    pub leans: bool,
+}
+
 /// The parameter sets of one stream, each under its kind and, of picture sets, its id.
 #[derive(Clone, Debug)]
 pub struct ParameterSets {
@@ -65,20 +77,22 @@ impl ParameterSets {
         Some(())
     }
 
-    /// Takes the beginning of a sample, and says whether it sets the decoder up in another way than before.
-    pub fn change_in_sample(&mut self, sample: &[u8]) -> bool {
-        let (mut rest, mut changed) = (sample, false);
+    /// Takes the beginning of a key frame.
+    pub fn look(&mut self, sample: &[u8]) -> Opening {
+        let (mut rest, mut found) = (sample, Opening::default());
         while let Some((length, body)) = rest.split_at_checked(self.length_size) {
             let len = length.iter().fold(0, |len, byte| len << 8 | usize::from(*byte));
-            // What does not end here is a picture, and nothing of interest comes behind one.
-            let Some((unit, after)) = body.split_at_checked(len) else { break };
-            if unit.is_empty() || self.is_picture(unit[0]) {
+            // Nothing of interest comes behind a picture, and what does not end here is one.
+            let Some(&first) = body.first() else { break };
+            if self.is_picture(first) {
+                found.leans = !self.is_hevc && self.kind(first) != IDR;
                 break;
             }
-            changed |= self.is_new(unit);
+            let Some((unit, after)) = body.split_at_checked(len) else { break };
+            found.changes |= self.is_new(unit);
             rest = after;
         }
-        changed
+        found
     }
 
     /// Takes units behind start codes (ITU-T H.264 annex B), and says whether they set the decoder up in
@@ -172,9 +186,18 @@ mod tests {
         let mut sets = ParameterSets::new("h264");
         let unit = |unit: &[u8]| [&(unit.len() as u32).to_be_bytes()[..], unit].concat();
         let other = [0x67, 100, 0, 31, 0xAC, 0xD9];
-        assert!(!sets.change_in_sample(&[unit(&SEQUENCE), unit(&[0x65, 1])].concat()));
-        assert!(!sets.change_in_sample(&[unit(&[0x65, 1]), unit(&other)].concat()));
-        assert!(sets.change_in_sample(&[unit(&[9, 0xF0]), unit(&other)].concat()));
-        assert!(!sets.change_in_sample(&[0, 0, 1, 0, 0x65]), "cut off");
+        let mut look = |units: &[Vec<u8>]| sets.look(&units.concat());
+        assert_eq!(look(&[unit(&SEQUENCE), unit(&[0x65, 1])]), Opening::default());
+        assert_eq!(look(&[unit(&[0x65, 1]), unit(&other)]), Opening::default());
+        assert!(look(&[unit(&[9, 0xF0]), unit(&other)]).changes);
+        assert_eq!(look(&[vec![0, 0, 1, 0, 0x65]]), Opening::default(), "cut off behind its first byte");
+    }
+
+    #[test]
+    fn a_key_frame_that_is_no_idr_leans_on_others() {
+        let mut sets = ParameterSets::new("h264");
+        let recovery = [0, 0, 0, 2, 6, 6, 0, 0, 9, 0, 0x41, 1];
+        assert_eq!(sets.look(&recovery), Opening { changes: false, leans: true });
+        assert!(!ParameterSets::new("hevc").look(&[0, 0, 9, 0, 0x2A, 1]).leans, "of HEVC players take such ones");
     }
 }

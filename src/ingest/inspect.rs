@@ -2,7 +2,7 @@
 
 use super::{Ingest, IngestError, Run};
 use crate::catalog::{JobLease, Shown};
-use crate::cmaf::{Descriptions, Index, IndexedSample, IndexedTrack, ParameterSets, TrackKind};
+use crate::cmaf::{Descriptions, Index, IndexedSample, IndexedTrack, Opening, ParameterSets, TrackKind};
 use crate::disk;
 use crate::media::plan::{Plan, VideoAction, plan};
 use crate::media::probe::{Packet, Probe, Ratio, VideoStream};
@@ -49,7 +49,7 @@ impl Run<'_> {
             if plan.is_copied() {
                 return Ok((whole, plan));
             }
-            probe.video[0].changes = whole.video[0].changes;
+            (probe.video[0].changes, probe.video[0].leans) = (whole.video[0].changes, whole.video[0].leans);
         }
         let packets = self.packets(stream.index).await?;
         if packets.is_empty() {
@@ -75,22 +75,23 @@ impl Run<'_> {
         if !planned.is_copied() {
             return Ok(planned);
         }
-        probe.video[0].changes = match from {
-            Known::Index => self.changes_by_index(stream).await?,
-            Known::Reading => self.changes_by_reading(stream).await?,
+        let keys = match from {
+            Known::Index => self.openings_by_index(stream).await?,
+            Known::Reading => Opening { changes: self.changes_by_reading(stream).await?, leans: false },
         };
+        (probe.video[0].changes, probe.video[0].leans) = (keys.changes, keys.leans);
         Ok(plan(probe, packets, &self.ingest.policy)?)
     }
 
-    /// Whether key frames set the decoder up in another way than the file's header does. Only their first bytes
-    /// are read.
-    async fn changes_by_index(&self, stream: &VideoStream) -> Result<bool, IngestError> {
+    /// What any key frame says that keeps it from being copied. Only their first bytes are read.
+    async fn openings_by_index(&self, stream: &VideoStream) -> Result<Opening, IngestError> {
         let (path, stream) = (self.input().to_path_buf(), stream.clone());
         let look = move || {
             let mut file = BufReader::new(File::open(path)?);
-            let Some(index) = Index::read(&mut file)? else { return Ok(false) };
+            let mut found = Opening::default();
+            let Some(index) = Index::read(&mut file)? else { return Ok(found) };
             let Some(mut sets) = index.source(stream.index).as_ref().and_then(ParameterSets::of) else {
-                return Ok(false);
+                return Ok(found);
             };
             let file = file.into_inner();
             let mut begin = Vec::with_capacity(KEY_FRAME_BEGIN);
@@ -98,16 +99,16 @@ impl Run<'_> {
             for sample in samples.iter().filter(|sample| sample.sync) {
                 begin.resize(KEY_FRAME_BEGIN.min(sample.bytes as usize), 0);
                 file.read_exact_at(&mut begin, sample.at)?;
-                if sets.change_in_sample(&begin) {
-                    return Ok(true);
-                }
+                let key = sets.look(&begin);
+                found = Opening { changes: found.changes || key.changes, leans: found.leans || key.leans };
             }
-            Ok(false)
+            Ok(found)
         };
         disk::blocking(look).await.map_err(IngestError::Source)
     }
 
-    /// The same of a file without an index, which has to be read for that.
+    /// Whether key frames of a file without an index set the decoder up in another way than its header does. It
+    /// has to be read for that.
     async fn changes_by_reading(&self, stream: &VideoStream) -> Result<bool, IngestError> {
         let (codec, cancel) = (stream.codec.as_str(), &self.work.cancel);
         let sets = self.ingest.ffmpeg.parameter_sets(self.input(), stream.index, codec, cancel).await?;

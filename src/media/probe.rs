@@ -85,6 +85,9 @@ pub struct VideoStream {
     /// Whether its decoder has to be set up anew in the middle; found by looking at its key frames.
     #[serde(default)]
     pub changes: bool,
+    /// Whether it is H.264 with a key frame that is no IDR; found by looking at its key frames.
+    #[serde(default)]
+    pub leans: bool,
     /// Whether fields are interlaced.
     pub interlaced: bool,
     /// Transfer characteristics (`smpte2084`, `arib-std-b67`, `bt709`, …).
@@ -227,6 +230,7 @@ mod tests {
             start_ticks: None,
             end_s: None,
             changes: false,
+            leans: false,
             interlaced: false,
             transfer: None,
             has_extradata: true,

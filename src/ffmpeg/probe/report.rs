@@ -172,6 +172,7 @@ impl Stream {
             start_ticks: self.start_pts,
             end_s: self.end(),
             changes: false,
+            leans: false,
             interlaced: self.field_order.is_some_and(|order| !matches!(order.as_str(), "progressive" | "unknown")),
             transfer: self.color_transfer.filter(|name| name != "unknown"),
             has_extradata: self.extradata_size > 0,

@@ -36,6 +36,7 @@ fn stream() -> VideoStream {
         start_ticks: None,
         end_s: None,
         changes: false,
+        leans: false,
         interlaced: false,
         transfer: None,
         has_extradata: true,

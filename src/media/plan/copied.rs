@@ -35,7 +35,7 @@ pub(super) fn copyable(stream: &VideoStream, packets: &[Packet]) -> Result<Vec<G
         return Err("the file's header does not describe its picture".into());
     }
     let gops = gops(packets, stream.time_base.value())?;
-    if stream.codec == "h264" && is_open(packets) {
+    if stream.codec == "h264" && (stream.leans || is_open(packets)) {
         return Err("its groups of pictures lean on each other, and Chromium cannot seek in such H.264".into());
     }
     Ok(gops)

@@ -31,6 +31,7 @@ fn video() -> VideoStream {
         start_ticks: Some(0),
         end_s: None,
         changes: false,
+        leans: false,
         time_base: Ratio { num: 1, den: 25 },
         interlaced: false,
         transfer: None,
@@ -119,6 +120,7 @@ fn what_players_cannot_take_is_encoded() {
         VideoStream { rotation: 90, ..video() },
         VideoStream { has_extradata: false, ..video() },
         VideoStream { changes: true, ..video() },
+        VideoStream { leans: true, ..video() },
     ];
     for stream in odd {
         let plan = planned(stream.clone(), &packets(50));

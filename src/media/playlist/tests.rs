@@ -299,13 +299,24 @@ fn chapters_are_named_in_the_master() {
 }
 
 #[test]
+fn the_forms_of_a_sound_have_one_name_in_every_group() {
+    let form = |number, channels| {
+        let name = TrackName::new(RenditionKind::Audio, number);
+        AudioRendition { name, channels, source: Some(1), ..audio(0, "mp4a.40.2", None, None) }
+    };
+    let read = parsed(&Master { video: vec![video(0, 1)], audio: vec![form(0, 6), form(1, 2)], ..Master::default() });
+    let names: Vec<_> = read.alternatives.iter().map(|it| (it.group_id.as_str(), it.name.as_str())).collect();
+    assert_eq!(names, [("audio0", "Sound 1"), ("audio1", "Sound 1")]);
+}
+
+#[test]
 fn names_in_a_group_differ_and_one_track_a_language_is_chosen_automatically() {
     let sound = ["eng", "eng", "und"].map(|language| audio(0, "mp4a.40.2", Some(language), None));
     let mut sound = sound.to_vec();
     sound[1].default = true;
     let read = parsed(&Master { video: vec![video(0, 1)], audio: sound, ..Master::default() });
     let names: Vec<_> = read.alternatives.iter().map(|it| (it.name.as_str(), it.autoselect)).collect();
-    assert_eq!(names, [("English", false), ("English (2)", true), ("Sound 1", true)]);
+    assert_eq!(names, [("English", false), ("English (2)", true), ("Sound 3", true)]);
     assert_eq!(read.alternatives[2].language.as_deref(), Some("und"));
 }
 

@@ -95,7 +95,7 @@ impl Group<'_> {
             self.members.iter().map(|member| tag(member.language.as_deref())).collect();
         let mut names = Names::default();
         for (at, audio) in self.members.iter().enumerate() {
-            let name = names.next(audio.label.as_deref(), languages[at].as_deref(), "Sound", audio.name);
+            let name = names.next(audio.label.as_deref(), languages[at].as_deref(), "Sound");
             _ = write!(out, "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{}\",NAME=\"{name}\"", self.id);
             write_language(out, languages[at].as_deref());
             let main = at == self.main;
@@ -119,7 +119,7 @@ pub(super) fn write_subtitles(out: &mut String, texts: &[TextRendition]) {
     for text in texts {
         let language = tag(text.language.as_deref());
         let automatic = offered.insert((language.clone(), text.forced));
-        let name = names.next(text.label.as_deref(), language.as_deref(), "Subtitles", text.name);
+        let name = names.next(text.label.as_deref(), language.as_deref(), "Subtitles");
         _ = write!(out, "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"{SUBTITLES}\",NAME=\"{name}\"");
         write_language(out, language.as_deref());
         _ = write!(out, ",DEFAULT=NO,AUTOSELECT={},FORCED={}", yes_no(automatic), yes_no(text.forced));
@@ -143,9 +143,11 @@ struct Names {
 }
 
 impl Names {
-    fn next(&mut self, label: Option<&str>, language: Option<&str>, kind: &str, track: TrackName) -> String {
+    /// The name of the next member. What has none is counted: the forms of a sound have the same place in every
+    /// group, and so the same name, by which players find them again.
+    fn next(&mut self, label: Option<&str>, language: Option<&str>, kind: &str) -> String {
         let label = label.and_then(quotable).or_else(|| language.and_then(language::name));
-        let name = label.unwrap_or_else(|| format!("{kind} {}", track.number + 1));
+        let name = label.unwrap_or_else(|| format!("{kind} {}", self.given.len() + 1));
         let mut unique = name.clone();
         let mut number = 2;
         while self.given.contains(&unique) {

@@ -1,5 +1,5 @@
 use super::{LEASE_END, NOW, Shelf, refusal};
-use crate::catalog::{JobState, Progress, Settlement, VideoState};
+use crate::catalog::{JobKind, JobState, Progress, Settlement, VideoState};
 use crate::media::id::VideoId;
 use crate::media::time::Timestamp;
 
@@ -59,7 +59,7 @@ async fn what_was_handed_back_goes_on_at_once_and_was_no_attempt() {
         assert_eq!(job.attempts, 1);
         shelf.catalog.settle_job(lease, Settlement::HandedBack, NOW).await.unwrap();
     }
-    assert_eq!(shelf.catalog.next_job_due().await.unwrap(), Some(NOW));
+    assert_eq!(shelf.catalog.next_job_due(JobKind::Ingest, Vec::new(), NOW).await.unwrap(), Some(NOW));
 }
 
 #[tokio::test]

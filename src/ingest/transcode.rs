@@ -233,9 +233,6 @@ impl Run<'_> {
             if turn == Turn::Later {
                 self.make_way().await?;
             }
-            // The first seconds of a film that cannot be played yet wait for nobody: they are short.
-            let is_opening = turn == Turn::First && listed.iter().all(Option::is_none) && is_first(encoding, span);
-            let _slot = if is_opening { None } else { Some(self.slot(turn).await?) };
             let clip = Clip { seek_s: span.seek_s, from_s: span.from_s, to_s: span.to_s };
             let forms: Vec<&VideoPlan> = lacking.iter().filter_map(|track| track.picture()).collect();
             let encode = VideoEncode { clip: Some(clip), ..encode_task(probe, encoding, &forms, choice)? };
@@ -247,7 +244,11 @@ impl Run<'_> {
                 audio: Vec::new(),
                 in_background: turn == Turn::Later,
             };
+            // Room first: whoever waits for a store to take what was made keeps nobody from encoding.
             lacking[0].room(bytes).await?;
+            // The first seconds of a film that cannot be played yet wait for nobody: they are short.
+            let is_opening = turn == Turn::First && listed.iter().all(Option::is_none) && is_first(encoding, span);
+            let _slot = if is_opening { None } else { Some(self.slot(turn).await?) };
             self.run_ffmpeg(&task, &mut lacking, Some(meter)).await?;
             for track in lacking {
                 track.end_span(span.next_tick).await?;

@@ -90,6 +90,10 @@ pub enum Settlement {
 const COLUMNS: &str = "jobs.id, jobs.kind, videos.uuid, videos.title, jobs.state, jobs.attempts, jobs.stage,
     jobs.fraction, jobs.speed, jobs.eta_s, jobs.error, jobs.fence";
 
+/// That nobody works on the job's video for another job at ?1: both would have their hands on its files.
+const ALONE: &str = "NOT EXISTS (SELECT 1 FROM jobs AS other WHERE other.video = jobs.video
+    AND other.id <> jobs.id AND other.state = 'running' AND other.lease_until >= ?1)";
+
 impl JobKind {
     const ALL: [Self; 6] = [Self::Ingest, Self::Refine, Self::Attach, Self::Forget, Self::Mend, Self::Move];
 
@@ -108,7 +112,8 @@ impl JobKind {
 
 impl Catalog {
     /// Claims the next job of a kind that is due: highest priority first, then the oldest. A job
-    /// whose lease ran out is due again; jobs of `busy` videos are passed over.
+    /// whose lease ran out is due again; jobs of `busy` videos, and of those that another job is
+    /// running for, are passed over. The version stays where there is none.
     pub async fn claim_job(
         &self,
         kind: JobKind,
@@ -116,21 +121,14 @@ impl Catalog {
         now: Timestamp,
         lease_until: Timestamp,
     ) -> Result<Option<(JobRecord, JobLease)>, CatalogError> {
+        // Most who ask find nothing: they keep nobody from writing.
+        let known = busy.clone();
+        if self.sqlite.read(move |tx| due(tx, kind, &known, now)).await?.is_none() {
+            return Ok(None);
+        }
         self.sqlite
-            .write(move |tx| {
-                let mut statement = tx.prepare_cached(
-                    "SELECT jobs.id, videos.uuid FROM jobs JOIN videos ON videos.id = jobs.video
-                      WHERE jobs.kind = ?2 AND ((jobs.state IN ('queued', 'waiting') AND jobs.run_after <= ?1)
-                         OR (jobs.state = 'running' AND jobs.lease_until < ?1))
-                      ORDER BY jobs.priority DESC, jobs.id LIMIT ?3",
-                )?;
-                let enough = busy.len() + 1;
-                let due = statement
-                    .query_map(params![now.0, kind.text(), enough as i64], |row| {
-                        Ok((row.get(0)?, VideoId(row.get(1)?)))
-                    })?
-                    .collect::<Result<Vec<(i64, VideoId)>, _>>()?;
-                let Some((id, _)) = due.into_iter().find(|(_, video)| !busy.contains(video)) else { return Ok(None) };
+            .write_if_any(move |tx| {
+                let Some(id) = due(tx, kind, &busy, now)? else { return Ok(None) };
                 tx.execute(
                     "UPDATE jobs SET state = 'running', fence = fence + 1, attempts = attempts + 1, lease_until = ?2,
                             error = NULL, started_at = coalesce(started_at, ?3)
@@ -146,14 +144,21 @@ impl Catalog {
             .await
     }
 
-    /// When the next waiting job is due; `None` when none waits.
-    pub async fn next_job_due(&self) -> Result<Option<Timestamp>, CatalogError> {
+    /// When the next waiting job of a kind is due that `claim_job` would not pass over now; `None` when there is none.
+    pub async fn next_job_due(
+        &self,
+        kind: JobKind,
+        busy: Vec<VideoId>,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, CatalogError> {
         self.sqlite
-            .read(|tx| {
-                let due: Option<i64> = tx
-                    .prepare_cached("SELECT min(run_after) FROM jobs WHERE state IN ('queued', 'waiting')")?
-                    .query_row([], |row| row.get(0))?;
-                Ok(due.map(Timestamp))
+            .read(move |tx| {
+                let sql = format!(
+                    "SELECT jobs.run_after, videos.uuid FROM jobs JOIN videos ON videos.id = jobs.video
+                      WHERE jobs.kind = ?2 AND jobs.state IN ('queued', 'waiting') AND {ALONE}
+                      ORDER BY jobs.run_after"
+                );
+                Ok(first_free(tx, &sql, kind, &busy, now)?.map(Timestamp))
             })
             .await
     }
@@ -279,6 +284,35 @@ impl Catalog {
             })
             .await
     }
+}
+
+/// The job of a kind that is next now.
+fn due(tx: &Transaction<'_>, kind: JobKind, busy: &[VideoId], now: Timestamp) -> Result<Option<i64>, CatalogError> {
+    let sql = format!(
+        "SELECT jobs.id, videos.uuid FROM jobs JOIN videos ON videos.id = jobs.video
+          WHERE jobs.kind = ?2 AND {ALONE} AND ((jobs.state IN ('queued', 'waiting') AND jobs.run_after <= ?1)
+             OR (jobs.state = 'running' AND jobs.lease_until < ?1))
+          ORDER BY jobs.priority DESC, jobs.id"
+    );
+    first_free(tx, &sql, kind, busy, now)
+}
+
+/// What the first row says whose video is not busy.
+fn first_free(
+    tx: &Transaction<'_>,
+    sql: &str,
+    kind: JobKind,
+    busy: &[VideoId],
+    now: Timestamp,
+) -> Result<Option<i64>, CatalogError> {
+    let mut statement = tx.prepare_cached(sql)?;
+    let mut rows = statement.query(params![now.0, kind.text()])?;
+    while let Some(row) = rows.next()? {
+        if !busy.contains(&VideoId(row.get(1)?)) {
+            return Ok(Some(row.get(0)?));
+        }
+    }
+    Ok(None)
 }
 
 /// Queues a job and answers its id.

@@ -153,6 +153,20 @@ impl Catalog {
             })
             .await
     }
+
+    /// Says that no track can be made of a sidecar: it is as if it had been taken away.
+    pub async fn sidecar_unusable(&self, lease: JobLease, track: TrackName) -> Result<(), CatalogError> {
+        self.sqlite
+            .write(move |tx| {
+                let video = hold(tx, lease)?;
+                tx.execute(
+                    "UPDATE sidecars SET state = 'removed', text = NULL WHERE video = ?1 AND track = ?2 AND state = 'waiting'",
+                    params![video, track.to_string()],
+                )?;
+                Ok(())
+            })
+            .await
+    }
 }
 
 /// Queues the attaching of what changed, unless that is in line already. A film that is not ready yet has it

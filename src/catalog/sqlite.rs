@@ -58,6 +58,21 @@ impl Sqlite {
         send(&self.writer, move |connection| commit(connection, work, Some(&version))).await
     }
 
+    /// As `write`, for work that may find nothing to do: then nothing is committed and the version stays.
+    pub(super) async fn write_if_any<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<Option<T>, CatalogError> + Send + 'static,
+    ) -> Result<Option<T>, CatalogError> {
+        let version = self.version.clone();
+        send(&self.writer, move |connection| {
+            let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let Some(value) = work(&tx)? else { return Ok(None) };
+            end(tx, Some(&version))?;
+            Ok(Some(value))
+        })
+        .await
+    }
+
     /// As `write`, for what no player ever sees: the version stays.
     pub(super) async fn write_aside<T: Send + 'static>(
         &self,
@@ -87,13 +102,17 @@ fn commit<T>(
 ) -> Result<T, CatalogError> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let value = work(&tx)?;
+    end(tx, version)?;
+    Ok(value)
+}
+
+fn end(tx: Transaction<'_>, version: Option<&AtomicU64>) -> Result<(), CatalogError> {
     let committed = tx.commit();
     if let Some(version) = version {
         // Also after an error: who knows how far it came.
         version.fetch_add(1, Ordering::Release);
     }
-    committed?;
-    Ok(value)
+    Ok(committed?)
 }
 
 /// Starts a thread for each connection; they share one queue.

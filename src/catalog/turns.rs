@@ -8,7 +8,7 @@ use crate::media::time::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 impl Catalog {
-    /// Holds a job up until it is resumed. Answers whether it was running, so that its worker can be told; `None`
+    /// Holds a job up until it is resumed; that is no attempt of a running one. Answers whether it was running, so that its worker can be told; `None`
     /// when there is no such job.
     ///
     /// # Errors
@@ -28,7 +28,8 @@ impl Catalog {
                     ));
                 }
                 let paused = tx.execute(
-                    "UPDATE jobs SET state = 'paused', lease_until = NULL, speed = NULL, eta_s = NULL
+                    "UPDATE jobs SET state = 'paused', lease_until = NULL, speed = NULL, eta_s = NULL,
+                            attempts = attempts - (state = 'running')
                       WHERE id = ?1 AND state IN ('queued', 'running', 'waiting', 'paused')",
                     [job.0],
                 )?;

@@ -145,7 +145,7 @@ mod tests {
             assert_eq!(response.status(), 204);
             let headers = response.headers();
             assert_eq!(value(headers, "access-control-allow-origin"), FRIEND);
-            assert_eq!(value(headers, "access-control-allow-methods"), "GET, HEAD, POST, PATCH, DELETE");
+            assert_eq!(value(headers, "access-control-allow-methods"), "GET, HEAD, POST, PUT, PATCH, DELETE");
             assert_eq!(
                 value(headers, "access-control-allow-headers"),
                 "Content-Type, Upload-Id, Range, If-Range, If-None-Match"

@@ -5,13 +5,13 @@
 
 use super::aside::of_texts;
 use super::{ATTEMPTS, Ingest, IngestError};
-use crate::catalog::{JobRecord, Sidecar};
+use crate::catalog::{JobLease, JobRecord, Sidecar};
 use crate::disk;
 use crate::events::VideoChange;
 use crate::jobs::{Outcome, Work};
 use crate::media::id::{BlobId, VideoId};
 use crate::media::plan::SubtitlePlan;
-use crate::media::subtitles::{Subtitles, examine};
+use crate::media::subtitles::examine;
 use futures::FutureExt;
 use tokio::sync::mpsc;
 
@@ -71,23 +71,30 @@ impl Ingest {
         for sidecar in waiting {
             let name = sidecar.track.to_string();
             let is_made = made.iter().any(|known| known.finished && known.name == name);
-            if !is_made && let Some(texts) = self.texts_of(work, &sidecar).await? {
-                let aside = of_texts(sidecar.track, &plan_of(&sidecar), &texts, length_ms);
-                self.keep_aside(work, video, aside, sealed).await?;
+            if !is_made && let Some(text) = self.catalog.sidecar_text(work.lease, sidecar.track).await? {
+                match disk::blocking(move || Ok(examine(&text))).await.map_err(IngestError::Source)? {
+                    Ok((_, texts)) => {
+                        let aside = of_texts(sidecar.track, &plan_of(&sidecar), &texts, length_ms);
+                        self.keep_aside(work, video, aside, sealed).await?;
+                    }
+                    // It was read when it came, so only another version of this program can think otherwise.
+                    Err(error) => self.leave_out_sidecar(work.lease, &sidecar, &error.to_string()).await?,
+                }
             }
             self.catalog.sidecar_made(work.lease, sidecar.track).await?;
         }
         Ok(())
     }
 
-    /// `None` when they were taken away meanwhile.
-    async fn texts_of(&self, work: &Work, sidecar: &Sidecar) -> Result<Option<Subtitles>, IngestError> {
-        let Some(text) = self.catalog.sidecar_text(work.lease, sidecar.track).await? else { return Ok(None) };
-        let read = disk::blocking(move || Ok(examine(&text))).await.map_err(IngestError::Source)?;
-        // It was read when it came, so only another version of this program can think otherwise.
-        let (_, texts) =
-            read.map_err(|error| IngestError::refused(format!("Added subtitles cannot be used: {error}.")))?;
-        Ok(Some(texts))
+    /// Tells in the film's details that added subtitles are not part of it.
+    async fn leave_out_sidecar(&self, lease: JobLease, sidecar: &Sidecar, why: &str) -> Result<(), IngestError> {
+        tracing::warn!(track = %sidecar.track, why, "added subtitles cannot be used");
+        if let Some((probe, mut plan)) = self.known_plan(lease).await? {
+            let which = sidecar.label.as_ref().unwrap_or(&sidecar.language);
+            plan.left_out.push(format!("Added subtitles ({which}) were left out: {}.", why.trim_end_matches('.')));
+            self.record(lease, &probe, &plan).await?;
+        }
+        Ok(self.catalog.sidecar_unusable(lease, sidecar.track).await?)
     }
 }
 

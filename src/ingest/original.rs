@@ -55,15 +55,21 @@ impl Run<'_> {
             timescale: rendition.timescale,
             ramps: false,
         };
-        let packer = self.ingest.deposit.packer(settings, sealed).await?;
-        let sha256 = self.pack_file(probe.bytes, &rendition, packer).await?;
+        let packer = self.ingest.deposit.packer(settings, sealed.clone()).await?;
+        let sha256 = self.pack_file(probe.bytes, &rendition, packer, &sealed).await?;
         catalog.finish_original(lease, rendition.id, sha256).await?;
         self.ingest.tell(self.video, VideoChange::Refined);
         Ok(())
     }
 
     /// Packs what is not listed yet of a file of so many bytes; answers the hash of all of it.
-    async fn pack_file(&self, bytes: u64, rendition: &Rendition, mut packer: Packer) -> Result<[u8; 32], IngestError> {
+    async fn pack_file(
+        &self,
+        bytes: u64,
+        rendition: &Rendition,
+        mut packer: Packer,
+        sealed: &Sealed,
+    ) -> Result<[u8; 32], IngestError> {
         let listed = self.ingest.catalog.segment_sizes(rendition.id).await?;
         let mut reader = Reader::open(self.input.clone()).await?;
         // What an earlier run packed is read once more, as a hash cannot be kept half-way.
@@ -78,6 +84,9 @@ impl Run<'_> {
                 break;
             }
             self.go_on()?;
+            // A slow store takes hours for a large file, and what a person adds meanwhile does not wait for its end.
+            self.ingest.make_waiting(self.work, self.video, sealed).await?;
+            self.work.stage("original");
             packer.room(len, &self.work.cancel).await?;
             let data = reader.read(len).await?;
             // Runs have no time; a segment lasts a tick.

@@ -19,7 +19,7 @@ use futures::future::BoxFuture;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// How often it is looked whether there is room on the machine for work that can wait.
+/// How often work that can wait looks whether there is room on the machine for it, and whether a person added something.
 const WAY: Duration = Duration::from_secs(1);
 
 pub(super) type Sealed = mpsc::UnboundedSender<BlobId>;
@@ -231,11 +231,8 @@ impl Run<'_> {
                 continue;
             }
             if turn == Turn::Later {
-                self.make_way().await?;
+                self.make_way(lacking[0].sealed()).await?;
             }
-            // The first seconds of a film that cannot be played yet wait for nobody: they are short.
-            let is_opening = turn == Turn::First && listed.iter().all(Option::is_none) && is_first(encoding, span);
-            let _slot = if is_opening { None } else { Some(self.slot(turn).await?) };
             let clip = Clip { seek_s: span.seek_s, from_s: span.from_s, to_s: span.to_s };
             let forms: Vec<&VideoPlan> = lacking.iter().filter_map(|track| track.picture()).collect();
             let encode = VideoEncode { clip: Some(clip), ..encode_task(probe, encoding, &forms, choice)? };
@@ -247,7 +244,11 @@ impl Run<'_> {
                 audio: Vec::new(),
                 in_background: turn == Turn::Later,
             };
+            // Room first: whoever waits for a store to take what was made keeps nobody from encoding.
             lacking[0].room(bytes).await?;
+            // The first seconds of a film that cannot be played yet wait for nobody: they are short.
+            let is_opening = turn == Turn::First && listed.iter().all(Option::is_none) && is_first(encoding, span);
+            let _slot = if is_opening { None } else { Some(self.slot(turn, lacking[0].sealed()).await?) };
             self.run_ffmpeg(&task, &mut lacking, Some(meter)).await?;
             for track in lacking {
                 track.end_span(span.next_tick).await?;
@@ -256,16 +257,24 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Waits for the turn to encode a span.
-    async fn slot(&self, turn: Turn) -> Result<EncodeSlot, IngestError> {
+    /// Waits for the turn to encode a span. What a person adds meanwhile to a film that can be played does not wait.
+    async fn slot(&self, turn: Turn, sealed: &Sealed) -> Result<EncodeSlot, IngestError> {
         let priority = self.ingest.catalog.priority_of(self.work.lease).await?;
-        let slot = self.work.cancel.run_until_cancelled(self.ingest.slots.take(turn, priority)).await;
-        slot.ok_or(IngestError::Stopped)
+        let mut taken = std::pin::pin!(self.ingest.slots.take(turn, priority));
+        loop {
+            tokio::select! {
+                slot = &mut taken => return Ok(slot),
+                () = self.work.cancel.cancelled() => return Err(IngestError::Stopped),
+                () = tokio::time::sleep(WAY), if turn == Turn::Later => {}
+            }
+            self.ingest.make_waiting(self.work, self.video, sealed).await?;
+        }
     }
 
-    /// Waits while films that cannot be played yet want the machine.
-    async fn make_way(&self) -> Result<(), IngestError> {
+    /// Waits while films that cannot be played yet want the machine. What a person adds meanwhile is little work.
+    async fn make_way(&self, sealed: &Sealed) -> Result<(), IngestError> {
         while self.ingest.catalog.is_ingesting(self.ingest.clock.now()).await? {
+            self.ingest.make_waiting(self.work, self.video, sealed).await?;
             self.work.stage("make_way");
             tokio::select! {
                 () = tokio::time::sleep(WAY) => {}

@@ -46,13 +46,14 @@ impl Worker {
             woken.as_mut().enable();
             // A job that was stopped may still be on its way out, with its hands on the video's files.
             let busy = self.shared.videos_at_work();
-            match self.shared.catalog.claim_job(self.kind, busy, now, now.after(self.shared.settings.lease)).await {
+            let until = now.after(self.shared.settings.lease);
+            match self.shared.catalog.claim_job(self.kind, busy.clone(), now, until).await {
                 Ok(Some((job, lease))) => {
                     let span = tracing::info_span!("job", job.id = job.id.0, job.kind = job.kind.text(),
                         video.id = %job.video, attempt = job.attempts);
                     self.run(job, lease).instrument(span).await;
                 }
-                Ok(None) => self.sleep(woken).await,
+                Ok(None) => self.sleep(busy, woken).await,
                 Err(error) => {
                     tracing::error!(error = &error as &dyn std::error::Error, "no job could be claimed");
                     self.rest(LONGEST_SLEEP).await;
@@ -61,10 +62,12 @@ impl Worker {
         }
     }
 
-    async fn sleep(&self, woken: impl Future<Output = ()>) {
-        let due = self.shared.catalog.next_job_due().await.unwrap_or(None);
+    /// Sleeps until a job may be claimed. One that another job is in the way of has no time: the end of that one wakes.
+    async fn sleep(&self, busy: Vec<VideoId>, woken: impl Future<Output = ()>) {
+        let now = self.shared.clock.now();
+        let due = self.shared.catalog.next_job_due(self.kind, busy, now).await.unwrap_or(None);
         let wait = due.map_or(LONGEST_SLEEP, |due| {
-            let left = due.0.saturating_sub(self.shared.clock.now().0).max(10);
+            let left = due.0.saturating_sub(now.0).max(10);
             Duration::from_millis(u64::try_from(left).unwrap_or(10)).min(LONGEST_SLEEP)
         });
         tokio::select! {
@@ -86,8 +89,9 @@ impl Worker {
         let work = Work { lease, cancel: self.token.child_token(), progress };
         let listed = Listed::new(&self.shared, &job, work.cancel.clone());
         let outcome = self.keep_alive(&job, &work, &shown).await;
-        drop(listed);
         let state = self.settle(&job, lease, outcome).await;
+        // Not before: whom this wakes must find that the job runs no more.
+        drop(listed);
         self.announce(&job, state, &shown.borrow());
     }
 

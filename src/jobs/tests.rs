@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
-use tokio::sync::Barrier;
+use tokio::sync::{Barrier, Semaphore};
 use tokio::time::timeout;
 
 const SOON: Duration = Duration::from_secs(20);
@@ -141,7 +141,10 @@ async fn a_job_for_later_waits_twice_as_long_after_each_attempt() {
     for (attempt, wait_ms) in [(1, 2_000), (2, 4_000), (3, 8_000)] {
         bench.until(video, JobState::Waiting).await;
         let now = bench.now.load(Ordering::SeqCst);
-        assert_eq!(bench.catalog.next_job_due().await.unwrap(), Some(Timestamp(now + wait_ms)));
+        assert_eq!(
+            bench.catalog.next_job_due(JobKind::Ingest, Vec::new(), Timestamp(START)).await.unwrap(),
+            Some(Timestamp(now + wait_ms))
+        );
         let job = bench.only_job().await;
         assert_eq!((job.attempts, job.error.as_deref()), (attempt, Some("The disk is full.")));
         bench.now.store(now + wait_ms, Ordering::SeqCst);
@@ -156,7 +159,10 @@ async fn a_job_that_says_when_to_go_on_waits_until_then() {
     bench.start(move |_, _| ends(Outcome::Later { reason: "The store rests.".into(), after }));
     let video = bench.arrive("Film").await;
     bench.until(video, JobState::Waiting).await;
-    assert_eq!(bench.catalog.next_job_due().await.unwrap(), Some(Timestamp(START + 77_000)));
+    assert_eq!(
+        bench.catalog.next_job_due(JobKind::Ingest, Vec::new(), Timestamp(START)).await.unwrap(),
+        Some(Timestamp(START + 77_000))
+    );
 }
 
 #[tokio::test]
@@ -320,4 +326,39 @@ async fn the_job_with_the_higher_priority_is_done_first() {
     for video in [videos[2], videos[1], videos[0]] {
         bench.until(video, JobState::Done).await;
     }
+}
+
+#[tokio::test]
+async fn a_job_in_line_behind_another_of_its_film_keeps_nobody_awake_and_is_done_when_that_ends() {
+    let mut bench = Bench::new(2, SOON);
+    let gate = Arc::new(Semaphore::new(0));
+    let opened = gate.clone();
+    bench.start(move |job, work| match (job.kind, job.title.as_str()) {
+        // On its way out, which takes a while.
+        (JobKind::Ingest, "Trashed") => {
+            let gate = gate.clone();
+            async move {
+                let _open = gate.acquire().await.unwrap();
+                Outcome::Stopped
+            }
+            .boxed()
+        }
+        (JobKind::Ingest, _) => until_stopped(work),
+        _ => ends(Outcome::Done),
+    });
+    let (trashed, other) = (bench.arrive("Trashed").await, bench.arrive("Other").await);
+    bench.until(trashed, JobState::Running).await;
+    let now = Timestamp(START);
+    let stopped = bench.catalog.trash_video(trashed, now, now).await.unwrap().unwrap();
+    bench.jobs.stop(&stopped);
+    bench.jobs.wake();
+    bench.until(other, JobState::Running).await;
+
+    let before = bench.catalog.version();
+    for _ in 0..20 {
+        bench.until(other, JobState::Running).await;
+    }
+    assert_eq!(bench.catalog.version(), before, "somebody looks for work again and again");
+    opened.add_permits(1);
+    bench.until(trashed, JobState::Done).await;
 }

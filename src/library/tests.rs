@@ -1,5 +1,5 @@
 use super::*;
-use crate::catalog::VideoState;
+use crate::catalog::{JobKind, VideoState};
 use crate::tests::Sample;
 
 const SETTINGS: Settings = Settings { trash_keep: Duration::from_secs(7), replicas: 1 };
@@ -26,7 +26,10 @@ async fn a_deleted_film_waits_in_the_trash_and_comes_back() {
     assert!(matches!(library.details(id).await, Err(LibraryError::NoSuchVideo)));
     assert!(library.list(newest(false)).await.unwrap().videos.is_empty());
     assert_eq!(library.list(newest(true)).await.unwrap().videos[0].id, id);
-    assert_eq!(sample.catalog.next_job_due().await.unwrap(), Some(sample.clock.now().after(SETTINGS.trash_keep)));
+    assert_eq!(
+        sample.catalog.next_job_due(JobKind::Forget, Vec::new(), sample.clock.now()).await.unwrap(),
+        Some(sample.clock.now().after(SETTINGS.trash_keep))
+    );
     assert_eq!(library.restore(id).await.unwrap().state, VideoState::Ready);
     assert_eq!(library.details(id).await.unwrap().renditions.len(), 2);
     let (deleted, restored) = (VideoChange::Deleted, VideoChange::Restored);
@@ -41,7 +44,10 @@ async fn deleting_for_good_does_not_wait() {
     let id = sample.film("Film").await;
     library.delete(id, Deletion::Later).await.unwrap();
     library.delete(id, Deletion::Now).await.unwrap();
-    assert_eq!(sample.catalog.next_job_due().await.unwrap(), Some(sample.clock.now()));
+    assert_eq!(
+        sample.catalog.next_job_due(JobKind::Forget, Vec::new(), sample.clock.now()).await.unwrap(),
+        Some(sample.clock.now())
+    );
     assert!(matches!(library.delete(VideoId::fresh(), Deletion::Now).await, Err(LibraryError::NoSuchVideo)));
 }
 
@@ -59,7 +65,10 @@ async fn a_stopped_film_can_be_tried_again_and_one_in_the_trash_is_not_stopped()
 
     library.delete(id, Deletion::Later).await.unwrap();
     assert!(matches!(library.cancel(id).await, Err(LibraryError::NoSuchVideo)));
-    assert!(sample.catalog.next_job_due().await.unwrap().is_some(), "it is still going to be forgotten");
+    assert!(
+        sample.catalog.next_job_due(JobKind::Forget, Vec::new(), sample.clock.now()).await.unwrap().is_some(),
+        "it is still going to be forgotten"
+    );
 }
 
 #[tokio::test]

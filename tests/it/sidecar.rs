@@ -190,6 +190,10 @@ async fn subtitles_that_come_before_the_film_is_ready_are_added_when_it_is() {
     world.ready(&video).await;
     world.at_rest().await;
     assert_eq!(listed(&world, &video).await, ["en English true s512/playlist.m3u8"]);
+    // Both jobs were in line at the same time, and neither stood in the other's way.
+    let details = world.video(&video).await;
+    assert_eq!(details["left_out"], json!([]), "{details:#}");
+    assert!(details["thumbnails_url"].is_string(), "it was refined, too: {details:#}");
 }
 
 #[tokio::test]

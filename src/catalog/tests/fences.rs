@@ -52,6 +52,8 @@ async fn answers(
         ("sidecars_to_make", catalog.sidecars_to_make(lease).await.map(drop)),
         ("sidecar_text", catalog.sidecar_text(lease, added).await.map(drop)),
         ("sidecar_made", catalog.sidecar_made(lease, added).await),
+        ("sidecar_unusable", catalog.sidecar_unusable(lease, added).await),
+        ("priority_of", catalog.priority_of(lease).await.map(drop)),
         ("discard_unkept", catalog.discard_unkept(lease, NOW).await.map(drop)),
         ("doom", catalog.doom(lease).await.map(drop)),
         ("forget_copies", catalog.forget_copies(lease, Vec::new(), Vec::new(), NOW).await),

@@ -27,15 +27,19 @@ async fn a_job_of_higher_priority_goes_first() {
 #[tokio::test]
 async fn a_job_is_not_claimed_before_its_time() {
     let shelf = Shelf::new();
-    assert_eq!(shelf.catalog.next_job_due().await.unwrap(), None);
+    assert_eq!(shelf.catalog.next_job_due(JobKind::Ingest, Vec::new(), NOW).await.unwrap(), None);
     shelf.arrive("Film").await;
-    assert_eq!(shelf.catalog.next_job_due().await.unwrap(), Some(NOW));
+    assert_eq!(shelf.catalog.next_job_due(JobKind::Ingest, Vec::new(), NOW).await.unwrap(), Some(NOW));
     let (_, lease) = shelf.claim(NOW).await.unwrap();
-    assert_eq!(shelf.catalog.next_job_due().await.unwrap(), None, "a running one does not wait");
+    assert_eq!(
+        shelf.catalog.next_job_due(JobKind::Ingest, Vec::new(), NOW).await.unwrap(),
+        None,
+        "a running one does not wait"
+    );
     let then = Timestamp(NOW.0 + 5_000);
     shelf.catalog.settle_job(lease, Settlement::Wait(then, "the disk is full".into()), NOW).await.unwrap();
 
-    assert_eq!(shelf.catalog.next_job_due().await.unwrap(), Some(then));
+    assert_eq!(shelf.catalog.next_job_due(JobKind::Ingest, Vec::new(), NOW).await.unwrap(), Some(then));
     assert!(shelf.claim(Timestamp(then.0 - 1)).await.is_none());
     assert!(shelf.claim(then).await.is_some());
 }

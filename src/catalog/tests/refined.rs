@@ -1,8 +1,9 @@
 use super::{Film, LEASE_END, Measured, NOW, Shelf, Shown, arrival, track};
-use crate::catalog::{Arrival, JobKind, JobLease, NewRendition, Settlement, Source};
+use crate::catalog::{Arrival, JobKind, JobLease, NewRendition, NewSidecar, Settlement, Source};
 use crate::media::extent::ChannelId;
 use crate::media::id::UploadId;
 use crate::media::rendition::RenditionKind;
+use crate::media::time::Timestamp;
 use std::collections::HashSet;
 
 const RATES: Measured = Measured { peak: 2, average: 1, i_frames: None };
@@ -165,4 +166,24 @@ async fn a_rendition_remembers_the_stream_it_was_made_from() {
         let made = shelf.catalog.begin_rendition(film.lease, new).await.unwrap();
         assert_eq!(made.source_stream, source_stream);
     }
+}
+
+#[tokio::test]
+async fn a_film_is_worked_on_by_one_job_at_a_time() {
+    let shelf = Shelf::new();
+    let (film, _) = being_refined(&shelf).await;
+    let text = b"00:00:01,000 --> 00:00:02,000\nHi".to_vec();
+    let new = NewSidecar { why: "SRT".into(), language: "en".into(), label: None, forced: false, text };
+    shelf.catalog.add_sidecar(film.video, new, NOW).await.unwrap().expect("the film is there");
+    let claim = async |now| shelf.catalog.claim_job(JobKind::Attach, Vec::new(), now, LEASE_END).await.unwrap();
+    let due = async || shelf.catalog.next_job_due(JobKind::Attach, Vec::new(), NOW).await.unwrap();
+
+    let before = shelf.catalog.version();
+    assert!(claim(NOW).await.is_none(), "it is being refined");
+    assert_eq!((due().await, shelf.catalog.version()), (None, before), "nobody is kept awake by it");
+    assert!(claim(Timestamp(LEASE_END.0 + 1)).await.is_some(), "who refined it is gone");
+    assert_eq!(shelf.catalog.reclaim_jobs(NOW).await.unwrap(), 2);
+    assert_eq!(due().await, Some(NOW));
+    assert!(claim(NOW).await.is_some());
+    assert_eq!(refine(&shelf).await, None, "something is being attached");
 }

@@ -1,5 +1,5 @@
 use super::{LEASE_END, NOW, Shelf, refusal};
-use crate::catalog::{JobState, Progress, Settlement, VideoState};
+use crate::catalog::{JobKind, JobState, Progress, Settlement, VideoState};
 use crate::media::id::VideoId;
 use crate::media::time::Timestamp;
 
@@ -59,7 +59,22 @@ async fn what_was_handed_back_goes_on_at_once_and_was_no_attempt() {
         assert_eq!(job.attempts, 1);
         shelf.catalog.settle_job(lease, Settlement::HandedBack, NOW).await.unwrap();
     }
-    assert_eq!(shelf.catalog.next_job_due().await.unwrap(), Some(NOW));
+    assert_eq!(shelf.catalog.next_job_due(JobKind::Ingest, Vec::new(), NOW).await.unwrap(), Some(NOW));
+}
+
+#[tokio::test]
+async fn a_pause_is_no_attempt_of_a_running_job() {
+    let shelf = Shelf::new();
+    shelf.arrive("Film").await;
+    for _ in 0..3 {
+        let (job, lease) = shelf.claim(NOW).await.unwrap();
+        assert_eq!(job.attempts, 1);
+        for was_running in [true, false] {
+            assert_eq!(shelf.catalog.pause_job(lease.job).await.unwrap(), Some(was_running));
+        }
+        assert_eq!(shelf.catalog.open_jobs(NOW, 1).await.unwrap()[0].attempts, 0);
+        assert!(shelf.catalog.resume_job(lease.job, NOW).await.unwrap());
+    }
 }
 
 #[tokio::test]

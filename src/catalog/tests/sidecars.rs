@@ -80,6 +80,19 @@ async fn what_is_taken_away_while_its_track_is_made_is_never_shown_and_leaves_no
 }
 
 #[tokio::test]
+async fn what_no_track_can_be_made_of_waits_no_more_and_another_one_does() {
+    let shelf = Shelf::new();
+    let video = shelf.ready("Film").await;
+    let (broken, fine) = (add(&shelf, video).await, add(&shelf, video).await);
+    let lease = attach(&shelf).await.expect("it is in line");
+    shelf.catalog.sidecar_unusable(lease, broken).await.unwrap();
+    shelf.catalog.sidecar_made(lease, broken).await.unwrap();
+    let waiting = shelf.catalog.sidecars_to_make(lease).await.unwrap();
+    assert_eq!(waiting.into_iter().map(|sidecar| sidecar.track).collect::<Vec<_>>(), [fine]);
+    assert!(!shelf.catalog.remove_sidecar(video, broken, NOW).await.unwrap(), "it is gone");
+}
+
+#[tokio::test]
 async fn an_added_track_is_shown_until_it_is_taken_away() {
     let shelf = Shelf::new();
     let video = shelf.ready("Film").await;

@@ -25,7 +25,7 @@ async fn deleting_twice_keeps_the_earlier_time_and_one_job() {
     for forget_at in [FORGET_AT, LEASE_END, FORGET_AT] {
         shelf.catalog.trash_video(video, forget_at, NOW).await.unwrap();
     }
-    assert_eq!(shelf.catalog.next_job_due().await.unwrap(), Some(LEASE_END));
+    assert_eq!(shelf.catalog.next_job_due(JobKind::Forget, Vec::new(), NOW).await.unwrap(), Some(LEASE_END));
     assert_eq!(shelf.catalog.open_jobs(FORGET_AT, 10).await.unwrap().len(), 1);
 }
 

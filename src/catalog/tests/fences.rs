@@ -53,6 +53,8 @@ async fn answers(
         ("sidecar_text", catalog.sidecar_text(lease, added).await.map(drop)),
         ("sidecar_made", catalog.sidecar_made(lease, added).await),
         ("discard_unkept", catalog.discard_unkept(lease, NOW).await.map(drop)),
+        ("discard_unmade", catalog.discard_unmade(lease, NOW).await.map(drop)),
+        ("discard_unmade_sounds", catalog.discard_unmade_sounds(lease, NOW).await.map(drop)),
         ("doom", catalog.doom(lease).await.map(drop)),
         ("forget_copies", catalog.forget_copies(lease, Vec::new(), Vec::new(), NOW).await),
         ("forget_blobs", catalog.forget_blobs(lease, vec![blob]).await),

@@ -117,6 +117,23 @@ async fn a_rendition_that_was_begun_anew_is_forgotten_once_the_later_one_is_whol
 }
 
 #[tokio::test]
+async fn a_film_is_protected_without_what_could_not_be_made() {
+    let shelf = Shelf::new();
+    let (film, _) = being_refined(&shelf).await;
+    let kind = RenditionKind::Audio;
+    let sound = begun(&shelf, film, NewRendition { number: 1001, refines: true, kind, ..track("a1") }).await;
+    let of_sound = shelf.add_pack(sound, 0..1).await;
+    let size = begun(&shelf, film, NewRendition { number: 1, refines: true, ..track("v1") }).await;
+    let of_size = shelf.add_pack(size, 0..1).await;
+
+    assert_eq!(shelf.catalog.discard_unmade_sounds(film.lease, NOW).await.unwrap().blobs, [of_sound]);
+    assert!(!shelf.video(film.video).await.protected, "the size goes on");
+    assert_eq!(shelf.catalog.discard_unmade(film.lease, NOW).await.unwrap().blobs, [of_size]);
+    assert!(shelf.video(film.video).await.protected);
+    assert_eq!(names(&shelf, film).await, ["v0"]);
+}
+
+#[tokio::test]
 async fn a_file_is_kept_once_its_hash_is_known_and_forgotten_when_not_all_of_it_was_stored() {
     for is_stored in [true, false] {
         let shelf = Shelf::new();

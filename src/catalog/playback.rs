@@ -79,13 +79,14 @@ impl Catalog {
             .await
     }
 
-    /// Every rendition of a video, playable or not, for its details.
+    /// The renditions of a video, playable or not, for its details; of those that refine it only the whole ones, as
+    /// players find no others.
     pub async fn details(&self, video: VideoId) -> Result<Vec<Rendition>, CatalogError> {
         self.sqlite
             .read(move |tx| {
                 let sql = format!(
                     "SELECT {COLUMNS} FROM renditions JOIN videos ON videos.id = renditions.video WHERE videos.uuid = ?1
-                        AND {NOT_REMOVED}
+                        AND {SHOWN} AND {NOT_REMOVED}
                       ORDER BY renditions.number, renditions.id"
                 );
                 let mut statement = tx.prepare_cached(&sql)?;

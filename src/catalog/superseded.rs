@@ -29,6 +29,13 @@ const UNKEPT: &str = "SELECT id FROM renditions WHERE video = ?1 AND kind = 'ori
     AND (state = 'growing'
          OR EXISTS (SELECT 1 FROM blobs WHERE blobs.rendition = renditions.id AND blobs.state <> 'stored'))";
 
+/// What was to refine a video and did not become whole.
+const UNMADE: &str = "SELECT id FROM renditions WHERE video = ?1 AND refines = 1 AND state = 'growing'";
+
+/// Further sounds among these.
+const UNMADE_SOUNDS: &str =
+    "SELECT id FROM renditions WHERE video = ?1 AND refines = 1 AND state = 'growing' AND kind = 'audio'";
+
 /// Renditions of a video that a person took away.
 const REMOVED: &str = "SELECT renditions.id FROM renditions JOIN sidecars
       ON sidecars.video = renditions.video AND sidecars.track = renditions.name AND sidecars.state = 'removed'
@@ -48,6 +55,16 @@ impl Catalog {
     /// Forgets the kept file of the job's video, unless all of it is stored.
     pub async fn discard_unkept(&self, lease: JobLease, now: Timestamp) -> Result<Superseded, CatalogError> {
         self.sqlite.write(move |tx| renditions(tx, hold(tx, lease)?, UNKEPT, now)).await
+    }
+
+    /// Forgets what was to refine the job's video and is not whole, as nobody makes more of it.
+    pub async fn discard_unmade(&self, lease: JobLease, now: Timestamp) -> Result<Superseded, CatalogError> {
+        self.sqlite.write(move |tx| renditions(tx, hold(tx, lease)?, UNMADE, now)).await
+    }
+
+    /// Forgets the further sounds of the job's video that are not whole, as they could not be made.
+    pub async fn discard_unmade_sounds(&self, lease: JobLease, now: Timestamp) -> Result<Superseded, CatalogError> {
+        self.sqlite.write(move |tx| renditions(tx, hold(tx, lease)?, UNMADE_SOUNDS, now)).await
     }
 
     /// Forgets what a person took away from the job's video: added tracks, and posters that another one took the

@@ -32,6 +32,22 @@ impl Deposit {
         self.forgotten(self.catalog.discard_unkept(lease, self.clock.now()).await?).await
     }
 
+    /// Forgets what was to refine the job's video and is not whole, in the same way.
+    ///
+    /// # Errors
+    /// `Catalog`, `Spool`.
+    pub async fn discard_unmade(&self, lease: JobLease) -> Result<(), DepositError> {
+        self.forgotten(self.catalog.discard_unmade(lease, self.clock.now()).await?).await
+    }
+
+    /// Forgets further sounds of the job's video that could not be made, in the same way.
+    ///
+    /// # Errors
+    /// `Catalog`, `Spool`.
+    pub async fn discard_unmade_sounds(&self, lease: JobLease) -> Result<(), DepositError> {
+        self.forgotten(self.catalog.discard_unmade_sounds(lease, self.clock.now()).await?).await
+    }
+
     async fn forgotten(&self, Superseded { blobs, copies }: Superseded) -> Result<(), DepositError> {
         for blob in blobs {
             self.spool.remove_pack(blob).await?;

@@ -6,7 +6,7 @@
 mod report;
 
 use super::{Ffmpeg, FfmpegError, Program, input};
-use crate::media::probe::Probe;
+use crate::media::probe::{MAX_SECONDS, Probe};
 use report::Report;
 use std::ffi::OsString;
 use std::path::Path;
@@ -19,8 +19,6 @@ const LIMIT: Duration = Duration::from_secs(30);
 const MAX_REPORT: u64 = 8 << 20;
 /// Pictures, sounds and subtitles at most.
 const MAX_TRACKS: usize = 64;
-/// The longest film: a week.
-const MAX_SECONDS: f64 = 7.0 * 24.0 * 3600.0;
 /// The latest start. The clock of a transport stream wraps after 26.5 hours (2^33 / 90000 s).
 const MAX_START_SECONDS: f64 = MAX_SECONDS;
 /// ffprobe's certainty about the container, of 100, below which noise is taken for a film.

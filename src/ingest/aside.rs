@@ -24,8 +24,11 @@ const TIMESCALE: u32 = 1000;
 /// Milliseconds of a segment of subtitles (Apple authoring rule 5.6 wants them longer than those of pictures).
 const TEXT_MS: u64 = 60_000;
 
-/// A rendition whose segments are all there at once.
-pub(super) struct Aside {
+/// Said of subtitles that are cut short.
+const CROWDED: &str = "so much text stays so long that only the earliest of it is shown";
+
+/// A rendition whose segments need no encoder.
+pub(super) struct Aside<'a> {
     name: TrackName,
     why: String,
     /// What its segments need to be understood.
@@ -38,8 +41,9 @@ pub(super) struct Aside {
     label: Option<String>,
     is_default: bool,
     forced: bool,
-    /// Milliseconds and bytes of each, in order.
-    segments: Vec<(u32, Bytes)>,
+    /// Milliseconds and bytes of each, in order. Those of subtitles are written when they are kept: cues that stay
+    /// stand in many of them, which are never in memory together.
+    segments: Box<dyn Iterator<Item = (u32, Bytes)> + Send + 'a>,
 }
 
 impl Run<'_> {
@@ -86,7 +90,12 @@ impl Run<'_> {
         let mut left_out = Vec::new();
         for (name, plan) in lacking {
             match found.iter().find(|track| track.index == plan.index).map(|track| &track.subtitles) {
-                Some(Ok(texts)) => self.keep(of_texts(*name, plan, texts, length_ms), sealed).await?,
+                Some(Ok(texts)) => {
+                    if !texts.fits(TEXT_MS, length_ms) {
+                        left_out.push(format!("Subtitles {} are not whole: {CROWDED}.", name.number + 1));
+                    }
+                    self.keep(of_texts(*name, plan, texts, length_ms), sealed).await?;
+                }
                 Some(Err(error)) => left_out.push(format!("Subtitles {} were left out: {error}", name.number + 1)),
                 None => left_out.push(format!("Subtitles {} were not found in the file.", name.number + 1)),
             }
@@ -125,7 +134,7 @@ impl Run<'_> {
         self.keep(of_stills(stills, length_ms)?, sealed).await
     }
 
-    async fn keep(&self, aside: Aside, sealed: &mpsc::UnboundedSender<BlobId>) -> Result<(), IngestError> {
+    async fn keep(&self, aside: Aside<'_>, sealed: &mpsc::UnboundedSender<BlobId>) -> Result<(), IngestError> {
         self.ingest.keep_aside(self.work, self.video, aside, sealed).await
     }
 }
@@ -145,7 +154,7 @@ impl Ingest {
         &self,
         work: &Work,
         video: VideoId,
-        aside: Aside,
+        aside: Aside<'_>,
         sealed: &mpsc::UnboundedSender<BlobId>,
     ) -> Result<(), IngestError> {
         let (catalog, lease) = (&self.catalog, work.lease);
@@ -178,7 +187,7 @@ impl Ingest {
     }
 }
 
-impl Aside {
+impl Aside<'_> {
     fn rendition(&self) -> NewRendition {
         NewRendition {
             number: number_of(self.name.kind, self.name.number),
@@ -207,13 +216,15 @@ impl Aside {
     }
 }
 
-pub(super) fn of_texts(name: TrackName, plan: &SubtitlePlan, texts: &Subtitles, length_ms: u64) -> Aside {
+/// Subtitles in segments. Where they do not fit into these, it is told why not all of them is shown.
+pub(super) fn of_texts<'a>(name: TrackName, plan: &SubtitlePlan, texts: &'a Subtitles, length_ms: u64) -> Aside<'a> {
     let starts = (0..length_ms).step_by(TEXT_MS as usize);
-    let lengths = starts.map(|start| (length_ms - start).min(TEXT_MS) as u32);
-    let segments = lengths.zip(texts.segments(TEXT_MS, length_ms).map(Bytes::from)).collect();
+    let lengths = starts.map(move |start| (length_ms - start).min(TEXT_MS) as u32);
+    let segments = lengths.zip(texts.segments(TEXT_MS, length_ms).map(Bytes::from));
+    let why = if texts.fits(TEXT_MS, length_ms) { plan.why.clone() } else { format!("{}; {CROWDED}", plan.why) };
     Aside {
         name,
-        why: plan.why.clone(),
+        why,
         init: Vec::new(),
         codecs: "wvtt",
         target_duration: (TEXT_MS / 1000) as u32,
@@ -222,11 +233,11 @@ pub(super) fn of_texts(name: TrackName, plan: &SubtitlePlan, texts: &Subtitles, 
         label: plan.label.clone(),
         is_default: plan.is_default,
         forced: plan.forced,
-        segments,
+        segments: Box::new(segments),
     }
 }
 
-fn of_board(board: &Storyboard, sheets: Vec<Bytes>) -> Result<Aside, IngestError> {
+fn of_board(board: &Storyboard, sheets: Vec<Bytes>) -> Result<Aside<'static>, IngestError> {
     let full = u64::from(SIDE * SIDE);
     let tiles = |sheet: u64| (u64::from(board.tiles) - (sheet * full).min(u64::from(board.tiles))).min(full);
     let lasts = |sheet: u64| u32::try_from(tiles(sheet).max(1) * board.interval_ms).unwrap_or(u32::MAX);
@@ -243,12 +254,12 @@ fn of_board(board: &Storyboard, sheets: Vec<Bytes>) -> Result<Aside, IngestError
         label: None,
         is_default: false,
         forced: false,
-        segments,
+        segments: Box::new(segments.into_iter()),
     })
 }
 
 /// One segment for each still; the init segment says at which second each is.
-fn of_stills(stills: Vec<Candidate>, length_ms: u64) -> Result<Aside, IngestError> {
+fn of_stills(stills: Vec<Candidate>, length_ms: u64) -> Result<Aside<'static>, IngestError> {
     let seconds: Vec<f64> = stills.iter().map(|still| still.second).collect();
     let part_ms = u32::try_from(length_ms / stills.len().max(1) as u64).unwrap_or(u32::MAX).max(1);
     Ok(Aside {
@@ -262,6 +273,6 @@ fn of_stills(stills: Vec<Candidate>, length_ms: u64) -> Result<Aside, IngestErro
         label: None,
         is_default: false,
         forced: false,
-        segments: stills.into_iter().map(|still| (part_ms, still.jpeg)).collect(),
+        segments: Box::new(stills.into_iter().map(move |still| (part_ms, still.jpeg))),
     })
 }

@@ -1,23 +1,23 @@
 //! How long a film is, and whether all of it is there: what containers claim, against what lies in the file.
 
 use super::{IngestError, Run};
-use crate::media::probe::{AudioStream, Packet, Probe, VideoStream};
+use crate::media::probe::{AudioStream, MAX_SECONDS, Packet, Probe, VideoStream};
 use crate::media::span::Frames;
 
 /// Sound that is said to go on so many seconds after the last picture is not believed unheard.
 const TAIL_S: f64 = 2.0;
 
 impl Run<'_> {
-    /// Listens to the sounds whose beginning was not seen, and to those that are said to go on after the last
-    /// picture, at `picture_end_s` seconds of the file.
+    /// Listens to the sounds of which more has to be known than is said: see [`is_doubted`]. The last picture ends at
+    /// `picture_end_s` seconds of the file. None goes on for longer than a film can last.
     pub(super) async fn listen(&self, probe: &mut Probe, picture_end_s: Option<f64>) -> Result<(), IngestError> {
         let file_end_s = probe.duration_s.map(|length| probe.start_s + length);
+        let (sounds, latest_s) = (probe.audio.len(), probe.start_s + MAX_SECONDS);
         for sound in &mut probe.audio {
-            let claimed = sound.end_s.or(file_end_s);
-            let goes_on = claimed.zip(picture_end_s).is_some_and(|(claimed, picture)| claimed > picture + TAIL_S);
-            if sound.start_s.is_none() || goes_on {
+            if is_doubted(sound, sounds, picture_end_s, file_end_s) {
                 self.measure(sound).await?;
             }
+            sound.end_s = sound.end_s.map(|end| end.min(latest_s));
         }
         Ok(())
     }
@@ -67,6 +67,17 @@ impl Run<'_> {
     }
 }
 
+/// Whether a sound, one of so many of a file, is not taken at its word: its beginning was not seen; it is said to go on
+/// after the last picture; or there is no picture, and the other sounds would be filled with silence up to its end.
+fn is_doubted(sound: &AudioStream, sounds: usize, picture_end_s: Option<f64>, file_end_s: Option<f64>) -> bool {
+    let goes_on = match (picture_end_s, sound.end_s.or(file_end_s)) {
+        (Some(picture_s), Some(claimed_s)) => claimed_s > picture_s + TAIL_S,
+        (Some(_), None) => false,
+        (None, _) => sounds > 1,
+    };
+    sound.start_s.is_none() || goes_on
+}
+
 /// Holds a claimed end against the measured one. A header that claims somewhat more than there is belongs to a
 /// file that was cut off; one that claims many times as much is simply wrong.
 fn whole(claimed_s: f64, measured_s: f64) -> Result<(), IngestError> {
@@ -97,6 +108,31 @@ mod tests {
         assert!((believable(Some(143_165.0), 1.5) - 1.5).abs() < 1e-9);
         assert!((believable(Some(61.0), 60.0) - 61.0).abs() < 1e-9);
         assert!((believable(None, 60.0) - 60.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn an_end_that_others_wait_for_is_not_believed_unheard() {
+        let sound = |end_s| AudioStream {
+            index: 0,
+            codec: "aac".into(),
+            profile: None,
+            sample_rate: 48_000,
+            channels: 2,
+            has_extradata: true,
+            bit_rate: None,
+            language: None,
+            title: None,
+            default: false,
+            start_s: Some(0.0),
+            end_s,
+            time_base: None,
+            is_empty: false,
+        };
+        let claims = sound(Some(359_996_400.0));
+        assert!(is_doubted(&claims, 2, None, Some(8.0)), "another sound would be silent until then");
+        assert!(!is_doubted(&claims, 1, None, Some(8.0)), "alone it ends where it ends");
+        assert!(is_doubted(&claims, 1, Some(8.0), None) && is_doubted(&sound(None), 1, Some(8.0), Some(60.0)));
+        assert!(!is_doubted(&sound(Some(9.0)), 2, Some(8.0), Some(60.0)));
     }
 
     #[test]

@@ -51,6 +51,7 @@ impl Ingest {
                 self.record(work.lease, &probe, &plan).await?;
             }
             if after == After::LetGo {
+                self.deposit.discard_unmade(work.lease).await?;
                 self.deposit.discard_unkept(work.lease).await?;
                 let (source, _) = self.catalog.source_of(work.lease).await?;
                 source::let_go(&self.spool, &source).await;

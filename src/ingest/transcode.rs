@@ -121,6 +121,7 @@ impl Run<'_> {
             match self.in_one_piece(probe, plan, alone, None).await {
                 Err(error) if error.is_of_the_film() => {
                     left_out.push(format!("{name} could not be made: {}.", error.for_people().trim_end_matches('.')));
+                    self.ingest.deposit.discard_unmade_sounds(self.work.lease).await?;
                 }
                 done => done?,
             }

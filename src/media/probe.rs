@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The longest film in seconds: a week.
+pub const MAX_SECONDS: f64 = 7.0 * 24.0 * 3600.0;
+
 /// A rational number: rates, aspects, time bases. The denominator is at least 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ratio {

@@ -111,6 +111,23 @@ async fn absurd_time_stamps_make_no_endless_playlist() {
 }
 
 #[tokio::test]
+async fn a_sound_that_claims_days_makes_no_silence_of_another() {
+    let world = World::start().await;
+    let words = "-f lavfi -i sine=duration=8:sample_rate=48000 -map 0 -map 0 -c:a aac";
+    let mut bytes = clip::made("mka", &words.split(' ').collect::<Vec<_>>()).bytes();
+    let claim = b"00:00:08.";
+    let at = bytes.windows(claim.len()).rposition(|found| found == claim).unwrap();
+    bytes[at..at + claim.len()].copy_from_slice(b"99:00:00.");
+    let video = world.accepted(&Sending::bytes(bytes, "days.mka")).await.video;
+    world.ready(&video).await;
+    let player = world.player(&video);
+    let track = player.tracks().await.audio.expect("it has a sound");
+    let (sound, _) = player.playlist(&track).await;
+    let seconds: f32 = sound.segments.iter().map(|segment| segment.duration).sum();
+    assert!((7.5..9.0).contains(&seconds), "{seconds} s");
+}
+
+#[tokio::test]
 async fn what_is_no_film_is_never_ready() {
     let world = World::start().await;
     refused(&world, Vec::new(), "empty.mp4").await;

@@ -204,4 +204,5 @@ async fn one_sound_that_cannot_be_made_costs_no_other() {
     let master = world.player(&video).text(&world.player(&video).master_path()).await;
     assert!(master.contains("URI=\"a2") && !master.contains("URI=\"a1"), "{master}");
     assert!(details["left_out"].to_string().contains("stream 2"), "{details:#}");
+    assert_eq!(details["protected"], true, "nothing is left of what was given up: {details:#}");
 }

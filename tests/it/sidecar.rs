@@ -245,7 +245,8 @@ async fn chapters_are_a_track_and_a_list_for_apples_players() {
     let text = ";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=3000\ntitle=<b>One</b> & more\n\
                 [CHAPTER]\nTIMEBASE=1/1000\nSTART=3000\nEND=8000\n";
     std::fs::write(&chapters, text).unwrap();
-    let film = clip::h264_aac(8);
+    // So near to its end a film that is played gets no new menu.
+    let film = clip::h264_aac(90);
     let (film, list) = (film.path.to_str().unwrap(), chapters.to_str().unwrap());
     let film = made("mkv", &["-i", film, "-i", list, "-map", "0", "-map_chapters", "1", "-c", "copy"]);
     let video = world.published(&film).await;
@@ -271,6 +272,10 @@ async fn chapters_are_a_track_and_a_list_for_apples_players() {
     browser.until("the film has a picture", "document.querySelector('video#player')?.readyState >= 2").await;
     let track = "[...document.querySelector('video#player').textTracks].find(({ kind }) => kind === 'chapters')";
     browser.until("the browser knows the chapters", &format!("{track}?.cues?.length === 2")).await;
+    added(&world, &video, SRT, "en").await;
+    let texts = "[...document.querySelector('video#player').textTracks].some(({ kind }) => kind === 'subtitles')";
+    browser.until("subtitles come to the page", texts).await;
+    browser.until("the chapters are still there", &format!("{track}?.cues?.length === 2")).await;
     assert_eq!(browser.complaints().await, Vec::<String>::new());
 
     let plain = world.published(&clip::h264_aac(8)).await;

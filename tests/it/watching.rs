@@ -4,6 +4,7 @@ use crate::harness::World;
 use crate::harness::browser::Browser;
 use crate::harness::clip;
 use crate::harness::upload::Sending;
+use crate::harness::wait::until;
 
 const VIDEO: &str = "document.querySelector('video#player')";
 
@@ -61,6 +62,24 @@ async fn what_is_added_to_a_film_comes_to_a_page_that_plays_it_without_a_break()
 
     browser.run(&format!("{VIDEO}.currentTime = 87")).await;
     browser.until("it ends", &format!("{VIDEO}.ended")).await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_page_that_is_opened_while_sizes_are_made_gets_them_too() {
+    let world = World::start().await;
+    let browser = Browser::open().await;
+    let video = world.accepted(&Sending::of(&clip::two_languages(90))).await.video;
+    until("its sizes are being made", async || {
+        let status = world.json("/api/system/status").await;
+        let is_made = |job: &serde_json::Value| job["kind"] == "refine" && job["stage"] == "transcode";
+        status["jobs"].as_array()?.iter().any(is_made).then_some(())
+    })
+    .await;
+    browser.goto(&world.url(&format!("/watch/{video}"))).await;
+    browser.until("the film has a picture", &format!("{VIDEO}?.readyState >= 2")).await;
+    browser.run(&format!("{VIDEO}.pause(); document.querySelector('.rung').click()")).await;
+    browser.until("the ladder is in the menu", &format!("{}.length === 4", names("Quality"))).await;
     assert_eq!(browser.complaints().await, Vec::<String>::new());
 }
 

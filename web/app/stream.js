@@ -123,8 +123,8 @@ class HlsStream {
     next.config.startPosition = this.video.currentTime;
     const media = before.transferMedia();
     before.destroy();
-    // The old instance leaves its subtitles behind, and the new one brings its own.
-    this.video.querySelectorAll('track').forEach((track) => track.remove());
+    // The old instance leaves its subtitles behind, and the new one brings its own. The chapters are the page's.
+    this.video.querySelectorAll('track:not([kind=chapters])').forEach((track) => track.remove());
     this.hls = next;
     this.#next = null;
     this.#foreignUntil = this.video.currentTime + 2 * KEPT_SECONDS;

@@ -65,7 +65,7 @@ function play() {
 // For those who listen, and for what a browser makes of chapters; the line of the film shows them to the eye.
 function nameChapters() {
   const film = by('player');
-  if (!video.chapters_url || film.querySelector('track')) return;
+  if (!video.chapters_url || film.querySelector('track[kind=chapters]')) return;
   film.append(make('track', { kind: 'chapters', label: 'Chapters', src: video.chapters_url, default: true }));
 }
 

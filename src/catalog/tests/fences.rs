@@ -55,6 +55,8 @@ async fn answers(
         ("sidecar_unusable", catalog.sidecar_unusable(lease, added).await),
         ("priority_of", catalog.priority_of(lease).await.map(drop)),
         ("discard_unkept", catalog.discard_unkept(lease, NOW).await.map(drop)),
+        ("discard_unmade", catalog.discard_unmade(lease, NOW).await.map(drop)),
+        ("discard_unmade_sounds", catalog.discard_unmade_sounds(lease, NOW).await.map(drop)),
         ("doom", catalog.doom(lease).await.map(drop)),
         ("forget_copies", catalog.forget_copies(lease, Vec::new(), Vec::new(), NOW).await),
         ("forget_blobs", catalog.forget_blobs(lease, vec![blob]).await),

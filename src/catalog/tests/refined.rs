@@ -55,11 +55,13 @@ async fn what_refines_a_film_is_shown_once_it_is_whole() {
     shelf.add_pack(smaller, 0..2).await;
 
     assert_eq!(names(&shelf, film).await, ["v0"]);
+    let told = async || shelf.catalog.details(film.video).await.unwrap().len();
+    assert_eq!(told().await, 1, "a page that is opened now has to see that it comes");
     assert!(shelf.catalog.track_playlist(film.video, "v1".into()).await.unwrap().is_none());
     assert!(shelf.video(film.video).await.playable);
     shelf.catalog.finish_rendition(film.lease, smaller.rendition, RATES).await.unwrap();
 
-    assert_eq!(names(&shelf, film).await, ["v0", "v1"]);
+    assert_eq!((names(&shelf, film).await, told().await), (vec!["v0".to_owned(), "v1".to_owned()], 2));
     assert!(shelf.catalog.track_playlist(film.video, "v1".into()).await.unwrap().unwrap().finished);
     assert!(shelf.video(film.video).await.playable);
 }
@@ -113,6 +115,23 @@ async fn a_rendition_that_was_begun_anew_is_forgotten_once_the_later_one_is_whol
     assert_eq!(doubts.into_iter().map(|doubt| doubt.copy.imprint).collect::<Vec<_>>(), [unheard]);
     assert_eq!(names(&shelf, film).await, ["v0", "v1g2"]);
     assert_eq!(discard().await, crate::catalog::Superseded::default());
+}
+
+#[tokio::test]
+async fn a_film_is_protected_without_what_could_not_be_made() {
+    let shelf = Shelf::new();
+    let (film, _) = being_refined(&shelf).await;
+    let kind = RenditionKind::Audio;
+    let sound = begun(&shelf, film, NewRendition { number: 1001, refines: true, kind, ..track("a1") }).await;
+    let of_sound = shelf.add_pack(sound, 0..1).await;
+    let size = begun(&shelf, film, NewRendition { number: 1, refines: true, ..track("v1") }).await;
+    let of_size = shelf.add_pack(size, 0..1).await;
+
+    assert_eq!(shelf.catalog.discard_unmade_sounds(film.lease, NOW).await.unwrap().blobs, [of_sound]);
+    assert!(!shelf.video(film.video).await.protected, "the size goes on");
+    assert_eq!(shelf.catalog.discard_unmade(film.lease, NOW).await.unwrap().blobs, [of_size]);
+    assert!(shelf.video(film.video).await.protected);
+    assert_eq!(names(&shelf, film).await, ["v0"]);
 }
 
 #[tokio::test]

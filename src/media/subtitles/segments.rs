@@ -13,6 +13,10 @@ const BYTES_PER_SECOND: u64 = 32 << 10;
 /// Bytes of cues that any segment may hold, however short.
 const LEAST_BYTES: u64 = 64 << 10;
 
+/// The segments of a track may hold so many times its own bytes, besides the least of each: a cue stands in every
+/// segment that it is shown in.
+const MOST_TIMES: u64 = 4;
+
 /// Bytes of a cue besides its text and settings, about.
 const TIMES_BYTES: u64 = 32;
 
@@ -26,15 +30,32 @@ impl Subtitles {
     /// Each is a valid file, also without a cue, that ties its times to the film's timeline
     /// (`media::time`) and holds every cue shown in it with the cue's full times: a cue across a
     /// border is in both. No cue ends after the film. Where more is shown than 32 KiB for a second
-    /// of the segment, the cues that begin last are left out.
+    /// of the segment, or than 64 KiB in a track that does not [fit](Self::fits), the cues that
+    /// begin last are left out.
     pub fn segments(&self, every_ms: u64, length_ms: u64) -> impl Iterator<Item = String> + '_ {
+        let every_ms = every_ms.max(1);
+        let room = (every_ms.saturating_mul(BYTES_PER_SECOND) / 1000).max(LEAST_BYTES);
         Segments {
             coming: self.cues.iter().peekable(),
             shown: Vec::new(),
             at_ms: 0,
-            every_ms: every_ms.max(1),
+            every_ms,
             length_ms,
+            room: if self.fits(every_ms, length_ms) { room } else { LEAST_BYTES },
         }
+    }
+
+    /// Whether such segments would hold no more than four times the bytes of the track and 64 KiB
+    /// each, which only cues that are shown for much of a film exceed.
+    pub fn fits(&self, every_ms: u64, length_ms: u64) -> bool {
+        let every_ms = every_ms.max(1);
+        let (mut written, mut most) = (0_u64, length_ms.div_ceil(every_ms).saturating_mul(LEAST_BYTES));
+        for cue in self.cues.iter().filter(|cue| cue.start_ms < length_ms) {
+            let segments = cue.end_ms.min(length_ms).div_ceil(every_ms) - cue.start_ms / every_ms;
+            written = written.saturating_add(size(cue).saturating_mul(segments));
+            most = most.saturating_add(size(cue).saturating_mul(MOST_TIMES));
+        }
+        written <= most
     }
 }
 
@@ -47,6 +68,8 @@ struct Segments<'a> {
     at_ms: u64,
     every_ms: u64,
     length_ms: u64,
+    /// Bytes of cues that a segment may hold.
+    room: u64,
 }
 
 impl Iterator for Segments<'_> {
@@ -57,11 +80,10 @@ impl Iterator for Segments<'_> {
             return None;
         }
         let end = self.at_ms.saturating_add(self.every_ms).min(self.length_ms);
-        let room = (self.every_ms.saturating_mul(BYTES_PER_SECOND) / 1000).max(LEAST_BYTES);
         self.shown.retain(|cue| cue.end_ms > self.at_ms);
         let mut bytes: u64 = self.shown.iter().map(|cue| size(cue)).sum();
         while let Some(cue) = self.coming.next_if(|cue| cue.start_ms < end) {
-            if bytes + size(cue) <= room {
+            if bytes + size(cue) <= self.room {
                 bytes += size(cue);
                 self.shown.push(cue);
             }

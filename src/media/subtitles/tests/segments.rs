@@ -43,5 +43,16 @@ fn cues_that_all_last_for_ever_do_not_fill_the_disk() {
     let track = parse(many.as_bytes()).unwrap();
     let segments: Vec<String> = track.segments(6000, 3_600_000).collect();
     assert_eq!(segments.len(), 600);
-    assert!(segments.iter().all(|segment| (100_000..400_000).contains(&segment.len())));
+    assert!(!track.fits(6000, 3_600_000));
+    assert!(segments.iter().all(|segment| (50_000..100_000).contains(&segment.len())));
+}
+
+#[test]
+fn much_text_at_once_is_shown_where_it_is_not_shown_for_long() {
+    let sign = |number: u64| cue(1000, 13_000 + number, &"x".repeat(90));
+    let signs = Subtitles::new((0..2000).map(sign).collect());
+    assert!(signs.fits(60_000, 3_600_000));
+    assert!(signs.segments(60_000, 3_600_000).next().is_some_and(|segment| segment.len() > 200_000));
+    let mark = Subtitles::new(vec![cue(0, 36_000_000, "a mark that stays")]);
+    assert!(mark.fits(60_000, 36_000_000) && mark.segments(60_000, 36_000_000).all(|it| it.contains("stays")));
 }

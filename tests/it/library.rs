@@ -130,6 +130,7 @@ async fn a_deleted_video_is_gone_for_every_reader_and_comes_back() {
 #[tokio::test]
 async fn a_video_deleted_for_good_leaves_no_byte() {
     let (world, videos) = shelf(&["stays", "goes"]).await;
+    world.at_rest().await;
     let kept = world.player(&videos[0]).pictures().await;
     let with_both = world.files("channels").len();
     assert_eq!(world.send(Method::DELETE, &format!("/api/videos/{}?now=true", videos[1])).await.status(), 204);

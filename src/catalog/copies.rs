@@ -133,7 +133,8 @@ impl Catalog {
     /// As `intend_copy`, for a copy that is made by forwarding the one at `from`: it will have its imprint.
     ///
     /// # Errors
-    /// `NotAllowed` when the blob has no such copy any more.
+    /// `NotAllowed` when the blob has no such copy any more, or when a lost one would have to go for it: nobody has
+    /// the bytes, and it may be whole.
     pub async fn intend_forward(
         &self,
         lease: JobLease,
@@ -169,6 +170,9 @@ impl Catalog {
     }
 
     /// Forgets copies of a blob that nobody needs any more. They are litter until they are removed.
+    ///
+    /// # Errors
+    /// `NotAllowed` when none that is verified would be left of a stored blob that has one; all are kept then.
     pub async fn discard_copies(
         &self,
         lease: JobLease,
@@ -179,10 +183,14 @@ impl Catalog {
         self.sqlite
             .write(move |tx| {
                 hold(tx, lease)?;
+                let had = verified_of_stored(tx, blob)?;
                 litter(tx, &copies, now)?;
                 for copy in copies {
                     tx.prepare_cached("DELETE FROM copies WHERE blob = ?1 AND locator = ?2")?
                         .execute(params![blob.0, copy.0])?;
+                }
+                if had > 0 && verified_of_stored(tx, blob)? == 0 {
+                    return Err(CatalogError::NotAllowed("the last good copy of a blob is not given up"));
                 }
                 Ok(())
             })
@@ -279,6 +287,9 @@ fn intend(
         if state != CopyState::Lost.text() {
             return Ok(Intent { nonce, sent: locator.map(Locator) });
         }
+        if imprint.is_some() {
+            return Err(CatalogError::NotAllowed("a lost copy is not given up for a forward"));
+        }
         discard(tx, blob, nonce, now)?;
     }
     let nonce = Uuid::new_v4();
@@ -304,6 +315,13 @@ fn doubt_others(tx: &Transaction<'_>, blob: BlobId, nonce: Uuid, now: Timestamp)
         doubt(tx, &channel, imprint, at, now)?;
     }
     Ok(())
+}
+
+/// How many verified copies a blob has that is stored; 0 when it is not.
+fn verified_of_stored(tx: &Transaction<'_>, blob: BlobId) -> Result<u64, CatalogError> {
+    let sql = "SELECT count(*) FROM copies JOIN blobs ON blobs.id = copies.blob
+                WHERE copies.blob = ?1 AND copies.state = 'verified' AND blobs.state = 'stored'";
+    Ok(tx.prepare_cached(sql)?.query_row([blob.0], |row| row.get(0))?)
 }
 
 /// Forgets a copy whose bytes may still lie in the store.

@@ -126,8 +126,7 @@ impl Deposit {
     /// Whether a blob has fewer verified copies than can be had now.
     pub(super) fn lacks_copies(&self, blob: &Blob) -> bool {
         let wanted = super::wanted(&*self.store, self.settings.replicas);
-        let open = blob.verified().filter(|copy| wanted.open.contains(&copy.channel)).count();
-        open < wanted.copies as usize
+        blob.verified_on(&wanted.open) < wanted.copies as usize
     }
 
     pub(super) async fn look_up(&self, lease: JobLease, blob: BlobId) -> Result<Option<Blob>, DepositError> {
@@ -163,6 +162,10 @@ impl Blob {
 
     pub(super) fn verified(&self) -> impl Iterator<Item = &CopyRecord> {
         self.record.copies.iter().filter(|copy| copy.state == CopyState::Verified)
+    }
+
+    pub(super) fn verified_on(&self, channels: &[ChannelId]) -> usize {
+        self.verified().filter(|copy| channels.contains(&copy.channel)).count()
     }
 
     pub(super) fn lost(&self) -> impl Iterator<Item = &CopyRecord> {
@@ -232,13 +235,17 @@ impl Attempt<'_> {
     }
 
     /// Where the copy may go, in order. No two copies of a blob share a channel, nor does one take the place of
-    /// that which it is forwarded from.
+    /// that which it is forwarded from. While nobody here has the bytes, a lost copy keeps its place, too: it may
+    /// be the only one that is whole.
     fn channels(&self) -> Vec<ChannelId> {
         let home = self.deposit.store.channels();
         let copies = &self.blob.record.copies;
         let is_taken = |channel: &ChannelId| {
             let other = |copy: &&CopyRecord| copy.channel == *channel && copy.copy != self.number;
             copies.iter().filter(other).any(|copy| matches!(copy.state, CopyState::Sent | CopyState::Verified))
+        };
+        let keeps_lost = |channel: &ChannelId| {
+            matches!(self.bytes, Bytes::Copy(_)) && self.blob.lost().any(|copy| copy.channel == *channel)
         };
         let source = match self.bytes {
             Bytes::File(_) => None,
@@ -260,7 +267,7 @@ impl Attempt<'_> {
         });
         let mut channels: Vec<ChannelId> = Vec::new();
         for channel in begun(CopyState::Sent).chain(begun(CopyState::Intended)).chain(preferred) {
-            let is_open = !is_taken(&channel) && !is_source(&channel);
+            let is_open = !is_taken(&channel) && !is_source(&channel) && !keeps_lost(&channel);
             if home.contains(&channel) && is_open && !channels.contains(&channel) {
                 channels.push(channel);
             }

@@ -19,37 +19,55 @@ struct Findings {
     unreachable: Vec<Locator>,
     /// Copies that were believed to be good and are not.
     damaged: Vec<Locator>,
+    /// Copies that counted as lost, and are.
+    gone: Vec<Locator>,
+    failures: Vec<StoreError>,
+}
+
+/// Where the bytes of a blob can be had, and what was found out on the way.
+struct Sources {
+    /// Each to be tried when the one before failed.
+    bytes: Vec<Bytes>,
+    /// Copies that were read just now and are missing or wrong.
+    gone: Vec<Locator>,
+    /// Why none could be read here, when they have to be forwarded.
     failures: Vec<StoreError>,
 }
 
 impl Deposit {
     /// Brings a stored blob to as many verified copies at home as are wanted, out of one that can be
     /// read; where none can be, by letting the store forward one. A copy that counts as lost is read once
-    /// more before it is given up, and removed only when there are enough others: it may be the last one.
+    /// more before it is given up, and one of which nobody could say only when there are enough others: it may be
+    /// the last one.
     ///
     /// # Errors
-    /// `Cancelled`; `Store` when no copy can be read or no channel takes one.
+    /// `Cancelled`; `Store` when no copy can be read, or no channel is open or takes one.
     pub async fn mend(&self, lease: JobLease, blob: BlobId, cancel: &CancellationToken) -> Result<(), DepositError> {
         let Some(record) = self.look_up(lease, blob).await? else { return Ok(()) };
+        if super::wanted(&*self.store, self.settings.replicas).copies == 0 {
+            return Err(StoreError::new(Fault::Unreachable, "looking for an open channel").definitely().into());
+        }
         if !self.lacks_copies(&record) && record.lost().next().is_none() {
             // It was helped since, or a bot is back.
             return Ok(());
         }
         self.spool.room_for_packs(record.stored().len, cancel).await.map_err(|_| DepositError::Cancelled)?;
         let done = match self.sources(lease, &record, cancel).await {
-            Ok(sources) => self.copy_from_any(lease, blob, &sources, cancel).await,
+            Ok(sources) => self.copy_from_any(lease, blob, sources, cancel).await,
             Err(error) => Err(error),
         };
         self.spool.remove_pack(blob).await?;
-        done?;
+        let gone = done?;
         let Some(record) = self.look_up(lease, blob).await? else { return Ok(()) };
-        self.discard(lease, blob, locators(record.lost())).await
+        let is_safe = self.is_safe(&record);
+        let is_gone = |copy: &&CopyRecord| copy.locator.as_ref().is_some_and(|at| gone.contains(at));
+        self.discard(lease, blob, locators(record.lost().filter(|copy| is_safe || is_gone(copy)))).await
     }
 
-    /// As `mend`, and then removes the copies that do not lie at home.
+    /// As `mend`, and then removes the copies that do not lie at home, once as many are there as a blob is to have.
     ///
     /// # Errors
-    /// As `mend`.
+    /// As `mend`; `Store` when too few channels at home are open.
     pub async fn bring_home(
         &self,
         lease: JobLease,
@@ -58,32 +76,39 @@ impl Deposit {
     ) -> Result<(), DepositError> {
         self.mend(lease, blob, cancel).await?;
         let Some(record) = self.look_up(lease, blob).await? else { return Ok(()) };
+        if !self.is_safe(&record) {
+            let error = StoreError::new(Fault::Unreachable, "looking for enough open channels").definitely();
+            return Err(error.into());
+        }
         let home = self.store.channels();
         let elsewhere = record.copies().iter().filter(|copy| !home.contains(&copy.channel));
         self.discard(lease, blob, locators(elsewhere)).await
     }
 
-    /// Where the blob's bytes can be had, each to be tried when the one before failed: the spool, when a copy
-    /// was read; else the copies that may be forwarded.
-    async fn sources(
-        &self,
-        lease: JobLease,
-        blob: &Blob,
-        cancel: &CancellationToken,
-    ) -> Result<Vec<Bytes>, DepositError> {
-        let Findings { is_fetched, unreachable, damaged, failures } = self.read_copies(lease, blob, cancel).await?;
+    /// Whether a blob has all the copies it is to have, on channels at home that are open.
+    fn is_safe(&self, blob: &Blob) -> bool {
+        let wanted = super::wanted(&*self.store, self.settings.replicas);
+        blob.verified_on(&wanted.open) >= self.settings.replicas as usize
+    }
+
+    /// Where the blob's bytes can be had: the spool, when a copy was read; else the copies that may be forwarded.
+    async fn sources(&self, lease: JobLease, blob: &Blob, cancel: &CancellationToken) -> Result<Sources, DepositError> {
+        let Findings { is_fetched, unreachable, damaged, mut gone, failures } =
+            self.read_copies(lease, blob, cancel).await?;
         for copy in damaged {
-            self.catalog.copy_lost(blob.stored().id, copy, self.clock.now()).await?;
+            self.catalog.copy_lost(blob.stored().id, copy.clone(), self.clock.now()).await?;
+            gone.push(copy);
         }
         if is_fetched {
-            return Ok(vec![Bytes::File(self.spool.pack_path(blob.stored().id))]);
+            let bytes = vec![Bytes::File(self.spool.pack_path(blob.stored().id))];
+            return Ok(Sources { bytes, gone, failures: Vec::new() });
         }
         if unreachable.is_empty() {
             let error = most_hopeful(failures, || StoreError::new(Fault::Missing, "looking for a copy of a blob"));
             return Err(error.into());
         }
         // The bots that could read them are out; one that is a member of their channels may forward them.
-        Ok(unreachable.into_iter().map(Bytes::Copy).collect())
+        Ok(Sources { bytes: unreachable.into_iter().map(Bytes::Copy).collect(), gone, failures })
     }
 
     /// Brings the first good copy that reads whole to the spool, and reads each that counts as lost: one that
@@ -120,18 +145,19 @@ impl Deposit {
         Ok(findings)
     }
 
+    /// Answers the copies that are known to be gone.
     async fn copy_from_any(
         &self,
         lease: JobLease,
         blob: BlobId,
-        sources: &[Bytes],
+        sources: Sources,
         cancel: &CancellationToken,
-    ) -> Result<(), DepositError> {
-        let mut failures = Vec::new();
-        for bytes in sources {
+    ) -> Result<Vec<Locator>, DepositError> {
+        let Sources { bytes, gone, mut failures } = sources;
+        for bytes in &bytes {
             match self.copy_until_protected(lease, blob, bytes, cancel).await {
                 Err(DepositError::Store(error)) => failures.push(error),
-                done => return done,
+                done => return done.map(|()| gone),
             }
         }
         Err(most_hopeful(failures, || StoreError::new(Fault::Missing, "looking for a copy of a blob")).into())
@@ -161,8 +187,9 @@ impl Findings {
     fn failed(&mut self, copy: &Locator, is_lost: bool, error: StoreError) {
         match error.fault {
             Fault::Unreachable => self.unreachable.push(copy.clone()),
-            Fault::Missing | Fault::Corrupt if !is_lost => self.damaged.push(copy.clone()),
-            _ => {}
+            Fault::Missing | Fault::Corrupt if is_lost => self.gone.push(copy.clone()),
+            Fault::Missing | Fault::Corrupt => self.damaged.push(copy.clone()),
+            Fault::Throttled | Fault::Refused | Fault::TooLarge => {}
         }
         self.failures.push(error);
     }

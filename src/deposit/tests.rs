@@ -1,5 +1,6 @@
 mod desk;
 mod faulty;
+mod mending;
 
 use super::DepositError;
 use crate::catalog::{CatalogError, CopyState, Wanted};

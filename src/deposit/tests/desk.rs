@@ -1,7 +1,7 @@
 //! What these tests work with: a film in the making, over a real catalog, spool and store.
 
 use super::super::{Deposit, DepositError, FreshSegment, Packer, PackerSettings, Settings};
-use crate::catalog::{self, Accepted, Arrival, Catalog, JobKind, JobLease, NewRendition, Source};
+use crate::catalog::{self, Accepted, Arrival, Catalog, CopyRecord, JobKind, JobLease, NewRendition, Source};
 use crate::clock::Clock;
 use crate::media::extent::{ChannelId, Locator, Place, StoredBlob, UnheardCopy};
 use crate::media::id::{BlobId, RenditionId, VideoId};
@@ -10,8 +10,8 @@ use crate::media::rendition::{Method, RenditionKind};
 use crate::media::time::Timestamp;
 use crate::spool::{self, Spool};
 use crate::store::{
-    BlobStore, Fault, LocalSettings, LocalStore, Presence, Purpose, PutTicket, Reading, Search, StoreError,
-    read_verified,
+    BlobStore, ClosedChannel, Fault, LocalSettings, LocalStore, Presence, Purpose, PutTicket, Reading, Search,
+    StoreError, read_verified,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -19,6 +19,7 @@ use futures::TryStreamExt;
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -34,6 +35,12 @@ pub(super) struct Moody {
     pub(super) refusing: Mutex<HashSet<ChannelId>>,
     /// Channels whose keeper is out: nothing is sent to them, for certain.
     pub(super) dead: Mutex<HashSet<ChannelId>>,
+    /// Channels that are not in use any more, while what lies there can be read.
+    pub(super) away: Mutex<HashSet<ChannelId>>,
+    /// Channels that nobody waits for, and from which nothing is read; nothing can be forwarded from them.
+    pub(super) closed: Mutex<HashSet<ChannelId>>,
+    /// Channels that ask for time when something is read.
+    pub(super) throttled: Mutex<HashSet<ChannelId>>,
     /// How many readings come back with a flipped bit.
     pub(super) spoilt_readings: Mutex<u32>,
     /// How many puts are done and answered with an error.
@@ -45,7 +52,13 @@ pub(super) struct Moody {
 #[async_trait]
 impl BlobStore for Moody {
     fn channels(&self) -> Vec<ChannelId> {
-        self.local.channels()
+        let away = self.away.lock().unwrap();
+        self.local.channels().into_iter().filter(|channel| !away.contains(channel)).collect()
+    }
+
+    fn closed(&self) -> Vec<ClosedChannel> {
+        let closed = self.closed.lock().unwrap().clone().into_iter();
+        closed.map(|channel| ClosedChannel { channel, forwards_to: Vec::new() }).collect()
     }
 
     async fn put(&self, ticket: &PutTicket, file: &Path) -> Result<Locator, StoreError> {
@@ -53,7 +66,8 @@ impl BlobStore for Moody {
         if self.refusing.lock().unwrap().contains(&ticket.channel) {
             return Err(StoreError::new(Fault::Refused, "storing on a refusing channel"));
         }
-        if self.dead.lock().unwrap().contains(&ticket.channel) {
+        let is_dead = |channels: &Mutex<HashSet<ChannelId>>| channels.lock().unwrap().contains(&ticket.channel);
+        if is_dead(&self.dead) || is_dead(&self.closed) {
             return Err(StoreError::new(Fault::Unreachable, "storing on a dead channel").definitely());
         }
         let locator = self.local.put(ticket, file).await?;
@@ -83,6 +97,15 @@ impl BlobStore for Moody {
     }
 
     async fn read(&self, copy: &Locator, range: ByteRange, purpose: Purpose) -> Result<Reading, StoreError> {
+        let is_in = |channels: &Mutex<HashSet<ChannelId>>| {
+            self.channel_of(copy).is_some_and(|channel| channels.lock().unwrap().contains(&channel))
+        };
+        if is_in(&self.closed) {
+            return Err(StoreError::new(Fault::Unreachable, "reading from a closed channel"));
+        }
+        if is_in(&self.throttled) {
+            return Err(StoreError::throttled("reading from a busy channel", Duration::from_secs(3600)));
+        }
         let reading = self.local.read(copy, range, purpose).await?;
         let mut spoilt = self.spoilt_readings.lock().unwrap();
         if *spoilt == 0 {
@@ -127,6 +150,9 @@ impl Desk {
             local,
             refusing: Mutex::default(),
             dead: Mutex::default(),
+            away: Mutex::default(),
+            closed: Mutex::default(),
+            throttled: Mutex::default(),
             spoilt_readings: Mutex::default(),
             lost_answers: Mutex::default(),
             tried: Mutex::default(),
@@ -222,6 +248,11 @@ impl Desk {
             bytes.extend(chunk);
         }
         bytes
+    }
+
+    /// The blob's copies as they are recorded.
+    pub(super) async fn copies(&self, blob: BlobId) -> Vec<CopyRecord> {
+        self.catalog.blob_to_store(self.lease, blob).await.unwrap().unwrap().copies
     }
 
     /// Files in the store's channels.

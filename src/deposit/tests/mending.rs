@@ -70,7 +70,9 @@ async fn a_lost_copy_that_nobody_could_read_again_does_not_make_room_for_a_forwa
     let (desk, blob, copies) = stored().await;
     let [closed, lost] = &copies[..] else { panic!("{copies:?}") };
     lose(&desk, blob, lost).await;
-    desk.store.away.lock().unwrap().extend(all_but(&desk, &[&closed.channel, &lost.channel]));
+    // Asked before the lock, which the question takes as well.
+    let others = all_but(&desk, &[&closed.channel, &lost.channel]);
+    desk.store.away.lock().unwrap().extend(others);
     desk.store.closed.lock().unwrap().insert(closed.channel.clone());
     desk.store.throttled.lock().unwrap().insert(lost.channel.clone());
 

@@ -95,6 +95,7 @@ impl Deposit {
     async fn sources(&self, lease: JobLease, blob: &Blob, cancel: &CancellationToken) -> Result<Sources, DepositError> {
         let Findings { is_fetched, unreachable, damaged, mut gone, failures } =
             self.read_copies(lease, blob, cancel).await?;
+        let bad_twice = gone.clone();
         for copy in damaged {
             self.catalog.copy_lost(blob.stored().id, copy.clone(), self.clock.now()).await?;
             gone.push(copy);
@@ -107,6 +108,8 @@ impl Deposit {
             let error = most_hopeful(failures, || StoreError::new(Fault::Missing, "looking for a copy of a blob"));
             return Err(error.into());
         }
+        // What was read badly twice makes room: where channels are few, its own may be the one to forward to.
+        self.discard(lease, blob.stored().id, bad_twice).await?;
         // The bots that could read them are out; one that is a member of their channels may forward them.
         Ok(Sources { bytes: unreachable.into_iter().map(Bytes::Copy).collect(), gone, failures })
     }

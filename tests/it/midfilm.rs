@@ -21,10 +21,13 @@ async fn play(world: &World, video: &str, segments: &[(String, Vec<u8>)], told: 
 
 /// Plays the pictures, with a blow after the first third to the bot that most of the rest is read from.
 async fn struck_in_mid_film(telegram: &Telegram, world: &World, video: &str, wanted: &Reel, blow: &Blow) {
+    // A blow before may have brought a bot to rest, left it requests that nobody answers, and damaged copies; two at
+    // once are another story.
     for slot in (1..).take(telegram.bots().len()) {
-        // A blow before may have brought it to rest; two at once are another story.
-        until_true("every bot is well", async || world.bot(slot).await["state"] == "healthy").await;
+        let is_well = |bot: &serde_json::Value| bot["state"] == "healthy" && bot["in_flight"] == 0;
+        until_true("every bot is well", async || is_well(&world.bot(slot).await)).await;
     }
+    world.protected(video).await;
     let (first, rest) = wanted.segments.split_at(wanted.segments.len() / 3);
     let asked = |bot: &Bot| telegram.world().counters(bot.id).requests.values().sum::<u64>();
     forget_what_is_cached(world).await;

@@ -222,7 +222,7 @@ fn failed(doing: &'static str, error: TelegramError) -> StoreError {
         Kind::MessageGone | Kind::WrongFile => Fault::Missing,
         Kind::Truncated => Fault::Corrupt,
         Kind::FileTooBig => Fault::TooLarge,
-        Kind::Undeletable | Kind::BadRequest | Kind::LocalFile => Fault::Refused,
+        Kind::Undeletable | Kind::Unsupported | Kind::BadRequest | Kind::LocalFile => Fault::Refused,
     };
     StoreError::new(fault, doing).after(error.retry_after).because(error)
 }

@@ -171,6 +171,7 @@ impl BotTest {
                 "Check that this machine reaches the server of TELEGRAM_API_URL, then test again.".to_owned()
             }
             Kind::Malformed => "Check TELEGRAM_API_URL: what answers there is no Bot API server.".to_owned(),
+            Kind::Unsupported => "Update the server of TELEGRAM_API_URL, then test again.".to_owned(),
             Kind::LocalFile => "Check where the Bot API server keeps its files, then test again.".to_owned(),
             Kind::ServerFault | Kind::Busy => "Test again in a few minutes: the fault is not on this side.".to_owned(),
             _ => "Test again; if it stays so, give the bot a fresh channel.".to_owned(),

@@ -26,6 +26,8 @@ pub enum Kind {
     FileTooBig,
     /// The file has fewer bytes than were asked for.
     Truncated,
+    /// The server does not know the method: it is older than it.
+    Unsupported,
     /// Any other refusal: the same request will be refused again.
     BadRequest,
     /// Telegram failed at its end (5xx).
@@ -146,6 +148,7 @@ impl fmt::Display for Kind {
             Self::WrongFile => "the file is not to be had by this bot",
             Self::FileTooBig => "the file is too big for Telegram",
             Self::Truncated => "the file ends too early",
+            Self::Unsupported => "the Bot API server is too old for this",
             Self::BadRequest => "Telegram refused",
             Self::ServerFault => "Telegram failed at its end",
             Self::Unreachable => "Telegram did not answer",

@@ -83,7 +83,7 @@ pub(super) fn kind_of(code: u16, description: &str) -> Kind {
     match code {
         420 | 429 => Kind::Flooded,
         // A server that is older than the method: the bot is well.
-        404 if description.to_ascii_lowercase().contains("method not found") => Kind::BadRequest,
+        404 if description.to_ascii_lowercase().contains("method not found") => Kind::Unsupported,
         // A token that was never issued is a path that does not exist.
         401 | 404 => Kind::Unauthorized,
         403 => Kind::Forbidden,
@@ -160,7 +160,7 @@ mod tests {
         for (code, description, kind) in [
             (401, "Unauthorized", Kind::Unauthorized),
             (404, "Not Found", Kind::Unauthorized),
-            (404, "Not Found: method not found", Kind::BadRequest),
+            (404, "Not Found: method not found", Kind::Unsupported),
             (403, "Forbidden: bot is not a member of the channel chat", Kind::Forbidden),
             (403, "Forbidden: bot was kicked from the channel chat", Kind::Forbidden),
             (400, "Bad Request: chat not found", Kind::ChatNotFound),

@@ -9,6 +9,8 @@ use serde_json::json;
 /// Messages that one `deleteMessages` takes.
 const BATCH: usize = 100;
 
+const DELETING: &str = "deleting messages";
+
 /// Who a bot is.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Me {
@@ -84,7 +86,11 @@ pub(super) async fn delete(http: &Http, chat: ChatId, messages: &[MessageId]) ->
     let mut left = ids.len();
     while left > 0 {
         let begin = left.saturating_sub(BATCH);
-        let kept = begin + delete_batch(http, chat, &ids[begin..left]).await?;
+        let kept = match delete_batch(http, chat, &ids[begin..left]).await {
+            Err(error) if error.kind == Kind::Unsupported => delete_singly(http, chat, &ids[begin..left]).await?,
+            kept => kept?,
+        };
+        let kept = begin + kept;
         if kept > begin {
             ids.truncate(kept);
             return Ok(ids);
@@ -106,6 +112,19 @@ async fn delete_batch(http: &Http, chat: ChatId, ids: &[MessageId]) -> Result<us
         if try_delete(http, chat, &ids[middle..kept]).await? { kept = middle } else { refused = middle }
     }
     Ok(kept)
+}
+
+/// As `delete_batch`, on a server that is older than `deleteMessages` (Bot API 7.0).
+async fn delete_singly(http: &Http, chat: ChatId, ids: &[MessageId]) -> Result<usize, TelegramError> {
+    for (older, id) in ids.iter().enumerate().rev() {
+        let parameters = json!({ "chat_id": chat, "message_id": id });
+        match http.call::<bool>(DELETING, "deleteMessage", &parameters, http.settings().call).await {
+            Err(error) if error.kind == Kind::Undeletable => return Ok(older + 1),
+            Err(error) if error.kind != Kind::MessageGone => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(0)
 }
 
 /// Whether these messages are gone now; `false` when one of them may not be deleted.
@@ -130,6 +149,5 @@ async fn try_delete(http: &Http, chat: ChatId, ids: &[MessageId]) -> Result<bool
 
 async fn ask_to_delete(http: &Http, chat: ChatId, ids: &[MessageId]) -> Result<(), TelegramError> {
     let parameters = json!({ "chat_id": chat, "message_ids": ids });
-    let doing = "deleting messages";
-    http.call::<bool>(doing, "deleteMessages", &parameters, http.settings().call).await.map(drop)
+    http.call::<bool>(DELETING, "deleteMessages", &parameters, http.settings().call).await.map(drop)
 }

@@ -156,8 +156,8 @@ impl BotApi {
         self.links.known(file).is_some()
     }
 
-    /// Deletes messages (`deleteMessages`), 100 a request. Those that are gone already count as deleted.
-    /// Returns those that Telegram will not delete: older than 48 hours, or without the right to.
+    /// Deletes messages (`deleteMessages`), 100 a request, or singly where the server is too old for that. Those that
+    /// are gone already count as deleted. Returns those that Telegram will not delete: older than 48 hours, or without the right to.
     ///
     /// # Errors
     /// After an error some may be gone, and the call can be repeated.

@@ -3,7 +3,7 @@
 use super::{api_settings, kind, noise, range, read_all};
 use crate::telegram::bot_api::{ApiClient, BotApi};
 use crate::telegram::error::Kind;
-use crate::telegram::id::FileId;
+use crate::telegram::id::{ChatId, FileId, MessageId};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -159,4 +159,20 @@ async fn a_file_of_a_local_server_is_read_from_the_disk_or_explained() {
     assert_eq!(error.kind, Kind::LocalFile);
     assert!(error.to_string().contains("--local"), "{error}");
     assert!(!format!("{error:?}").contains("AAEXAMPLE"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_server_without_the_method_for_many_messages_is_asked_to_delete_each() {
+    let says =
+        |code: u16, text: &str| refused(&format!(r#"{{"ok":false,"error_code":{code},"description":"{text}"}}"#));
+    let answers = vec![
+        says(404, "Not Found: method not found"),
+        json(r#"{"ok":true,"result":true}"#),
+        says(400, "Bad Request: message to delete not found"),
+        says(400, "Bad Request: message can't be deleted"),
+    ];
+    let (listener, api) = api().await;
+    let ids = [1, 2, 3, 4].map(MessageId);
+    let (left, ()) = tokio::join!(api.delete(ChatId(-100_123), &ids), serve(listener, answers));
+    assert_eq!(left.unwrap(), ids[..2], "newest first; what is older than one that may not go stays, too");
 }

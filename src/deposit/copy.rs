@@ -1,5 +1,6 @@
 //! One blob onto its channels: intent, put, read back, verified; then its room in the spool is freed.
 
+use super::error::most_hopeful;
 use super::load::Sending;
 use super::{Deposit, DepositError};
 use crate::catalog::{BlobToStore, CopyRecord, CopyState, JobLease};
@@ -87,7 +88,7 @@ impl Deposit {
         let bytes = Bytes::File(self.spool.pack_path(blob));
         let done = self.copy_until_protected(lease, blob, &bytes, cancel).await;
         let is_protected = match done {
-            Err(DepositError::Store(error)) => {
+            Err(error @ (DepositError::Store(_) | DepositError::Spoilt)) => {
                 tracing::warn!(
                     blob.id = blob.0,
                     error = &error as &dyn std::error::Error,
@@ -334,6 +335,9 @@ impl Attempt<'_> {
             if matches!(error.fault, Fault::Missing | Fault::Corrupt) {
                 self.deposit.discard(self.lease, blob, vec![locator]).await?;
             }
+            if error.fault == Fault::Corrupt {
+                self.check_file().await?;
+            }
             return Err(error.into());
         }
         Ok(catalog.copy_verified(self.lease, blob, nonce, clock.now()).await?)
@@ -361,28 +365,22 @@ impl Attempt<'_> {
         Ok(put?)
     }
 
+    /// Fails when the file that is sent is not what was sealed: then every copy of it comes back wrong.
+    async fn check_file(&self) -> Result<(), DepositError> {
+        let BlobToStore { hash, len, .. } = &self.blob.record;
+        if matches!(self.bytes, Bytes::File(_))
+            && self.deposit.spool.hash_pack(self.blob.stored.id, *len).await? != *hash
+        {
+            return Err(DepositError::Spoilt);
+        }
+        Ok(())
+    }
+
     async fn read_back(&self, locator: &Locator) -> Result<(), StoreError> {
         let stored = &self.blob.stored;
         let all = 0..stored.chunks.len() as u64;
         let mut chunks = read_verified(&*self.deposit.store, locator, stored, all, Purpose::Deposit).await?;
         while chunks.next().await?.is_some() {}
         Ok(())
-    }
-}
-
-/// The failure after which a later try is soonest worth it; `nothing` when nothing was tried.
-pub(super) fn most_hopeful(failures: Vec<StoreError>, nothing: impl FnOnce() -> StoreError) -> StoreError {
-    let wait = failures.iter().filter_map(|error| error.retry_after).min();
-    let rank = |error: &StoreError| match error.fault {
-        Fault::Throttled => 0,
-        Fault::Unreachable => 1,
-        Fault::Missing | Fault::Corrupt => 2,
-        Fault::Refused | Fault::TooLarge => 3,
-    };
-    let best = failures.into_iter().min_by_key(rank);
-    match best {
-        Some(error) if error.fault == Fault::Throttled => error.after(wait),
-        Some(error) => error,
-        None => nothing(),
     }
 }

@@ -20,6 +20,9 @@ pub enum DepositError {
     /// The store failed on every channel.
     #[error("storing a pack")]
     Store(#[from] StoreError),
+    /// The file in the spool is not what was sealed: no channel can be given what it should have.
+    #[error("storing a pack: its file on this machine is damaged")]
+    Spoilt,
 }
 
 impl DepositError {
@@ -30,7 +33,7 @@ impl DepositError {
             // A copy that came back damaged is gone; the next one may be whole.
             Self::Store(error) => error.is_worth_retrying() || matches!(error.fault, Fault::Missing | Fault::Corrupt),
             Self::Catalog(error) => matches!(error, CatalogError::DiskFull | CatalogError::Engine(_)),
-            Self::Cancelled => false,
+            Self::Cancelled | Self::Spoilt => false,
         }
     }
 
@@ -60,7 +63,27 @@ impl DepositError {
             }
             Self::Store(_) => "The store refused the film's packs. The server's log says why.".into(),
             Self::Spool(_) | Self::Catalog(_) => "The server could not keep the film's packs. Its log says why.".into(),
+            Self::Spoilt => {
+                "A pack of the film is damaged on this machine. Check its disk, delete the film and add it again.".into()
+            }
             Self::Cancelled => "It was stopped.".into(),
         }
+    }
+}
+
+/// The failure after which a later try is soonest worth it; `nothing` when nothing was tried.
+pub(super) fn most_hopeful(failures: Vec<StoreError>, nothing: impl FnOnce() -> StoreError) -> StoreError {
+    let wait = failures.iter().filter_map(|error| error.retry_after).min();
+    let rank = |error: &StoreError| match error.fault {
+        Fault::Throttled => 0,
+        Fault::Unreachable => 1,
+        Fault::Missing | Fault::Corrupt => 2,
+        Fault::Refused | Fault::TooLarge => 3,
+    };
+    let best = failures.into_iter().min_by_key(rank);
+    match best {
+        Some(error) if error.fault == Fault::Throttled => error.after(wait),
+        Some(error) => error,
+        None => nothing(),
     }
 }

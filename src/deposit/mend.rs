@@ -1,7 +1,8 @@
 //! Copies of blobs that are stored already: the ones that are missing, and those that are to lie in
 //! the store in use and not where they are.
 
-use super::copy::{Blob, Bytes, most_hopeful};
+use super::copy::{Blob, Bytes};
+use super::error::most_hopeful;
 use super::{Deposit, DepositError};
 use crate::catalog::{CopyRecord, CopyState, JobLease};
 use crate::media::extent::Locator;
@@ -21,6 +22,8 @@ struct Findings {
     damaged: Vec<Locator>,
     /// Copies that counted as lost, and are.
     gone: Vec<Locator>,
+    /// Those of them that are not there, rather than wrong.
+    missing_twice: Vec<Locator>,
     failures: Vec<StoreError>,
 }
 
@@ -57,7 +60,11 @@ impl Deposit {
             Err(error) => Err(error),
         };
         self.spool.remove_pack(blob).await?;
-        let gone = done?;
+        let gone = done.map_err(|error| match error {
+            // It was fetched for this; the next time it is fetched anew.
+            DepositError::Spoilt => StoreError::new(Fault::Corrupt, "keeping a blob on this machine").into(),
+            other => other,
+        })?;
         let Some(record) = self.look_up(lease, blob).await? else { return Ok(()) };
         let is_safe = self.is_safe(&record);
         let is_gone = |copy: &&CopyRecord| copy.locator.as_ref().is_some_and(|at| gone.contains(at));
@@ -93,9 +100,8 @@ impl Deposit {
 
     /// Where the blob's bytes can be had: the spool, when a copy was read; else the copies that may be forwarded.
     async fn sources(&self, lease: JobLease, blob: &Blob, cancel: &CancellationToken) -> Result<Sources, DepositError> {
-        let Findings { is_fetched, unreachable, damaged, mut gone, failures } =
+        let Findings { is_fetched, unreachable, damaged, missing_twice, mut gone, failures } =
             self.read_copies(lease, blob, cancel).await?;
-        let bad_twice = gone.clone();
         for copy in damaged {
             self.catalog.copy_lost(blob.stored().id, copy.clone(), self.clock.now()).await?;
             gone.push(copy);
@@ -108,8 +114,9 @@ impl Deposit {
             let error = most_hopeful(failures, || StoreError::new(Fault::Missing, "looking for a copy of a blob"));
             return Err(error.into());
         }
-        // What was read badly twice makes room: where channels are few, its own may be the one to forward to.
-        self.discard(lease, blob.stored().id, bad_twice).await?;
+        // What was missing twice makes room: where channels are few, its own may be the one to forward to. What came
+        // back wrong does not: it may have been spoilt on the way, and be all there is one day.
+        self.discard(lease, blob.stored().id, missing_twice).await?;
         // The bots that could read them are out; one that is a member of their channels may forward them.
         Ok(Sources { bytes: unreachable.into_iter().map(Bytes::Copy).collect(), gone, failures })
     }
@@ -190,7 +197,12 @@ impl Findings {
     fn failed(&mut self, copy: &Locator, is_lost: bool, error: StoreError) {
         match error.fault {
             Fault::Unreachable => self.unreachable.push(copy.clone()),
-            Fault::Missing | Fault::Corrupt if is_lost => self.gone.push(copy.clone()),
+            Fault::Missing | Fault::Corrupt if is_lost => {
+                if error.fault == Fault::Missing {
+                    self.missing_twice.push(copy.clone());
+                }
+                self.gone.push(copy.clone());
+            }
             Fault::Missing | Fault::Corrupt => self.damaged.push(copy.clone()),
             Fault::Throttled | Fault::Refused | Fault::TooLarge => {}
         }

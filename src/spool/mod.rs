@@ -20,11 +20,12 @@ pub use pack::{PackWriter, SealedPack, Unsynced};
 pub use upload::{Received, UploadWriter};
 
 use crate::disk;
+use crate::media::extent::Hash;
 use crate::media::id::{BlobId, UploadId};
 use crate::media::range::ByteRange;
 use budget::Budget;
 use bytes::Bytes;
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, TryStreamExt};
 use std::collections::HashSet;
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -220,6 +221,21 @@ impl Spool {
         }
         let slices = disk::read_slices(Arc::new(file), range);
         Ok(Box::pin(slices.map(|slice| slice.map_err(SpoolError::io(DOING)))))
+    }
+
+    /// Hashes what lies in a pack's file now (`Hash::of_chunks`): its first `len` bytes.
+    ///
+    /// # Errors
+    /// As `read_pack`.
+    pub async fn hash_pack(&self, id: BlobId, len: u64) -> Result<Hash, SpoolError> {
+        let mut hasher = ChunkHasher::default();
+        if let Some(range) = ByteRange::at(0, len) {
+            let mut slices = self.read_pack(id, range).await?;
+            while let Some(slice) = slices.try_next().await? {
+                hasher.update(&slice);
+            }
+        }
+        Ok(hasher.finish().0)
     }
 
     fn uploads_folder(&self) -> PathBuf {

@@ -63,3 +63,19 @@ async fn a_dead_channel_is_asked_once_and_then_comes_last() {
     desk.deposit.load.sort(&mut after, Instant::now());
     assert_eq!(after.last(), Some(&dead));
 }
+
+#[tokio::test]
+async fn a_pack_that_went_bad_on_this_machine_is_sent_once_and_then_told() {
+    let mut desk = Desk::new(1).await;
+    desk.fill("v0", &[900]).await;
+    let blob = desk.sealed()[0];
+    let mut bytes = desk.pack(blob);
+    bytes[500] ^= 1;
+    std::fs::write(desk.spool.pack_path(blob), bytes).unwrap();
+
+    let failed = desk.store_blobs(&[blob]).await.unwrap_err();
+
+    assert!(matches!(failed, DepositError::Spoilt) && !failed.is_worth_retrying(), "{failed:?}");
+    assert_eq!((desk.store.tried.lock().unwrap().len(), desk.copies_on_disk()), (1, 0));
+    assert!(failed.for_people().contains("add it again"));
+}

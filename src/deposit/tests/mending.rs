@@ -88,6 +88,24 @@ async fn a_lost_copy_that_nobody_could_read_again_does_not_make_room_for_a_forwa
 }
 
 #[tokio::test]
+async fn a_lost_copy_makes_room_for_a_forward_when_it_is_missing_and_not_when_it_is_damaged() {
+    let (desk, blob, copies) = stored().await;
+    let [closed, lost] = &copies[..] else { panic!("{copies:?}") };
+    lose(&desk, blob, lost).await;
+    let others = all_but(&desk, &[&closed.channel, &lost.channel]);
+    desk.store.away.lock().unwrap().extend(others);
+    desk.store.closed.lock().unwrap().insert(closed.channel.clone());
+
+    *desk.store.spoilt_readings.lock().unwrap() = 1;
+    mend(&desk, blob).await.unwrap_err();
+    assert_eq!((desk.copies(blob).await.len(), desk.copies_on_disk()), (2, 2), "it may have been spoilt on the way");
+
+    desk.store.remove(&[lost.locator.clone().unwrap()]).await.unwrap();
+    let _ = mend(&desk, blob).await;
+    assert!(desk.copies(blob).await.iter().all(|copy| copy.nonce != lost.nonce));
+}
+
+#[tokio::test]
 async fn a_lost_copy_that_could_not_be_read_again_is_kept_while_fewer_copies_can_be_had() {
     let (desk, blob, copies) = stored().await;
     let [good, lost] = &copies[..] else { panic!("{copies:?}") };

@@ -80,6 +80,11 @@ pub trait BlobStore: Send + Sync {
     /// The channels there are, in a stable order.
     fn channels(&self) -> Vec<ChannelId>;
 
+    /// Whether there is such a channel, be it one to which nothing new goes.
+    fn knows(&self, channel: &ChannelId) -> bool {
+        self.channels().contains(channel)
+    }
+
     /// Those of the channels that have given nothing for so long that nobody should wait for them.
     fn closed(&self) -> Vec<ClosedChannel> {
         Vec::new()

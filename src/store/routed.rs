@@ -38,6 +38,10 @@ impl BlobStore for RoutedStore {
         self.home.channels()
     }
 
+    fn knows(&self, channel: &ChannelId) -> bool {
+        self.all().any(|store| store.knows(channel))
+    }
+
     fn closed(&self) -> Vec<ClosedChannel> {
         self.home.closed()
     }
@@ -61,7 +65,7 @@ impl BlobStore for RoutedStore {
         named: &[Locator],
     ) -> Result<Search, StoreError> {
         let nobody = || StoreError::new(Fault::Refused, "finding the store of a channel").definitely();
-        let store = self.all().find(|store| store.channels().contains(channel)).ok_or_else(nobody)?;
+        let store = self.all().find(|store| store.knows(channel)).ok_or_else(nobody)?;
         store.find(channel, unheard, named).await
     }
 

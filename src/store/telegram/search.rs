@@ -147,6 +147,8 @@ impl Pass<'_> {
     /// A number that no message of the channel had reached before.
     async fn mark(&mut self) -> Result<MessageId, StoreError> {
         let lease = self.lease().await?;
+        // While nothing can be deleted, nothing is sent.
+        self.unsend_leftovers(&lease).await?;
         let content = Content::Bytes(Bytes::from_static(b"telecine"));
         let mark = Document { name: "mark.bin".into(), caption: PASSING.to_owned(), content };
         let mark = lease.send_document(mark).await.map_err(|error| failed(DOING, error))?;
@@ -182,6 +184,13 @@ impl Pass<'_> {
     /// Deletes a message of the search itself, with those that could not be deleted before.
     async fn unsend(&mut self, lease: &BotLease, message: MessageId) -> Result<(), StoreError> {
         self.known.leftovers.push(message);
+        self.unsend_leftovers(lease).await
+    }
+
+    async fn unsend_leftovers(&mut self, lease: &BotLease) -> Result<(), StoreError> {
+        if self.known.leftovers.is_empty() {
+            return Ok(());
+        }
         lease.delete(self.bot.channel, &self.known.leftovers).await.map_err(|error| failed(DOING, error))?;
         for gone in std::mem::take(&mut self.known.leftovers) {
             self.known.add_blank(gone);

@@ -93,6 +93,23 @@ async fn a_search_that_breaks_off_says_what_it_found_and_the_next_one_goes_on() 
 }
 
 #[tokio::test]
+async fn while_nothing_can_be_deleted_no_second_mark_is_sent() {
+    let scene = Scene::with_lost(1).await;
+    scene.trouble(Mischief::standing(Operation::Delete, Trouble::Status { code: 500 }));
+    let sent = scene.requests("sendDocument");
+    // A third fault in a row would bring the bot to rest.
+    for _ in 0..2 {
+        assert!(scene.bench.store.find(&scene.channel, &scene.unheard, &scene.named).await.is_err());
+    }
+    assert_eq!(scene.requests("sendDocument") - sent, 1);
+
+    scene.bench.sim.world().clear_faults(scene.bench.bot(0).id);
+    let search = scene.search().await;
+    scene.bench.store.remove(&search.strays).await.unwrap();
+    assert!(scene.is_clean());
+}
+
+#[tokio::test]
 async fn a_send_that_never_arrived_is_looked_for_once() {
     let mut scene = Scene::with_lost(1).await;
     let [first, never] = [scene.unheard[0].clone(), UnheardCopy { imprint: uuid::Uuid::new_v4(), after: None }];

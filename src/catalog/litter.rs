@@ -32,19 +32,26 @@ impl Catalog {
             .write(move |tx| {
                 let needless = tx
                     .prepare_cached(
-                        "SELECT locator FROM copies JOIN blobs ON blobs.id = copies.blob
+                        "SELECT locator, blob, copy, channel FROM copies JOIN blobs ON blobs.id = copies.blob
                           WHERE copies.state = 'sent' AND copies.locator IS NOT NULL AND blobs.state = 'stored'
                             AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.video = blobs.video
                                                AND jobs.state IN ('queued', 'running', 'waiting', 'paused'))
                           LIMIT 100",
                     )?
-                    .query_map([], |row| row.get(0).map(Locator))?
+                    .query_map([], |row| {
+                        Ok((
+                            Locator(row.get(0)?),
+                            (row.get::<_, i64>(1)?, row.get::<_, u32>(2)?, row.get::<_, String>(3)?),
+                        ))
+                    })?
                     .collect::<Result<Vec<_>, _>>()?;
-                for locator in &needless {
-                    tx.execute("DELETE FROM copies WHERE locator = ?1 AND state = 'sent'", [&locator.0])?;
+                let (locators, keys): (Vec<Locator>, Vec<_>) = needless.into_iter().unzip();
+                for key in keys {
+                    tx.prepare_cached("DELETE FROM copies WHERE blob = ?1 AND copy = ?2 AND channel = ?3")?
+                        .execute(key)?;
                 }
-                litter(tx, &needless, now)?;
-                Ok(needless)
+                litter(tx, &locators, now)?;
+                Ok(locators)
             })
             .await
     }

@@ -6,7 +6,7 @@ use super::{Catalog, CatalogError};
 use crate::media::extent::ChannelId;
 use crate::media::id::BlobId;
 use crate::media::time::Timestamp;
-use rusqlite::params;
+use rusqlite::{ToSql, Transaction, params};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -85,23 +85,25 @@ impl Catalog {
         now: Timestamp,
     ) -> Result<usize, CatalogError> {
         let (wanted, copies) = (as_json(wanted), wanted.copies);
+        let all = {
+            let wanted = wanted.clone();
+            // The look at the whole library keeps nobody from writing.
+            self.sqlite.read(move |tx| videos_of(tx, which, "", params![wanted, copies])).await?
+        };
+        if all.is_empty() {
+            return Ok(0);
+        }
         self.sqlite
             .write(move |tx| {
-                let sql = format!(
-                    "SELECT DISTINCT blobs.video FROM blobs JOIN videos ON videos.id = blobs.video
-                      WHERE videos.state = 'ready' AND videos.trashed_at IS NULL AND {which}
-                        AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.video = blobs.video
-                                           AND jobs.state IN ('queued', 'running', 'waiting', 'paused'))
-                      ORDER BY blobs.video"
-                );
-                let videos = tx
-                    .prepare_cached(&sql)?
-                    .query_map(params![wanted, copies], |row| row.get(0))?
-                    .collect::<Result<Vec<i64>, _>>()?;
-                for video in &videos {
-                    jobs::enqueue(tx, kind, *video, now, now)?;
+                let mut queued = 0;
+                for video in all {
+                    // Somebody may have begun to work on it since.
+                    if !videos_of(tx, which, "AND blobs.video = ?3", params![wanted, copies, video])?.is_empty() {
+                        jobs::enqueue(tx, kind, video, now, now)?;
+                        queued += 1;
+                    }
                 }
-                Ok(videos.len())
+                Ok(queued)
             })
             .await
     }
@@ -158,6 +160,25 @@ impl Catalog {
             })
             .await
     }
+}
+
+/// Ready videos with such blobs that nothing works on.
+fn videos_of(
+    tx: &Transaction<'_>,
+    which: &str,
+    among: &str,
+    parameters: &[&dyn ToSql],
+) -> Result<Vec<i64>, CatalogError> {
+    let sql = format!(
+        "SELECT DISTINCT blobs.video FROM blobs JOIN videos ON videos.id = blobs.video
+          WHERE videos.state = 'ready' AND videos.trashed_at IS NULL AND {which} {among}
+            AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.video = blobs.video
+                               AND jobs.state IN ('queued', 'running', 'waiting', 'paused'))
+          ORDER BY blobs.video"
+    );
+    let mut statement = tx.prepare_cached(&sql)?;
+    let rows = statement.query_map(parameters, |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn as_json(wanted: &Wanted) -> String {

@@ -98,7 +98,7 @@ impl Pass<'_> {
             let named = self.parts.catalog.copies_on(channel.clone()).await?;
             let broke_off = match self.parts.store.find(channel, &unheard, &named).await {
                 // The channel is not configured any more: nobody can look.
-                Err(error) if error.fault == Fault::Refused => None,
+                Err(error) if error.fault == Fault::Refused && !self.parts.store.knows(channel) => None,
                 Err(error) => Some(error),
                 Ok(search) => {
                     strays.extend(search.strays);

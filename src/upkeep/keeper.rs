@@ -1,6 +1,7 @@
 //! What is looked after without being asked: blobs that lack copies are mended, what nobody needs is removed, and
 //! sends whose answer was lost are cleared up.
 
+use super::searches::Searches;
 use crate::catalog::{Catalog, CatalogError, Doubt, NotRemoved};
 use crate::clock::Clock;
 use crate::deposit::wanted;
@@ -9,6 +10,7 @@ use crate::jobs::Jobs;
 use crate::media::extent::{ChannelId, Locator, StoredBlob, UnheardCopy};
 use crate::media::time::Timestamp;
 use crate::store::{BlobStore, Fault, Purpose, Search, StoreError, read_verified};
+use futures::FutureExt;
 use futures::future::join_all;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +29,9 @@ const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// How soon a round follows one that was not finished.
 const SECOND_ROUND: Duration = Duration::from_secs(30);
+
+/// How long news is gathered before a round: many jobs may end together, and each round looks at the whole library.
+const GATHERING: Duration = Duration::from_secs(2);
 
 /// The keeper of one library.
 #[derive(Clone)]
@@ -61,8 +66,9 @@ impl Keeper {
     /// ten minutes.
     pub async fn keep(self, end: CancellationToken) {
         let mut heard = self.events.subscribe();
+        let mut searches = Searches::default();
         loop {
-            let pause = match end.run_until_cancelled(self.whole_round()).await {
+            let pause = match end.run_until_cancelled(self.whole_round(&mut searches)).await {
                 Some(Err(error)) => {
                     let error = &error as &dyn std::error::Error;
                     tracing::warn!(error, "the store was not looked over to the end");
@@ -84,20 +90,33 @@ impl Keeper {
                 () = tokio::time::sleep(pause) => {}
                 () = end.cancelled() => return,
             }
+            if end.run_until_cancelled(tokio::time::sleep(GATHERING)).await.is_none() {
+                return;
+            }
+            // The round that begins now sees all of it.
+            heard = self.events.subscribe();
+            let _ = self.alarm.notified().now_or_never();
         }
     }
 
     /// A round, and how long nothing is to be done after it.
-    async fn whole_round(&self) -> Result<Duration, RoundError> {
-        self.round().await?;
+    async fn whole_round(&self, searches: &mut Searches) -> Result<Duration, RoundError> {
+        self.round_with(searches).await?;
         let now = self.clock.now();
         let due = self.catalog.next_litter(now).await?;
         let wait = due.map_or(ROUND, |due| Duration::from_millis(u64::try_from(due.0 - now.0).unwrap_or_default()));
-        Ok(wait.clamp(SHORTEST_PAUSE, ROUND))
+        let search = searches.next(now).unwrap_or(ROUND);
+        Ok(wait.min(search).clamp(SHORTEST_PAUSE, ROUND))
+    }
+
+    /// A round that looks into every channel in which something may lie.
+    #[cfg(test)]
+    pub(super) async fn round(&self) -> Result<(), RoundError> {
+        self.round_with(&mut Searches::default()).await
     }
 
     /// Queues what is to be mended, and removes what nobody needs and what lost answers left.
-    pub(super) async fn round(&self) -> Result<(), RoundError> {
+    async fn round_with(&self, searches: &mut Searches) -> Result<(), RoundError> {
         let queued = self.catalog.queue_mends(&wanted(&*self.store, self.replicas), self.clock.now()).await?;
         if queued > 0 {
             tracing::info!(videos = queued, "videos lack copies and will be mended");
@@ -105,11 +124,15 @@ impl Keeper {
         }
         self.look_for_missed().await?;
         let mut all = self.clear_away().await;
-        let doubts = self.catalog.doubts().await?;
+        let (doubts, now) = (self.catalog.doubts().await?, self.clock.now());
+        searches.keep(|channel| doubts.contains_key(channel));
+        let due = doubts.into_iter().filter(|(channel, _)| searches.is_due(channel, now));
         // Each channel by itself: a bot that rests keeps nobody from looking at the others.
-        let cleared = join_all(doubts.into_iter().map(|(channel, doubts)| self.clear_up(channel, doubts)));
-        for cleared in cleared.await {
-            all = all.and(cleared);
+        let cleared =
+            join_all(due.map(async |(channel, doubts)| (channel.clone(), self.clear_up(channel, doubts).await)));
+        for (channel, cleared) in cleared.await {
+            searches.ended(channel, matches!(cleared, Ok(true)), now);
+            all = all.and(cleared.map(drop));
         }
         all
     }
@@ -150,20 +173,21 @@ impl Keeper {
         Ok(self.remove_litter().await?)
     }
 
-    /// Removes what sends to a channel left that were not heard of, as far as it can be found now.
-    async fn clear_up(&self, channel: ChannelId, mut doubts: Vec<Doubt>) -> Result<(), RoundError> {
+    /// Removes what sends to a channel left that were not heard of, as far as it can be found now. Answers whether
+    /// no doubt is left.
+    async fn clear_up(&self, channel: ChannelId, mut doubts: Vec<Doubt>) -> Result<bool, RoundError> {
         let unheard: Vec<UnheardCopy> = doubts.iter().map(|doubt| doubt.copy.clone()).collect();
         let named = self.catalog.copies_on(channel.clone()).await?;
         let search = match self.store.find(&channel, &unheard, &named).await {
             // The channel is not configured any more: nobody can look, and nobody can remove.
-            Err(error) if error.fault == Fault::Refused => Search::complete(Vec::new()),
+            Err(error) if error.fault == Fault::Refused && !self.store.knows(&channel) => Search::complete(Vec::new()),
             search => search?,
         };
         if !search.strays.is_empty() {
             let imprints = unheard.iter().map(|copy| copy.imprint).collect();
             if self.catalog.is_imprinted_since(channel, imprints, named).await? {
                 // A job forwards there what was forwarded before: when it is done, it is known which message is whose.
-                return search.broke_off.map_or(Ok(()), |error| Err(error.into()));
+                return search.broke_off.map_or(Ok(false), |error| Err(error.into()));
             }
             let litter = self.store.remove(&search.strays).await?;
             let (copies, left) = (search.strays.len(), litter.len());
@@ -172,6 +196,6 @@ impl Keeper {
         }
         doubts.retain(|doubt| !search.undecided.contains(&doubt.copy.imprint));
         self.catalog.settle_doubts(doubts).await?;
-        search.broke_off.map_or(Ok(()), |error| Err(error.into()))
+        search.broke_off.map_or(Ok(true), |error| Err(error.into()))
     }
 }

@@ -7,6 +7,7 @@ mod keeper;
 mod litter;
 mod mend;
 mod probe;
+mod searches;
 #[cfg(test)]
 mod tests;
 

@@ -171,6 +171,24 @@ async fn a_lost_forward_of_a_forward_is_found() {
 }
 
 #[tokio::test]
+async fn a_doubt_stays_while_a_channel_that_is_known_refuses_to_be_searched() {
+    let scene = Scene::new().await;
+    let [second, third] = [&scene.others[0], &scene.others[1]];
+    let messages = scene.messages(second).len();
+    scene.lose_answers(second, 1);
+    assert_eq!(scene.forward(1, &scene.blob.copies[0], second).await, None);
+    let (nonce, copy) = scene.forward(1, &scene.blob.copies[0], third).await.unwrap();
+    scene.hear(nonce, &copy).await;
+    scene.sim.world().fault(scene.bot(second).id, Fault::once(Operation::Send, Trouble::Status { code: 400 }));
+
+    assert!(keeper(&scene.sample, 1).round().await.is_err());
+    assert_eq!(scene.sample.catalog.doubts().await.unwrap().len(), 1);
+
+    keeper(&scene.sample, 1).round().await.unwrap();
+    scene.assert_clean(second, messages).await;
+}
+
+#[tokio::test]
 async fn a_film_is_forgotten_with_its_forwards_that_nobody_heard_of() {
     let scene = Scene::new().await;
     scene.lose_answers(&scene.others[0], 1);

@@ -1,10 +1,89 @@
 //! What is looked for when one copy was found missing.
 
 use crate::catalog::Unreadable;
-use crate::media::extent::Place;
+use crate::media::extent::{ChannelId, Locator, Place, UnheardCopy};
+use crate::media::range::ByteRange;
+use crate::store::{BlobStore, Presence, Purpose, PutTicket, Reading, Search, StoreError};
 use crate::tests::Sample;
 use crate::upkeep::Prober;
+use async_trait::async_trait;
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// A store that says of every copy once that it is not there.
+struct Forgetful {
+    store: Arc<dyn BlobStore>,
+    asked: Mutex<BTreeSet<String>>,
+}
+
+#[async_trait]
+impl BlobStore for Forgetful {
+    fn channels(&self) -> Vec<ChannelId> {
+        self.store.channels()
+    }
+
+    fn channel_of(&self, copy: &Locator) -> Option<ChannelId> {
+        self.store.channel_of(copy)
+    }
+
+    async fn put(&self, ticket: &PutTicket, file: &Path) -> Result<Locator, StoreError> {
+        self.store.put(ticket, file).await
+    }
+
+    async fn put_again(&self, ticket: &PutTicket, from: &Locator) -> Result<Locator, StoreError> {
+        self.store.put_again(ticket, from).await
+    }
+
+    async fn find(
+        &self,
+        channel: &ChannelId,
+        unheard: &[UnheardCopy],
+        named: &[Locator],
+    ) -> Result<Search, StoreError> {
+        self.store.find(channel, unheard, named).await
+    }
+
+    async fn read(&self, copy: &Locator, range: ByteRange, purpose: Purpose) -> Result<Reading, StoreError> {
+        self.store.read(copy, range, purpose).await
+    }
+
+    async fn remove(&self, copies: &[Locator]) -> Result<Vec<Locator>, StoreError> {
+        self.store.remove(copies).await
+    }
+
+    async fn probe(&self, copy: &Locator) -> Result<Presence, StoreError> {
+        if self.asked.lock().unwrap().insert(copy.0.clone()) {
+            return Ok(Presence::Absent);
+        }
+        self.store.probe(copy).await
+    }
+}
+
+fn prober(sample: &Sample, store: Arc<dyn BlobStore>) -> Prober {
+    let prober = Prober::new(sample.catalog.clone(), store, sample.clock.clone(), Arc::default());
+    prober.confirming_after(Duration::ZERO)
+}
+
+#[tokio::test]
+async fn a_copy_that_is_missing_once_is_not_lost() {
+    let sample = Sample::new().await;
+    let film = sample.film("Film").await;
+    let place = async || {
+        let pieces = sample.catalog.segment_pieces(film, "v0".into(), 0).await.unwrap().unwrap();
+        let Place::Store(blob) = &pieces[0].place else { panic!("it is not stored") };
+        Arc::clone(blob)
+    };
+    let blob = place().await;
+    let forgetful = Arc::new(Forgetful { store: sample.store.clone(), asked: Mutex::default() });
+
+    prober(&sample, forgetful.clone()).look_around(blob.id, &blob.copies[0]).await.unwrap();
+
+    assert!(!forgetful.asked.lock().unwrap().is_empty());
+    let (affected, _) = sample.catalog.affected(Unreadable::default(), 10).await.unwrap();
+    assert_eq!((affected, place().await.copies.len()), (0, 1));
+}
 
 #[tokio::test]
 async fn when_a_channel_was_emptied_and_one_copy_is_missed_every_film_that_lies_there_is_named() {
@@ -32,8 +111,7 @@ async fn when_a_channel_was_emptied_and_one_copy_is_missed_every_film_that_lies_
     sample.store.remove(&gone).await.unwrap();
     sample.catalog.copy_lost(missed.id, missed.copies[0].clone(), sample.clock.now()).await.unwrap();
 
-    let mut prober =
-        Prober::new(sample.catalog.clone(), sample.store.clone(), sample.clock.clone(), std::sync::Arc::default());
+    let mut prober = prober(&sample, sample.store.clone());
     prober.look_around(missed.id, &missed.copies[0]).await.unwrap();
 
     let (_, named) = sample.catalog.affected(Unreadable::default(), 10).await.unwrap();

@@ -103,6 +103,10 @@ pub struct Ingest {
 pub struct Cache {
     /// Memory for segments, in bytes.
     pub memory_bytes: u64,
+    /// Room on disk for segments that came from Telegram, in bytes; 0 keeps none there.
+    pub disk_bytes: u64,
+    /// The folder they are kept in; none means one in the data folder.
+    pub disk_folder: Option<PathBuf>,
 }
 
 /// What is written to standard error.
@@ -169,7 +173,11 @@ impl Config {
             storage,
             telegram,
             ingest: ingest(&mut reader),
-            cache: Cache { memory_bytes: reader.value("CACHE_MEMORY_SIZE", parse::size) },
+            cache: Cache {
+                memory_bytes: reader.value("CACHE_MEMORY_SIZE", parse::size),
+                disk_bytes: reader.value("CACHE_DISK_SIZE", parse::size_or_zero),
+                disk_folder: reader.value("CACHE_DIR", parse::folder_or_none),
+            },
             log: Log {
                 filter: reader.value("LOG_LEVEL", parse::log_filter),
                 format: reader.value("LOG_FORMAT", parse::log_format),

@@ -9,7 +9,7 @@ mod process;
 pub use affected::{Affected, AffectedView};
 pub use bots::{BotReason, BotState, BotTests, BotView, Bots, BotsError, MovesQueued, StoreKind};
 
-use crate::cache::{SegmentCache, Stats};
+use crate::cache::{SegmentCache, SlabStats, Stats};
 use crate::catalog::{Catalog, CatalogError, Counts, JobKind, JobRecord, JobState};
 use crate::clock::Clock;
 use crate::events::{Event, Events};
@@ -22,6 +22,7 @@ use crate::telegram::Fleet;
 use crate::telemetry::metrics::Metrics;
 use process::Meter;
 use serde::Serialize;
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -161,12 +162,12 @@ pub struct OpenJob {
     pub error: Option<String>,
 }
 
-/// What the memory of segments did since the start.
+/// What the cache of segments did since the start.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
 pub struct CacheStats {
     /// Chunks found in memory.
     pub hits: u64,
-    /// Chunks that had to be fetched.
+    /// Chunks that were not there.
     pub misses: u64,
     /// Bytes in memory.
     pub bytes: u64,
@@ -178,6 +179,32 @@ pub struct CacheStats {
     pub hit_rate: f64,
     /// Chunks in memory.
     pub entries: u64,
+    /// What lies on disk, where segments are kept there (`CACHE_DISK_SIZE`).
+    pub disk: Option<DiskCacheStats>,
+}
+
+/// What the disk below the memory did since the start.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
+pub struct DiskCacheStats {
+    /// Chunks found there, of those that were not in memory.
+    pub hits: u64,
+    /// Bytes there.
+    pub bytes: u64,
+    /// Most bytes there may be.
+    pub max_bytes: u64,
+    /// Chunks that made room for others.
+    pub evictions: u64,
+    /// Chunks that were not kept because the disk was slower than the store.
+    pub left_out: u64,
+    /// Chunks there.
+    pub entries: u64,
+}
+
+impl From<SlabStats> for DiskCacheStats {
+    fn from(stats: SlabStats) -> Self {
+        let SlabStats { hits, entries, bytes, max_bytes, evictions, left_out } = stats;
+        Self { hits, bytes, max_bytes, evictions, left_out, entries }
+    }
 }
 
 impl System {
@@ -228,7 +255,7 @@ impl System {
         self.inner.parts.catalog.counts().await.map(drop)
     }
 
-    /// What the memory of segments did.
+    /// What the cache of segments did.
     pub fn cache_stats(&self) -> CacheStats {
         let stats = self.inner.parts.cache.stats();
         let asked = stats.hits + stats.misses;
@@ -240,6 +267,7 @@ impl System {
             evictions: stats.evictions,
             hit_rate: if asked == 0 { 0.0 } else { stats.hits as f64 / asked as f64 },
             entries: stats.entries,
+            disk: stats.disk.map(Into::into),
         }
     }
 
@@ -252,10 +280,14 @@ impl System {
         encoders(&reports)
     }
 
-    /// Empties the memory of segments. The next ones come from the store.
-    pub fn clear_cache(&self) {
-        self.inner.parts.cache.clear();
+    /// Empties the cache of segments. The next ones come from the store.
+    ///
+    /// # Errors
+    /// When its room on disk cannot be given back.
+    pub async fn clear_cache(&self) -> io::Result<()> {
+        let cleared = self.inner.parts.cache.clear().await;
         self.inner.parts.events.publish(Event::System);
+        cleared
     }
 
     /// Brings the numbers up to date that nobody counts as they change.
@@ -275,6 +307,9 @@ impl System {
         metrics.cache_hits.inc_by(now.hits.saturating_sub(before.hits));
         metrics.cache_misses.inc_by(now.misses.saturating_sub(before.misses));
         metrics.cache_bytes.set(i64::try_from(now.bytes).unwrap_or(i64::MAX));
+        let (disk, disk_before) = (now.disk.unwrap_or_default(), before.disk.unwrap_or_default());
+        metrics.cache_disk_hits.inc_by(disk.hits.saturating_sub(disk_before.hits));
+        metrics.cache_disk_bytes.set(i64::try_from(disk.bytes).unwrap_or(i64::MAX));
         *before = now;
         Ok(())
     }

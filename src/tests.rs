@@ -79,8 +79,8 @@ impl Sample {
         let settings = spool::Settings { root: folder.path().join("spool"), max_bytes: 64 * 1024 * 1024 };
         let spool = Spool::open(settings).await.unwrap();
         let (shutdown, events, clock) = (Shutdown::new(), Events::new(), Clock::from_fn(|| Timestamp(1_000_000)));
-        let memory = cache::Settings { memory_bytes: 16 * 1024 * 1024 };
-        let (cache, damage) = SegmentCache::new(memory, store.clone(), spool.clone(), shutdown.clone());
+        let memory = cache::Settings { memory_bytes: 16 * 1024 * 1024, disk: None };
+        let (cache, damage) = SegmentCache::new(memory, store.clone(), spool.clone(), shutdown.clone()).unwrap();
         let packs = packs(replicas);
         let deposit = Deposit::new(packs, catalog.clone(), store.clone(), spool.clone(), clock.clone());
         let (lease, beat, grace) = (Duration::from_secs(60), Duration::from_secs(20), Duration::from_secs(5));

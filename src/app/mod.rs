@@ -5,7 +5,7 @@ mod memory;
 mod runner;
 mod stores;
 
-use crate::cache::{self, SegmentCache};
+use crate::cache::SegmentCache;
 use crate::catalog::{self, Catalog, JobKind};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -321,8 +321,9 @@ fn faces(
     token: &str,
 ) -> anyhow::Result<http::Parts> {
     let Base { catalog, spool, store, fleet, events, clock, shutdown, .. } = base;
-    let settings = cache::Settings { memory_bytes: config.cache.memory_bytes };
-    let (cache, damage) = SegmentCache::new(settings, store.clone(), spool.clone(), shutdown.clone());
+    let settings = stores::cache_settings(&config.cache, data_dir)?;
+    let (cache, damage) = SegmentCache::new(settings, store.clone(), spool.clone(), shutdown.clone())
+        .context("opening the disk cache (CACHE_DIR)")?;
     let alarm = Arc::new(Notify::new());
     let (missing, reports) = mpsc::channel(upkeep::MISSING_BACKLOG);
     let prober = upkeep::Prober::new(catalog.clone(), store.clone(), clock.clone(), alarm.clone());

@@ -1,7 +1,10 @@
 //! Which store takes new blobs, and which ones hold earlier ones.
 
+use crate::cache::{self, SlabSettings};
+use crate::config;
 use crate::store::{BlobStore, LocalSettings, LocalStore, RoutedStore, StoreError, TelegramStore};
 use crate::telegram::Fleet;
+use anyhow::Context;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,4 +18,14 @@ pub(super) async fn open(data_dir: &Path, fleet: &Fleet) -> Result<Arc<dyn BlobS
     let telegram: Arc<dyn BlobStore> = Arc::new(TelegramStore::new(fleet.clone()));
     let (home, other) = if fleet.bots().is_empty() { (local, telegram) } else { (telegram, local) };
     Ok(Arc::new(RoutedStore::new(home, vec![other])))
+}
+
+/// Where what came from a store is kept close at hand.
+pub(super) fn cache_settings(config: &config::Cache, data_dir: &Path) -> anyhow::Result<cache::Settings> {
+    let folder = match &config.disk_folder {
+        Some(folder) => std::path::absolute(folder).context("finding CACHE_DIR")?,
+        None => data_dir.join("cache"),
+    };
+    let disk = SlabSettings { folder, max_bytes: config.disk_bytes };
+    Ok(cache::Settings { memory_bytes: config.memory_bytes, disk: (config.disk_bytes > 0).then_some(disk) })
 }

@@ -9,6 +9,8 @@
 
 use super::error::CacheError;
 use super::memory::ChunkKey;
+use super::ranking::Standing;
+use super::slab::Slab;
 use super::{Damage, Inner};
 use crate::media::extent::{Locator, StoredBlob};
 use crate::store::{Fault, Purpose, StoreError, VerifiedChunks, read_verified};
@@ -21,6 +23,13 @@ use tokio::time::{sleep, timeout};
 /// The longest rest of a silent store that is sat out.
 const SHORT_REST: Duration = Duration::from_secs(5);
 
+/// Rests before copies that failed quickly are asked once more: a connection that broke, or a flipped bit, says nothing
+/// of the next try.
+const SECOND_THOUGHTS: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1)];
+
+/// How soon it is worth asking again for what failed and may be had any time.
+const SOON: Duration = Duration::from_secs(5);
+
 /// How long a copy that lost its turn is heard out: longer than a slow store takes to begin, and so short that a
 /// silent one is known for what it is before long.
 const HEARING: Duration = Duration::from_secs(6);
@@ -30,46 +39,82 @@ pub(super) struct Flight {
     inner: Arc<Inner>,
     blob: Arc<StoredBlob>,
     run: Range<u64>,
+    standing: Standing,
     /// Whether a copy lost its turn, since the last chunk came, that patience might have made it keep.
     was_hasty: bool,
+    /// Whether the copy that is followed was waited for in vain.
+    ran_out: bool,
 }
 
 impl Flight {
-    pub(super) fn new(inner: Arc<Inner>, blob: Arc<StoredBlob>, run: Range<u64>) -> Self {
-        Self { inner, blob, run, was_hasty: false }
+    pub(super) fn new(inner: Arc<Inner>, blob: Arc<StoredBlob>, run: Range<u64>, standing: Standing) -> Self {
+        Self { inner, blob, run, standing, was_hasty: false, ran_out: false }
     }
 
+    /// Brings them from the disk, up to the first that is not there any more: whoever waits for it looks again.
+    pub(super) async fn fly_near(mut self, slab: Slab) {
+        while !self.run.is_empty() {
+            let hash = usize::try_from(self.run.start).ok().and_then(|chunk| self.blob.chunks.get(chunk));
+            let Some(hash) = hash else { return };
+            let Some(bytes) = slab.read(self.key(), *hash).await else { return };
+            self.inner.memory().publish(self.key(), &bytes, self.standing);
+            self.run.start += 1;
+        }
+    }
+
+    /// Brings them from the store.
     pub(super) async fn fly(mut self) {
         let blob = Arc::clone(&self.blob);
-        let mut failures: Vec<StoreError> = Vec::new();
+        let mut failures: Vec<Failure<'_>> = Vec::new();
         for copy in blob.copies.iter().cycle() {
             let reached = self.run.start;
             let hastens = blob.copies.len() > 1 && failures.len() < blob.copies.len();
-            let Err(mut error) = self.follow(copy, hastens).await else { return };
-            if let Some(rest) = self.worth_waiting(hastens, &error) {
-                sleep(rest).await;
-                match self.follow(copy, false).await {
-                    Ok(()) => return,
-                    Err(again) => error = again,
-                }
-            }
-            self.report(copy, &error);
-            if self.run.start > reached {
+            let followed = self.follow_patiently(copy, hastens).await;
+            if followed.is_ok() || self.run.start > reached {
+                // What failed and then went well is no damage.
+                self.report(failures.iter().filter(|failure| failure.copy != copy));
                 failures.clear();
             }
-            failures.push(error);
-            let rounds = if self.was_hasty { 2 } else { 1 };
-            if failures.len() == blob.copies.len() * rounds {
+            let Err(error) = followed else { return };
+            tracing::warn!(
+                blob.id = self.blob.id.0, chunk = self.run.start, %copy, %error,
+                "a copy cannot be read, trying the next one"
+            );
+            failures.push(Failure { copy, is_hiccup: !self.ran_out && is_hiccup(&error), error });
+            if failures.len().is_multiple_of(blob.copies.len()) && !self.tries_again(&failures).await {
                 break;
             }
         }
+        self.report(failures.iter());
         self.give_up(&failures);
+    }
+
+    /// After a round over all copies that failed: whether there is another one, once it is time for it.
+    async fn tries_again(&self, failures: &[Failure<'_>]) -> bool {
+        let copies = self.blob.copies.len();
+        let round = failures.len() / copies;
+        if failures[failures.len() - copies..].iter().any(|failure| failure.is_hiccup) {
+            let Some(rest) = SECOND_THOUGHTS.get(round - 1) else { return false };
+            sleep(*rest).await;
+            return true;
+        }
+        self.was_hasty && round < 2
+    }
+
+    /// As `follow`, and once more after a rest that haste may have caused.
+    async fn follow_patiently(&mut self, copy: &Locator, hastens: bool) -> Result<(), StoreError> {
+        self.ran_out = false;
+        let Err(error) = self.follow(copy, hastens).await else { return Ok(()) };
+        let Some(rest) = self.worth_waiting(hastens, &error) else { return Err(error) };
+        sleep(rest).await;
+        self.follow(copy, false).await
     }
 
     /// Reads from one copy until the end of the run or its first fault.
     async fn follow(&mut self, copy: &Locator, hastens: bool) -> Result<(), StoreError> {
         let inner = Arc::clone(&self.inner);
         let mut chunks = self.begin(copy, hastens).await?;
+        let slab = inner.slab.as_ref().filter(|_| !inner.store.is_near(copy));
         loop {
             let bytes = match self.wait(hastens, chunks.next()).await {
                 Ok(Some(bytes)) => bytes,
@@ -79,13 +124,17 @@ impl Flight {
                 Err(error) => return Err(error),
             };
             let chunk = chunks.position() - 1;
+            let key = ChunkKey { blob: self.blob.id, chunk };
+            if let Some(slab) = slab {
+                slab.offer(key, &bytes, self.standing);
+            }
             if chunk == self.run.start && !self.run.is_empty() {
-                inner.memory().publish(self.key(), &bytes);
+                inner.memory().publish(key, &bytes, self.standing);
                 self.run.start += 1;
                 self.was_hasty = false;
             } else {
                 // A store that only gives whole copies: somebody will ask for the rest.
-                inner.memory().keep(ChunkKey { blob: self.blob.id, chunk }, &bytes);
+                inner.memory().keep(key, &bytes, Standing::Passing);
             }
         }
     }
@@ -136,33 +185,39 @@ impl Flight {
 
     fn lost_turn(&mut self, hastens: bool) -> StoreError {
         self.was_hasty |= hastens;
+        self.ran_out = true;
         StoreError::new(Fault::Unreachable, "waiting for a copy's next chunk")
     }
 
-    fn report(&self, copy: &Locator, error: &StoreError) {
-        tracing::warn!(
-            blob.id = self.blob.id.0, chunk = self.run.start, %copy, %error,
-            "a copy cannot be read, trying the next one"
-        );
-        if !matches!(error.fault, Fault::Missing | Fault::Corrupt) {
-            return;
-        }
-        let damage = Damage { blob: self.blob.id, copy: copy.clone(), fault: error.fault };
-        if self.inner.damage.try_send(damage).is_err() {
-            tracing::warn!(blob.id = self.blob.id.0, "too many damaged copies to report; a scrub will find this one");
+    /// Tells of copies that were missing or wrong, each once.
+    fn report<'a>(&self, failures: impl Iterator<Item = &'a Failure<'a>>) {
+        let mut told: Vec<&Locator> = Vec::new();
+        for Failure { copy, error, .. } in failures {
+            if !matches!(error.fault, Fault::Missing | Fault::Corrupt) || told.contains(copy) {
+                continue;
+            }
+            told.push(copy);
+            let damage = Damage { blob: self.blob.id, copy: (*copy).clone(), fault: error.fault };
+            if self.inner.damage.try_send(damage).is_err() {
+                tracing::warn!(
+                    blob.id = self.blob.id.0,
+                    "too many damaged copies to report; a scrub will find this one"
+                );
+            }
         }
     }
 
     /// The most hopeful of the failures decides. What is wrong with one chunk says nothing of the
     /// next one, so for those only the waiting ends; a store that does not answer fails them all.
-    fn give_up(&mut self, failures: &[StoreError]) {
+    fn give_up(&mut self, failures: &[Failure<'_>]) {
         let fault = [Fault::Throttled, Fault::Unreachable, Fault::Corrupt, Fault::Refused, Fault::TooLarge]
             .into_iter()
-            .find(|fault| failures.iter().any(|error| error.fault == *fault))
+            .find(|fault| failures.iter().any(|failure| failure.error.fault == *fault))
             .unwrap_or(Fault::Missing);
-        let retry_after = failures.iter().filter_map(|error| error.retry_after).min();
-        let decisive = failures.iter().filter(|error| error.fault == fault);
-        let remedies: Option<Vec<_>> = decisive.map(|error| error.remedy.clone()).collect();
+        let passes = matches!(fault, Fault::Throttled | Fault::Unreachable);
+        let retry_after = failures.iter().filter(|_| passes).filter_map(Failure::retry_after).min();
+        let decisive = failures.iter().filter(|failure| failure.error.fault == fault);
+        let remedies: Option<Vec<_>> = decisive.map(|failure| failure.error.remedy.clone()).collect();
         let error = match remedies.and_then(|remedies| remedies.into_iter().next()) {
             Some(remedy) => CacheError::ToRepair { blob: self.blob.id, remedy },
             None => CacheError::Unreadable { blob: self.blob.id, fault, retry_after },
@@ -178,6 +233,25 @@ impl Flight {
     fn key(&self) -> ChunkKey {
         ChunkKey { blob: self.blob.id, chunk: self.run.start }
     }
+}
+
+/// What became of one try of one copy.
+struct Failure<'a> {
+    copy: &'a Locator,
+    error: StoreError,
+    /// Whether the next try of it may go well at once.
+    is_hiccup: bool,
+}
+
+impl Failure<'_> {
+    fn retry_after(&self) -> Option<Duration> {
+        self.error.retry_after.or(self.is_hiccup.then_some(SOON))
+    }
+}
+
+fn is_hiccup(error: &StoreError) -> bool {
+    let may_be_had = matches!(error.fault, Fault::Unreachable | Fault::Corrupt);
+    may_be_had && error.retry_after.is_none() && error.remedy.is_none()
 }
 
 impl Drop for Flight {

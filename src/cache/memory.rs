@@ -1,10 +1,9 @@
-//! Verified chunks in memory, the least recently used going first, weighed by their bytes; and who
-//! waits for which chunk.
+//! Verified chunks in memory, weighed by their bytes; and who waits for which chunk.
 
 use super::error::CacheError;
+use super::ranking::{Ranking, Standing};
 use crate::media::id::BlobId;
 use bytes::Bytes;
-use lru::LruCache;
 use std::collections::HashMap;
 use std::ops::Range;
 use tokio::sync::watch;
@@ -26,14 +25,18 @@ pub(super) enum Found {
     /// On its way already.
     Coming(watch::Receiver<Outcome>),
     /// On its way from now on: whoever asked has to bring these chunks.
-    ToBring(watch::Receiver<Outcome>, Range<u64>),
+    ToBring {
+        coming: watch::Receiver<Outcome>,
+        run: Range<u64>,
+        /// Whether all of them are on the disk; else none is.
+        is_near: bool,
+    },
 }
 
 /// Behind one lock; no operation waits. Several but the bringing ones are O(1).
 pub(super) struct Memory {
-    chunks: LruCache<ChunkKey, Bytes>,
+    chunks: Ranking<ChunkKey, Bytes>,
     coming: HashMap<ChunkKey, watch::Sender<Outcome>>,
-    pub(super) bytes: u64,
     pub(super) max_bytes: u64,
     pub(super) hits: u64,
     pub(super) misses: u64,
@@ -44,9 +47,8 @@ pub(super) struct Memory {
 impl Memory {
     pub(super) fn new(max_bytes: u64) -> Self {
         Self {
-            chunks: LruCache::unbounded(),
+            chunks: Ranking::new(max_bytes),
             coming: HashMap::new(),
-            bytes: 0,
             max_bytes,
             hits: 0,
             misses: 0,
@@ -56,8 +58,8 @@ impl Memory {
     }
 
     /// Looks for the first chunk of `wanted` (not empty), and when nobody brings it, registers the run of missing
-    /// chunks from there.
-    pub(super) fn find(&mut self, blob: BlobId, wanted: Range<u64>) -> Found {
+    /// chunks from there that are all on the disk, or all not.
+    pub(super) fn find(&mut self, blob: BlobId, wanted: Range<u64>, is_on_disk: impl Fn(&ChunkKey) -> bool) -> Found {
         let key = |chunk| ChunkKey { blob, chunk };
         let first = key(wanted.start);
         if let Some(bytes) = self.chunks.get(&first) {
@@ -71,34 +73,32 @@ impl Memory {
         self.flights += 1;
         let (sender, receiver) = watch::channel(None);
         self.coming.insert(first, sender);
-        let mut end = wanted.start + 1;
-        while end < wanted.end && !self.chunks.contains(&key(end)) && !self.coming.contains_key(&key(end)) {
+        let (mut end, is_near) = (wanted.start + 1, is_on_disk(&first));
+        let is_alike = |next: &ChunkKey| is_on_disk(next) == is_near;
+        while end < wanted.end
+            && !self.chunks.contains(&key(end))
+            && !self.coming.contains_key(&key(end))
+            && is_alike(&key(end))
+        {
             self.coming.insert(key(end), watch::channel(None).0);
             end += 1;
         }
-        Found::ToBring(receiver, wanted.start..end)
+        Found::ToBring { coming: receiver, run: wanted.start..end, is_near }
     }
 
     /// Keeps a verified chunk and gives it to everybody who waits for it.
-    pub(super) fn publish(&mut self, key: ChunkKey, bytes: &Bytes) {
-        self.bytes += bytes.len() as u64;
-        if let Some(replaced) = self.chunks.put(key, bytes.clone()) {
-            self.bytes -= replaced.len() as u64;
-        }
-        while self.bytes > self.max_bytes {
-            let Some((_, evicted)) = self.chunks.pop_lru() else { break };
-            self.bytes -= evicted.len() as u64;
-            self.evictions += 1;
-        }
+    pub(super) fn publish(&mut self, key: ChunkKey, bytes: &Bytes, standing: Standing) {
+        let gone = self.chunks.insert(key, bytes.clone(), bytes.len() as u64, standing);
+        self.evictions += gone.iter().filter(|(evicted, _)| *evicted != key).count() as u64;
         if let Some(waiting) = self.coming.remove(&key) {
             waiting.send_replace(Some(Ok(bytes.clone())));
         }
     }
 
     /// Keeps a verified chunk that came along unasked.
-    pub(super) fn keep(&mut self, key: ChunkKey, bytes: &Bytes) {
+    pub(super) fn keep(&mut self, key: ChunkKey, bytes: &Bytes, standing: Standing) {
         if !self.chunks.contains(&key) {
-            self.publish(key, bytes);
+            self.publish(key, bytes, standing);
         }
     }
 
@@ -114,6 +114,10 @@ impl Memory {
         self.coming.remove(&key);
     }
 
+    pub(super) fn bytes(&self) -> u64 {
+        self.chunks.weight()
+    }
+
     pub(super) fn entries(&self) -> u64 {
         self.chunks.len() as u64
     }
@@ -121,6 +125,5 @@ impl Memory {
     /// Forgets all chunks; those on their way still arrive.
     pub(super) fn clear(&mut self) {
         self.chunks.clear();
-        self.bytes = 0;
     }
 }

@@ -1,18 +1,22 @@
 //! Bytes close at hand: pieces of blobs as streams of verified slices.
 //!
 //! What is kept in memory are *chunks* (256 KiB of a blob, the unit of its hashes), so a slice given
-//! out costs no copy and no hash. Missing chunks are brought by a *flight*: one store read for
-//! everybody who asks meanwhile. Bytes still in the spool are read from there and not kept: they
+//! out costs no copy and no hash. Below the memory lies the *slab* on the local disk, with what came from a store that is
+//! far away. Missing chunks are brought by a *flight*: one read for everybody who asks meanwhile. Bytes still in the spool are read from there and not kept: they
 //! are on a local disk already. Nothing that failed its hash ever leaves here.
 
 mod error;
 mod flight;
 mod memory;
+mod ranking;
 mod reader;
+mod slab;
 #[cfg(test)]
 mod tests;
 
 pub use error::CacheError;
+pub use ranking::Standing;
+pub use slab::{SlabSettings, SlabStats};
 
 use crate::media::extent::{Locator, PlacedPiece, StoredBlob};
 use crate::media::id::BlobId;
@@ -25,6 +29,8 @@ use flight::Flight;
 use futures::stream::{self, Stream, StreamExt};
 use memory::{Found, Memory};
 use reader::Reader;
+use slab::Slab;
+use std::io;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -48,10 +54,12 @@ const DAMAGE_BACKLOG: usize = 256;
 pub type SegmentStream = Pin<Box<dyn Stream<Item = Result<Bytes, CacheError>> + Send>>;
 
 /// What the cache may take.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Most bytes of chunks kept in memory. Slices a slow reader still holds come on top.
     pub memory_bytes: u64,
+    /// Where chunks are kept on disk, if they are.
+    pub disk: Option<SlabSettings>,
 }
 
 /// A copy that was found lost or wrong while it was read; another one was used if there was any.
@@ -70,7 +78,7 @@ pub struct Damage {
 pub struct Stats {
     /// Chunks found in memory.
     pub hits: u64,
-    /// Chunks that were not, whether somebody was bringing them already or not.
+    /// Chunks that were not, whether they were on disk, or somebody was bringing them already, or not.
     pub misses: u64,
     /// Bytes in memory.
     pub bytes: u64,
@@ -82,6 +90,8 @@ pub struct Stats {
     pub flights: u64,
     /// Chunks in memory.
     pub entries: u64,
+    /// The same of the disk, where chunks are kept there.
+    pub disk: Option<SlabStats>,
 }
 
 /// A cheap handle to the cache; clones share one memory.
@@ -92,6 +102,7 @@ pub struct SegmentCache {
 
 struct Inner {
     memory: Mutex<Memory>,
+    slab: Option<Slab>,
     store: Arc<dyn BlobStore>,
     spool: Spool,
     shutdown: Shutdown,
@@ -101,13 +112,16 @@ struct Inner {
 }
 
 impl SegmentCache {
-    /// An empty cache, and the reports of damaged copies it will make.
+    /// A cache of what is left on its disk, and the reports of damaged copies it will make.
+    ///
+    /// # Errors
+    /// When the folder on disk cannot be used.
     pub fn new(
         settings: Settings,
         store: Arc<dyn BlobStore>,
         spool: Spool,
         shutdown: Shutdown,
-    ) -> (Self, mpsc::Receiver<Damage>) {
+    ) -> io::Result<(Self, mpsc::Receiver<Damage>)> {
         Self::with_patience(settings, store, spool, shutdown, PATIENCE)
     }
 
@@ -117,11 +131,13 @@ impl SegmentCache {
         spool: Spool,
         shutdown: Shutdown,
         patience: Duration,
-    ) -> (Self, mpsc::Receiver<Damage>) {
+    ) -> io::Result<(Self, mpsc::Receiver<Damage>)> {
         let (damage, reports) = mpsc::channel(DAMAGE_BACKLOG);
         let memory = Mutex::new(Memory::new(settings.memory_bytes));
+        let slab = settings.disk.map(|disk| Slab::open(&disk, &shutdown)).transpose()?;
         let haste = HASTE.min(patience);
-        (Self { inner: Arc::new(Inner { memory, store, spool, shutdown, damage, patience, haste }) }, reports)
+        let inner = Inner { memory, slab, store, spool, shutdown, damage, patience, haste };
+        Ok((Self { inner: Arc::new(inner) }, reports))
     }
 
     /// The bytes `within` the concatenation of the pieces. Nothing is fetched before the first poll, and a chunk only
@@ -129,8 +145,8 @@ impl SegmentCache {
     ///
     /// The stream ends in `Moved` when a piece left the spool: then all bytes up to it were given, and the rest can be
     /// asked for with pieces looked up anew.
-    pub fn get(&self, pieces: Vec<PlacedPiece>, within: ByteRange) -> SegmentStream {
-        match Reader::new(Arc::clone(&self.inner), pieces, within) {
+    pub fn get(&self, pieces: Vec<PlacedPiece>, within: ByteRange, standing: Standing) -> SegmentStream {
+        match Reader::new(Arc::clone(&self.inner), pieces, within, standing) {
             Ok(reader) => into_stream(reader),
             Err(error) => Box::pin(stream::iter([Err(error)])),
         }
@@ -140,29 +156,43 @@ impl SegmentCache {
     ///
     /// # Errors
     /// As the stream's.
-    pub async fn open(&self, pieces: Vec<PlacedPiece>, within: ByteRange) -> Result<SegmentStream, CacheError> {
-        let mut reader = Reader::new(Arc::clone(&self.inner), pieces, within)?;
+    pub async fn open(
+        &self,
+        pieces: Vec<PlacedPiece>,
+        within: ByteRange,
+        standing: Standing,
+    ) -> Result<SegmentStream, CacheError> {
+        let mut reader = Reader::new(Arc::clone(&self.inner), pieces, within, standing)?;
         let first = reader.next().await?;
         Ok(Box::pin(stream::iter(first.map(Ok)).chain(into_stream(reader))))
     }
 
     /// Figures for people.
     pub fn stats(&self) -> Stats {
+        let disk = self.inner.slab.as_ref().map(Slab::stats);
         let memory = self.inner.memory();
         Stats {
             hits: memory.hits,
             misses: memory.misses,
-            bytes: memory.bytes,
+            bytes: memory.bytes(),
             max_bytes: memory.max_bytes,
             evictions: memory.evictions,
             flights: memory.flights,
             entries: memory.entries(),
+            disk,
         }
     }
 
     /// Forgets all chunks; streams that are under way fetch what they still need again.
-    pub fn clear(&self) {
+    ///
+    /// # Errors
+    /// When the room on disk cannot be given back.
+    pub async fn clear(&self) -> io::Result<()> {
         self.inner.memory().clear();
+        match &self.inner.slab {
+            Some(slab) => slab.clear().await,
+            None => Ok(()),
+        }
     }
 }
 
@@ -179,23 +209,30 @@ impl Inner {
     }
 
     /// The first chunk of `wanted`, from memory or from a flight, which this may start for the rest of the run too.
-    async fn chunk(inner: &Arc<Self>, blob: Arc<StoredBlob>, wanted: Range<u64>) -> Result<Bytes, CacheError> {
+    async fn chunk(
+        inner: &Arc<Self>,
+        blob: Arc<StoredBlob>,
+        wanted: Range<u64>,
+        standing: Standing,
+    ) -> Result<Bytes, CacheError> {
         // Longer than a flight may take to try every copy for one chunk, in haste and then with patience.
         let tries = u32::try_from(blob.copies.len()).unwrap_or(u32::MAX).saturating_add(1);
         let deadline = inner.patience.saturating_mul(2).saturating_mul(tries);
         let id = blob.id;
         let looking = async {
             for _ in 0..LOOKS {
-                let mut coming = match inner.memory().find(id, wanted.clone()) {
+                let is_on_disk = |key: &_| inner.slab.as_ref().is_some_and(|slab| slab.holds(key));
+                let found = inner.memory().find(id, wanted.clone(), is_on_disk);
+                let mut coming = match found {
                     Found::Here(bytes) => return Ok(bytes),
-                    Found::Coming(coming) => (coming, None),
-                    Found::ToBring(coming, run) => (coming, Some(run)),
+                    Found::Coming(coming) => coming,
+                    Found::ToBring { coming, run, is_near } => {
+                        let flight = Flight::new(Arc::clone(inner), Arc::clone(&blob), run, standing);
+                        inner.send_off(flight, is_near);
+                        coming
+                    }
                 };
-                if let Some(run) = coming.1.take() {
-                    let flight = Flight::new(Arc::clone(inner), Arc::clone(&blob), run);
-                    drop(inner.shutdown.spawn("segment flight", flight.fly()));
-                }
-                if let Ok(outcome) = coming.0.wait_for(Option::is_some).await
+                if let Ok(outcome) = coming.wait_for(Option::is_some).await
                     && let Some(outcome) = &*outcome
                 {
                     return outcome.clone();
@@ -205,5 +242,12 @@ impl Inner {
         };
         let late = |_| Err(CacheError::unreadable(id, Fault::Unreachable));
         timeout(deadline, looking).await.unwrap_or_else(late)
+    }
+
+    fn send_off(&self, flight: Flight, is_near: bool) {
+        match (&self.slab, is_near) {
+            (Some(slab), true) => drop(self.shutdown.spawn("read from the disk cache", flight.fly_near(slab.clone()))),
+            _ => drop(self.shutdown.spawn("segment flight", flight.fly())),
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Inner;
 use super::error::CacheError;
+use super::ranking::Standing;
 use crate::media::extent::{CHUNK_SIZE, Place, PlacedPiece, StoredBlob};
 use crate::media::id::BlobId;
 use crate::media::range::ByteRange;
@@ -23,12 +24,18 @@ struct Portion {
 pub(super) struct Reader {
     inner: Arc<Inner>,
     rest: VecDeque<Portion>,
+    standing: Standing,
     spooled: Option<(BlobId, PackStream)>,
 }
 
 impl Reader {
-    pub(super) fn new(inner: Arc<Inner>, pieces: Vec<PlacedPiece>, within: ByteRange) -> Result<Self, CacheError> {
-        Ok(Self { inner, rest: portions(pieces, within)?, spooled: None })
+    pub(super) fn new(
+        inner: Arc<Inner>,
+        pieces: Vec<PlacedPiece>,
+        within: ByteRange,
+        standing: Standing,
+    ) -> Result<Self, CacheError> {
+        Ok(Self { inner, rest: portions(pieces, within)?, standing, spooled: None })
     }
 
     /// The next slice, at most `CHUNK_SIZE` bytes; `None` after the last one.
@@ -48,7 +55,7 @@ impl Reader {
                     self.spooled = Some((portion.blob, stream));
                 }
                 Place::Store(stored) => {
-                    let slice = slice_of_chunk(&self.inner, Arc::clone(stored), portion.range).await?;
+                    let slice = slice_of_chunk(&self.inner, Arc::clone(stored), portion.range, self.standing).await?;
                     if let Some(range) = after(portion.range, slice.len()) {
                         self.rest.push_front(Portion { range, ..portion });
                     }
@@ -60,10 +67,15 @@ impl Reader {
 }
 
 /// The first bytes of `range`, as many as lie in its first chunk.
-async fn slice_of_chunk(inner: &Arc<Inner>, blob: Arc<StoredBlob>, range: ByteRange) -> Result<Bytes, CacheError> {
+async fn slice_of_chunk(
+    inner: &Arc<Inner>,
+    blob: Arc<StoredBlob>,
+    range: ByteRange,
+    standing: Standing,
+) -> Result<Bytes, CacheError> {
     let id = blob.id;
     let chunk = range.start() / CHUNK_SIZE;
-    let bytes = Inner::chunk(inner, blob, chunk..range.end().div_ceil(CHUNK_SIZE)).await?;
+    let bytes = Inner::chunk(inner, blob, chunk..range.end().div_ceil(CHUNK_SIZE), standing).await?;
     let begin = chunk * CHUNK_SIZE;
     ByteRange::within(bytes.len() as u64, range.start() - begin, (range.end() - begin).min(CHUNK_SIZE))
         .map(|part| bytes.slice(part.start() as usize..part.end() as usize))

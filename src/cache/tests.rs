@@ -28,6 +28,9 @@ struct Watched {
     slow: Mutex<HashMap<Locator, Duration>>,
     /// Readings that were begun and not left before the store answered.
     answered: AtomicU64,
+    /// How many readings fail at once from now on, and how many after those come back with a flipped bit.
+    broken: AtomicU64,
+    flipped: AtomicU64,
     /// Until when nothing is read and readers are told so.
     rests_until: Mutex<Option<Instant>>,
 }
@@ -70,6 +73,17 @@ impl BlobStore for Watched {
         let left = self.rests_until.lock().unwrap().map(|until| until.saturating_duration_since(Instant::now()));
         if let Some(left) = left.filter(|left| *left > Duration::ZERO) {
             return Err(StoreError::new(Fault::Unreachable, "reading").after(Some(left)));
+        }
+        let takes = |count: &AtomicU64| {
+            count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+        };
+        if takes(&self.broken) {
+            return Err(StoreError::new(Fault::Unreachable, "reading"));
+        }
+        if takes(&self.flipped) {
+            let reading = self.local.read(copy, range, purpose).await?;
+            let flip = |slice: Bytes| slice.iter().map(|byte| byte ^ 1).collect::<Bytes>();
+            return Ok(Reading::of_range(Box::pin(reading.bytes.map_ok(flip))));
         }
         let pause = self.slow.lock().unwrap().get(copy).copied();
         if let Some(pause) = pause {
@@ -115,15 +129,18 @@ impl Bench {
             throttled: Mutex::default(),
             slow: Mutex::default(),
             answered: AtomicU64::new(0),
+            broken: AtomicU64::new(0),
+            flipped: AtomicU64::new(0),
             rests_until: Mutex::default(),
         });
         let (cache, damage) = SegmentCache::with_patience(
-            Settings { memory_bytes },
+            Settings { memory_bytes, disk: None },
             Arc::clone(&store) as Arc<dyn BlobStore>,
             spool.clone(),
             Shutdown::new(),
             patience,
-        );
+        )
+        .unwrap();
         Self { folder, store, spool, cache, damage }
     }
 
@@ -145,7 +162,7 @@ impl Bench {
     }
 
     async fn read(&self, pieces: Vec<PlacedPiece>, start: usize, len: usize) -> Result<Vec<u8>, CacheError> {
-        let slices: Vec<Bytes> = self.cache.get(pieces, range(start, len)).try_collect().await?;
+        let slices: Vec<Bytes> = self.cache.get(pieces, range(start, len), Standing::Passing).try_collect().await?;
         assert!(slices.iter().all(|slice| slice.len() <= CHUNK));
         Ok(slices.concat())
     }
@@ -192,8 +209,9 @@ async fn a_second_reader_is_served_from_memory_without_copying() {
     let bench = Bench::of(EVERYTHING).await;
     let bytes = pattern(2 * CHUNK);
     let piece = bench.blob(1, &bytes).await;
-    let first: Vec<Bytes> = bench.cache.get(vec![piece.clone()], range(0, bytes.len())).try_collect().await.unwrap();
-    let mut second = bench.cache.get(vec![piece], range(10, 100));
+    let first: Vec<Bytes> =
+        bench.cache.get(vec![piece.clone()], range(0, bytes.len()), Standing::Passing).try_collect().await.unwrap();
+    let mut second = bench.cache.get(vec![piece], range(10, 100), Standing::Passing);
 
     let slice = second.next().now_or_never().expect("it does not wait").unwrap().unwrap();
 
@@ -237,7 +255,7 @@ async fn an_asker_that_leaves_cancels_nobodys_flight() {
     let bytes = pattern(3 * CHUNK);
     let piece = bench.blob(1, &bytes).await;
     let closed = bench.store.gate.acquire_many(1000).await.unwrap();
-    let mut leaver = bench.cache.get(vec![piece.clone()], range(0, bytes.len()));
+    let mut leaver = bench.cache.get(vec![piece.clone()], range(0, bytes.len()), Standing::Passing);
     assert!(leaver.next().now_or_never().is_none());
     drop(leaver);
     drop(closed);
@@ -251,7 +269,7 @@ async fn an_asker_that_leaves_cancels_nobodys_flight() {
 async fn nothing_is_fetched_before_the_first_poll() {
     let bench = Bench::of(EVERYTHING).await;
     let piece = bench.blob(1, &pattern(10)).await;
-    drop(bench.cache.get(vec![piece], range(0, 10)));
+    drop(bench.cache.get(vec![piece], range(0, 10), Standing::Passing));
     assert_eq!((bench.reads(), bench.cache.stats().flights), (0, 0));
 }
 
@@ -268,7 +286,7 @@ async fn memory_is_bounded_by_bytes_and_the_oldest_goes_first() {
     let reads = bench.reads();
     bench.read(vec![large], 0, 1).await.unwrap();
     assert_eq!(bench.reads(), reads, "the chunk used last stayed");
-    bench.cache.clear();
+    bench.cache.clear().await.unwrap();
     assert_eq!((bench.cache.stats().bytes, bench.cache.stats().entries), (0, 0));
 }
 
@@ -297,7 +315,7 @@ async fn what_left_the_spool_has_moved() {
     let bench = Bench::of(EVERYTHING).await;
     let moved = Err(CacheError::Moved { blob: BlobId(9) });
     assert_eq!(bench.read(vec![spooled(9, 0, 10)], 0, 10).await, moved);
-    let opened = bench.cache.open(vec![spooled(9, 0, 10)], range(0, 10)).await;
+    let opened = bench.cache.open(vec![spooled(9, 0, 10)], range(0, 10), Standing::Passing).await;
     assert_eq!(opened.err(), Some(CacheError::Moved { blob: BlobId(9) }));
 }
 
@@ -306,7 +324,7 @@ async fn an_opened_stream_begins_with_what_was_fetched_first() {
     let bench = Bench::of(EVERYTHING).await;
     let bytes = pattern(2 * CHUNK + 1);
     let piece = bench.blob(1, &bytes).await;
-    let stream = bench.cache.open(vec![piece], range(3, bytes.len() - 3)).await.unwrap();
+    let stream = bench.cache.open(vec![piece], range(3, bytes.len() - 3), Standing::Passing).await.unwrap();
     let slices: Vec<Bytes> = stream.try_collect().await.unwrap();
     assert_eq!(slices.concat(), bytes[3..]);
 }

@@ -29,6 +29,11 @@ fn wrong<T>(wrong: impl Into<String>, write: impl Into<String>) -> Result<T, Wro
     Err(Wrong { wrong: wrong.into(), write: write.into() })
 }
 
+/// A folder, or the one that is meant when none is written.
+pub(super) fn folder_or_none(text: &str) -> Result<Option<PathBuf>, Wrong> {
+    if text.is_empty() { Ok(None) } else { folder(text).map(Some) }
+}
+
 /// `true` or `false`, and the other usual spellings of the two.
 pub(super) fn switch(text: &str) -> Result<bool, Wrong> {
     match text.to_ascii_lowercase().as_str() {

@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// Every variable the program reads with its default, in the order of `.env.example`.
-const DEFAULTS: [(&str, &str); 44] = [
+const DEFAULTS: [(&str, &str); 46] = [
     ("LOCAL_HOST", "127.0.0.1"),
     ("LOCAL_PORT", "5050"),
     ("FORCE_HTTPS", "false"),
@@ -51,6 +51,8 @@ const DEFAULTS: [(&str, &str); 44] = [
     ("MAX_PARALLEL_ENCODES", "2"),
     ("STALL_TIMEOUT", "60s"),
     ("CACHE_MEMORY_SIZE", "256MiB"),
+    ("CACHE_DISK_SIZE", "10GiB"),
+    ("CACHE_DIR", ""),
     ("LOG_LEVEL", "info"),
     ("LOG_FORMAT", "text"),
 ];

@@ -35,6 +35,7 @@ fn an_empty_environment_is_a_whole_configuration() {
     assert_eq!(config.ingest.segment_duration, Duration::from_secs(6));
     assert_eq!(config.ingest.preferred_encoder, None);
     assert_eq!(config.cache.memory_bytes, 256 << 20);
+    assert_eq!((config.cache.disk_bytes, &config.cache.disk_folder), (10 << 30, &None));
     assert!(config.report().iter().all(|line| line.origin == Origin::Default));
 }
 

@@ -13,7 +13,7 @@ mod tests;
 
 pub use download::{Download, Making};
 
-use crate::cache::{CacheError, SegmentCache};
+use crate::cache::{CacheError, SegmentCache, Standing};
 use crate::catalog::{Catalog, CatalogError};
 use crate::cmaf::CmafError;
 use crate::media::chapter;
@@ -42,6 +42,9 @@ const PLACES: NonZeroUsize = NonZeroUsize::new(4096).expect("it is not zero");
 
 /// Downloads remembered: some tens of bytes for each segment.
 const DOWNLOADS: NonZeroUsize = NonZeroUsize::new(64).expect("it is not zero");
+
+/// The first segment that is no opening any more.
+const OPENING: u32 = 2;
 
 /// Slices of at most 256 KiB, exactly the bytes asked for, or it ends in an error.
 pub type DeliveryStream = Pin<Box<dyn Stream<Item = Result<Bytes, DeliveryError>> + Send>>;
@@ -84,6 +87,16 @@ pub enum ChapterList {
 enum Thing {
     Segment(VideoId, TrackName, u32),
     Poster(VideoId),
+}
+
+impl Thing {
+    /// A film is begun far more often than it is watched to its end, and posters are on every page.
+    fn standing(self) -> Standing {
+        match self {
+            Self::Segment(_, _, ..OPENING) | Self::Poster(_) => Standing::Opening,
+            Self::Segment(..) => Standing::Passing,
+        }
+    }
 }
 
 /// One version of a playlist.

@@ -18,7 +18,7 @@ pub(super) struct Reading {
 
 impl Reading {
     pub(super) fn begin(delivery: Delivery, stored: &Stored, range: ByteRange) -> Self {
-        let slices = delivery.cache.get(stored.pieces.clone(), range);
+        let slices = delivery.cache.get(stored.pieces.clone(), range, stored.thing.standing());
         Self { delivery, thing: stored.thing, rest: Some(range), slices, looked_again: false }
     }
 
@@ -53,7 +53,7 @@ impl Reading {
         self.looked_again = true;
         let rest = self.rest.ok_or(DeliveryError::Gone)?;
         let stored = self.delivery.find(self.thing).await?.ok_or(DeliveryError::Gone)?;
-        self.slices = self.delivery.cache.get(stored.pieces.clone(), rest);
+        self.slices = self.delivery.cache.get(stored.pieces.clone(), rest, stored.thing.standing());
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ pub(super) async fn system_status(_: Grant, system: web::Data<System>) -> Result
     Ok(web::Json(system.status().await?))
 }
 
-/// Tell what the memory of segments did
+/// Tell what the cache of segments did
 #[utoipa::path(get, path = "/api/system/cache/stats", tag = "system", responses(
     (status = 200, description = "Since the start", body = CacheStats),
 ))]
@@ -31,11 +31,11 @@ pub(super) async fn probe_encoders(_: Grant, system: web::Data<System>) -> web::
     web::Json(system.probe_encoders().await)
 }
 
-/// Empty the memory of segments
+/// Empty the cache of segments, in memory and on disk
 #[utoipa::path(post, path = "/api/system/cache/clear", tag = "system", responses(
     (status = 204, description = "It is empty; the next segments come from the store"),
 ))]
-pub(super) async fn clear_cache(_: Grant, system: web::Data<System>) -> HttpResponse {
-    system.clear_cache();
-    HttpResponse::NoContent().finish()
+pub(super) async fn clear_cache(_: Grant, system: web::Data<System>) -> Result<HttpResponse, ApiError> {
+    system.clear_cache().await.map_err(ApiError::internal)?;
+    Ok(HttpResponse::NoContent().finish())
 }

@@ -91,6 +91,10 @@ impl BlobStore for LocalStore {
         channel_in(copy, "local:")
     }
 
+    fn is_near(&self, copy: &Locator) -> bool {
+        self.channel_of(copy).is_some()
+    }
+
     async fn put(&self, ticket: &PutTicket, file: &Path) -> Result<Locator, StoreError> {
         const DOING: &str = "storing a local copy";
         let channel = channel_number(&ticket.channel.0).ok_or_else(|| StoreError::new(Fault::Refused, DOING))?;

@@ -93,6 +93,11 @@ pub trait BlobStore: Send + Sync {
     /// The channel on which this store issued such a locator; `None` when it issues none like it.
     fn channel_of(&self, copy: &Locator) -> Option<ChannelId>;
 
+    /// Whether a copy lies on this machine's own disk, so that another copy of it there would help nobody.
+    fn is_near(&self, _copy: &Locator) -> bool {
+        false
+    }
+
     /// Stores the file as one copy and says where it lies for ever.
     ///
     /// # Errors

@@ -50,6 +50,10 @@ impl BlobStore for RoutedStore {
         self.all().find_map(|store| store.channel_of(copy))
     }
 
+    fn is_near(&self, copy: &Locator) -> bool {
+        self.all().any(|store| store.is_near(copy))
+    }
+
     async fn put(&self, ticket: &PutTicket, file: &Path) -> Result<Locator, StoreError> {
         self.home.put(ticket, file).await
     }

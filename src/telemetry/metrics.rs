@@ -22,12 +22,16 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 /// Everything the program counts. Clones share the numbers.
 #[derive(Clone)]
 pub struct Metrics {
-    /// Segments found in the cache.
+    /// Segments found in memory.
     pub cache_hits: Counter,
-    /// Segments that had to be fetched.
+    /// Segments that were not.
     pub cache_misses: Counter,
     /// Bytes of segments in memory now.
     pub cache_bytes: Gauge,
+    /// Segments found on disk, of those that were not in memory.
+    pub cache_disk_hits: Counter,
+    /// Bytes of segments on disk now.
+    pub cache_disk_bytes: Gauge,
     /// Bytes of source files taken in.
     pub ingested_bytes: Counter,
     /// Bytes of packs verified in the store, every copy counted.
@@ -77,13 +81,16 @@ impl Metrics {
         let request_seconds = Family::new_with_constructor(request_histogram as fn() -> Histogram);
         let (uploads, jobs) = (Family::default(), Family::default());
         let (cache_hits, cache_misses, cache_bytes) = (Counter::default(), Counter::default(), Gauge::default());
+        let (cache_disk_hits, cache_disk_bytes) = (Counter::default(), Gauge::default());
         let (ingested_bytes, stored_bytes, uploads_open) = (Counter::default(), Counter::default(), Gauge::default());
         let mut registry = Registry::with_prefix("telecine");
         registry.register("http_requests", "Answered requests", requests.clone());
         registry.register("http_request_seconds", "Time until the answer began", request_seconds.clone());
-        registry.register("cache_hits", "Segments found in the cache", cache_hits.clone());
-        registry.register("cache_misses", "Segments that had to be fetched", cache_misses.clone());
+        registry.register("cache_hits", "Segments found in memory", cache_hits.clone());
+        registry.register("cache_misses", "Segments that were not", cache_misses.clone());
         registry.register("cache_bytes", "Bytes of segments in memory", cache_bytes.clone());
+        registry.register("cache_disk_hits", "Segments found on disk", cache_disk_hits.clone());
+        registry.register("cache_disk_bytes", "Bytes of segments on disk", cache_disk_bytes.clone());
         registry.register("jobs", "Jobs by state", jobs.clone());
         registry.register("ingested_bytes", "Bytes of source files taken in", ingested_bytes.clone());
         registry.register("stored_bytes", "Bytes of verified copies", stored_bytes.clone());
@@ -95,6 +102,8 @@ impl Metrics {
             cache_hits,
             cache_misses,
             cache_bytes,
+            cache_disk_hits,
+            cache_disk_bytes,
             ingested_bytes,
             stored_bytes,
             uploads_open,

@@ -4,6 +4,7 @@ mod probing;
 mod rescue;
 
 use super::*;
+use crate::cache::Standing;
 use crate::catalog::{CatalogError, JobKind, JobLease, Settlement, Unreadable, Wanted};
 use crate::media::extent::{ChannelId, Locator, Place};
 use crate::media::id::BlobId;
@@ -294,7 +295,10 @@ async fn a_copy_that_a_reader_misses_is_not_read_again() {
         end.clone(),
     );
     let reading = async {
-        assert!(sample.cache.open(pieces.clone(), ByteRange::at(0, 1).unwrap()).await.is_ok(), "the other one is read");
+        assert!(
+            sample.cache.open(pieces.clone(), ByteRange::at(0, 1).unwrap(), Standing::Passing).await.is_ok(),
+            "the other one is read"
+        );
         loop {
             let found = sample.catalog.segment_pieces(video, "v0".into(), 0).await.unwrap().unwrap();
             if matches!(&found[0].place, Place::Store(left) if left.copies == blob.copies[1..]) {

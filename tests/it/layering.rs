@@ -21,7 +21,7 @@ const TABLE: [(&str, &str); 30] = [
     ("telegram", "media disk"),
     ("spool", "media disk"),
     ("store", "media telegram disk"),
-    ("cache", "media store spool"),
+    ("cache", "media disk store spool"),
     ("deposit", "media catalog store spool"),
     ("jobs", "media catalog"),
     ("ingest", "media catalog ffmpeg cmaf disk spool deposit jobs"),

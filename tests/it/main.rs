@@ -51,5 +51,6 @@ mod tidy;
 mod turns;
 mod unreliable;
 mod uploaded;
+mod warm;
 mod watching;
 mod whole;

@@ -79,11 +79,14 @@ function meters(parent, items) {
 function drawCache(cache) {
   const asked = cache.hits + cache.misses;
   figure(by('cache-rate'), asked ? (cache.hit_rate * 100).toFixed(1) : '–', asked ? '%' : '');
+  const { disk } = cache;
+  const fetched = Math.max(0, cache.misses - (disk?.hits ?? 0));
   say(by('cache-words'), asked
-    ? `of ${words.count(asked, 'piece', 'pieces')} came from memory, ${words.count(cache.misses, 'was', 'were')} fetched from the store.`
+    ? `of ${words.count(asked, 'piece', 'pieces')} came from memory, ${disk ? `${disk.hits} from disk, ` : ''}${words.count(fetched, 'was', 'were')} fetched from the store.`
     : 'Nothing has been played since the server started.');
-  meters(by('cache-meters'), [['Memory', `${words.size(cache.bytes)} of ${words.size(cache.max_bytes)}`, cache.bytes / cache.max_bytes]]);
-  by('clear-cache').disabled = cache.bytes === 0;
+  const meter = (name, { bytes, max_bytes: most }) => [name, `${words.size(bytes)} of ${words.size(most)}`, bytes / most];
+  meters(by('cache-meters'), [meter('Memory', cache), ...(disk ? [meter('Disk', disk)] : [])]);
+  by('clear-cache').disabled = cache.bytes + (disk?.bytes ?? 0) === 0;
 }
 
 function drawDisk({ disk, spool }) {

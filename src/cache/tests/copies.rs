@@ -33,11 +33,11 @@ async fn when_all_copies_are_bad_no_wrong_byte_comes_out() {
     let copies = vec![bench.copy_of(&bytes, &[CHUNK + 1]).await, bench.copy_of(&bytes, &[CHUNK + 2]).await];
     let piece = whole(1, &bytes, copies);
 
-    let items: Vec<_> = bench.cache.get(vec![piece.clone()], range(0, bytes.len())).collect().await;
+    let items: Vec<_> = bench.cache.get(vec![piece.clone()], range(0, bytes.len()), Standing::Passing).collect().await;
 
     let corrupt = CacheError::unreadable(BlobId(1), Fault::Corrupt);
     assert_eq!(items, [Ok(Bytes::copy_from_slice(&bytes[..CHUNK])), Err(corrupt.clone())]);
-    assert_eq!(bench.cache.open(vec![piece.clone()], range(CHUNK, 1)).await.err(), Some(corrupt));
+    assert_eq!(bench.cache.open(vec![piece.clone()], range(CHUNK, 1), Standing::Passing).await.err(), Some(corrupt));
     assert_eq!(bench.read(vec![piece], 2 * CHUNK, CHUNK).await.unwrap(), bytes[2 * CHUNK..]);
     assert!(bench.damage.try_recv().is_ok() && bench.damage.try_recv().is_ok());
 }
@@ -48,9 +48,9 @@ async fn whoever_waits_for_a_good_chunk_behind_a_bad_one_gets_it() {
     let bytes = pattern(2 * CHUNK);
     let piece = whole(1, &bytes, vec![bench.copy_of(&bytes, &[0]).await]);
     let closed = bench.store.gate.acquire_many(1000).await.unwrap();
-    let mut leader = bench.cache.get(vec![piece.clone()], range(0, bytes.len()));
+    let mut leader = bench.cache.get(vec![piece.clone()], range(0, bytes.len()), Standing::Passing);
     assert!(leader.next().now_or_never().is_none());
-    let mut follower = bench.cache.get(vec![piece], range(CHUNK, CHUNK));
+    let mut follower = bench.cache.get(vec![piece], range(CHUNK, CHUNK), Standing::Passing);
     assert!(follower.next().now_or_never().is_none());
     drop(closed);
 
@@ -75,7 +75,7 @@ async fn a_throttled_blob_says_when_to_come_back_and_is_not_called_damaged() {
     let bytes = pattern(100);
     let copy = bench.copy_of(&bytes, &[]).await;
     bench.store.throttled.lock().unwrap().insert(copy.clone());
-    let refused = bench.cache.open(vec![whole(1, &bytes, vec![copy])], range(0, 1)).await.err();
+    let refused = bench.cache.open(vec![whole(1, &bytes, vec![copy])], range(0, 1), Standing::Passing).await.err();
     let retry_after = Some(Duration::from_secs(7));
     assert_eq!(refused, Some(CacheError::Unreadable { blob: BlobId(1), fault: Fault::Throttled, retry_after }));
     assert!(bench.damage.try_recv().is_err());
@@ -105,7 +105,7 @@ async fn a_slow_copy_is_left_soon_when_there_is_another_and_waited_for_when_ther
     assert!(began.elapsed() < PATIENCE / 2, "another copy was there");
 
     // Both are silent in haste; one of them answers once it is asked again.
-    bench.cache.clear();
+    bench.cache.clear().await.unwrap();
     bench.store.silent.lock().unwrap().insert(copies[1].clone());
     let speak = async {
         eventually(|| bench.reads() == 4).await;
@@ -147,4 +147,33 @@ async fn a_blob_without_copies_is_missing() {
     let bench = Bench::of(EVERYTHING).await;
     let missing = CacheError::unreadable(BlobId(1), Fault::Missing);
     assert_eq!(bench.read(vec![whole(1, b"bytes", vec![])], 0, 5).await, Err(missing));
+}
+
+#[tokio::test]
+async fn a_hiccup_of_the_only_copy_is_not_noticed_and_no_damage() {
+    let mut bench = Bench::of(EVERYTHING).await;
+    let bytes = pattern(2 * CHUNK);
+    let piece = bench.blob(1, &bytes).await;
+    bench.store.broken.store(1, Ordering::SeqCst);
+    bench.store.flipped.store(1, Ordering::SeqCst);
+
+    assert_eq!(bench.read(vec![piece], 0, bytes.len()).await.unwrap(), bytes);
+    assert_eq!(bench.reads(), 3);
+    assert!(bench.damage.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn what_may_be_had_any_time_is_worth_asking_for_before_a_flood_is_over() {
+    let bench = Bench::of(EVERYTHING).await;
+    let bytes = pattern(CHUNK);
+    let copies = [bench.copy_of(&bytes, &[]).await, bench.copy_of(&bytes, &[]).await];
+    bench.store.throttled.lock().unwrap().insert(copies[0].clone());
+    bench.store.broken.store(100, Ordering::SeqCst);
+    let piece = whole(1, &bytes, copies.to_vec());
+
+    let refused = bench.cache.open(vec![piece], range(0, 1), Standing::Passing).await.err();
+    let Some(CacheError::Unreadable { fault: Fault::Throttled, retry_after, .. }) = refused else {
+        panic!("{refused:?}")
+    };
+    assert!(retry_after <= Some(Duration::from_secs(5)), "{retry_after:?}");
 }

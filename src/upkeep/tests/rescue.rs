@@ -1,6 +1,7 @@
 //! A bot whose token is revoked: what it held is had from elsewhere, after a while and by itself.
 
 use super::keeper;
+use crate::cache::Standing;
 use crate::catalog::{CopyState, JobKind, JobLease};
 use crate::clock::Clock;
 use crate::media::extent::{ChannelId, Place, StoredBlob};
@@ -94,7 +95,10 @@ async fn a_film_with_one_copy_plays_again_when_another_bot_sees_the_channel_of_o
     let scene = Scene::new(Settings::bots(3).everywhere(), 1).await;
     let pieces = scene.sample.catalog.segment_pieces(scene.video, "v0".into(), 0).await.unwrap().unwrap();
     let closed = scene.revoke().await;
-    assert!(scene.sample.cache.open(pieces, ByteRange::at(0, 1).unwrap()).await.is_err(), "nobody can read it");
+    assert!(
+        scene.sample.cache.open(pieces, ByteRange::at(0, 1).unwrap(), Standing::Passing).await.is_err(),
+        "nobody can read it"
+    );
     let forwards = || scene.sample.store.closed().into_iter().any(|closed| closed.forwards_to.len() == 2);
     scene.pass(Duration::from_secs(301), forwards).await;
 
@@ -104,7 +108,7 @@ async fn a_film_with_one_copy_plays_again_when_another_bot_sees_the_channel_of_o
     let blob = scene.blob().await;
     assert!(blob.copies.iter().any(|copy| scene.sample.store.channel_of(copy) != Some(closed.clone())));
     let pieces = scene.sample.catalog.segment_pieces(scene.video, "v0".into(), 0).await.unwrap().unwrap();
-    assert!(scene.sample.cache.open(pieces, ByteRange::at(0, 1).unwrap()).await.is_ok());
+    assert!(scene.sample.cache.open(pieces, ByteRange::at(0, 1).unwrap(), Standing::Passing).await.is_ok());
 }
 
 #[tokio::test]

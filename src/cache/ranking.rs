@@ -1,0 +1,231 @@
+//! Who makes room in a cache: a segmented LRU, weighed.
+//!
+//! What comes in is *passing*. What is asked for again is *proven*, and a film that one person runs through once pushes
+//! out only what is passing, too. The *openings* of titles have a share of their own: whoever comes next begins there,
+//! and is to wait for nothing.
+
+use lru::LruCache;
+use std::hash::Hash;
+
+/// What an entry is worth before anybody asked for it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The first seconds of a title.
+    Opening,
+    /// Anything else.
+    Passing,
+}
+
+/// Entries by how soon they go. Every operation is O(1) for each entry that moves.
+pub(super) struct Ranking<K: Hash + Eq, V> {
+    openings: Rank<K, V>,
+    proven: Rank<K, V>,
+    passing: Rank<K, V>,
+    max: u64,
+}
+
+/// Entries of one rank, the least recently used going first.
+struct Rank<K: Hash + Eq, V> {
+    entries: LruCache<K, Entry<V>>,
+    weight: u64,
+}
+
+struct Entry<V> {
+    value: V,
+    weight: u64,
+}
+
+impl<K: Hash + Eq + Clone, V> Ranking<K, V> {
+    /// An empty one for entries of so much weight together.
+    pub(super) fn new(max: u64) -> Self {
+        Self { openings: Rank::new(), proven: Rank::new(), passing: Rank::new(), max }
+    }
+
+    /// What an entry holds, which is proven from now on, unless it is an opening.
+    pub(super) fn get(&mut self, key: &K) -> Option<&V> {
+        if self.openings.entries.contains(key) {
+            return self.openings.entries.get(key).map(|entry| &entry.value);
+        }
+        if let Some(entry) = self.passing.take(key) {
+            self.proven.put(key.clone(), entry);
+            // The rest is left to what passes: a stream that is fetched ahead needs room until it is watched.
+            while self.proven.weight > self.max / 4 * 3 {
+                let Some((key, entry)) = self.proven.take_last() else { break };
+                self.passing.put(key, entry);
+            }
+        }
+        let entry = match self.proven.entries.get(key) {
+            Some(entry) => entry,
+            None => self.passing.entries.get(key)?,
+        };
+        Some(&entry.value)
+    }
+
+    /// The same, without a trace; to be changed in place.
+    pub(super) fn peek_mut(&mut self, key: &K) -> Option<&mut V> {
+        let ranks = [&mut self.openings, &mut self.proven, &mut self.passing];
+        ranks.into_iter().find_map(|rank| rank.entries.peek_mut(key)).map(|entry| &mut entry.value)
+    }
+
+    pub(super) fn contains(&self, key: &K) -> bool {
+        self.ranks().into_iter().any(|rank| rank.entries.contains(key))
+    }
+
+    /// Adds an entry, in place of the one that has its key, and gives back what had to make room: the new one itself,
+    /// too, where it is heavier than all room there is.
+    pub(super) fn insert(&mut self, key: K, value: V, weight: u64, standing: Standing) -> Vec<(K, V)> {
+        let mut gone: Vec<(K, V)> = self.remove(&key).map(|value| (key.clone(), value)).into_iter().collect();
+        if weight > self.max {
+            gone.push((key, value));
+            return gone;
+        }
+        let rank = match standing {
+            Standing::Opening => &mut self.openings,
+            Standing::Passing => &mut self.passing,
+        };
+        rank.put(key, Entry { value, weight });
+        while self.weight() > self.max {
+            let Some(evicted) = self.evict() else { break };
+            gone.push(evicted);
+        }
+        gone
+    }
+
+    /// Takes out the entry that goes first.
+    pub(super) fn evict(&mut self) -> Option<(K, V)> {
+        let opening = if self.openings.weight > self.max / 4 { self.openings.take_last() } else { None };
+        let last = opening
+            .or_else(|| self.passing.take_last())
+            .or_else(|| self.proven.take_last())
+            .or_else(|| self.openings.take_last());
+        last.map(|(key, entry)| (key, entry.value))
+    }
+
+    pub(super) fn remove(&mut self, key: &K) -> Option<V> {
+        let ranks = [&mut self.openings, &mut self.proven, &mut self.passing];
+        ranks.into_iter().find_map(|rank| rank.take(key)).map(|entry| entry.value)
+    }
+
+    /// Takes out what these do not want to keep.
+    pub(super) fn retain(&mut self, keep: impl Fn(&V) -> bool) {
+        for rank in [&mut self.openings, &mut self.proven, &mut self.passing] {
+            let unwanted = rank.entries.iter().filter(|(_, entry)| !keep(&entry.value));
+            let keys: Vec<K> = unwanted.map(|(key, _)| key.clone()).collect();
+            keys.iter().for_each(|key| drop(rank.take(key)));
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self::new(self.max);
+    }
+
+    /// How many entries there are.
+    pub(super) fn len(&self) -> usize {
+        self.ranks().into_iter().map(|rank| rank.entries.len()).sum()
+    }
+
+    /// What they weigh together.
+    pub(super) fn weight(&self) -> u64 {
+        self.ranks().into_iter().map(|rank| rank.weight).sum()
+    }
+
+    fn ranks(&self) -> [&Rank<K, V>; 3] {
+        [&self.openings, &self.proven, &self.passing]
+    }
+}
+
+impl<K: Hash + Eq, V> Rank<K, V> {
+    fn new() -> Self {
+        Self { entries: LruCache::unbounded(), weight: 0 }
+    }
+
+    fn put(&mut self, key: K, entry: Entry<V>) {
+        self.weight += entry.weight;
+        if let Some(replaced) = self.entries.put(key, entry) {
+            self.weight -= replaced.weight;
+        }
+    }
+
+    fn take(&mut self, key: &K) -> Option<Entry<V>> {
+        let entry = self.entries.pop(key)?;
+        self.weight -= entry.weight;
+        Some(entry)
+    }
+
+    fn take_last(&mut self) -> Option<(K, Entry<V>)> {
+        let (key, entry) = self.entries.pop_lru()?;
+        self.weight -= entry.weight;
+        Some((key, entry))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(entries: impl IntoIterator<Item = u32>, max: u64) -> Ranking<u32, u32> {
+        let mut ranking = Ranking::new(max);
+        for key in entries {
+            ranking.insert(key, key, 1, Standing::Passing);
+        }
+        ranking
+    }
+
+    fn kept(ranking: &Ranking<u32, u32>, keys: impl IntoIterator<Item = u32>) -> Vec<u32> {
+        keys.into_iter().filter(|key| ranking.contains(key)).collect()
+    }
+
+    #[test]
+    fn what_was_asked_for_again_outlives_a_film_that_passes() {
+        let mut ranking = with(0..100, 100);
+        for key in 0..60 {
+            assert_eq!(ranking.get(&key), Some(&key));
+        }
+        for key in 1000..2000 {
+            ranking.insert(key, key, 1, Standing::Passing);
+        }
+        assert_eq!(kept(&ranking, 0..100).len(), 60);
+        assert_eq!(kept(&ranking, 1000..2000), (1960..2000).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn openings_go_last_and_never_take_more_than_a_quarter_from_others() {
+        let mut ranking = with([], 100);
+        for key in 0..20 {
+            ranking.insert(key, key, 1, Standing::Opening);
+        }
+        for key in 1000..2000 {
+            ranking.insert(key, key, 1, Standing::Passing);
+            ranking.get(&key);
+        }
+        assert_eq!(kept(&ranking, 0..20).len(), 20);
+        for key in 100..300 {
+            ranking.insert(key, key, 1, Standing::Opening);
+        }
+        assert_eq!(kept(&ranking, 0..300), (275..300).collect::<Vec<_>>());
+        assert_eq!((ranking.len(), ranking.weight()), (100, 100));
+    }
+
+    #[test]
+    fn a_share_is_kept_for_what_passes() {
+        let mut ranking = with(0..100, 100);
+        assert!((0..100).all(|key| ranking.get(&key).is_some()));
+        for key in 1000..1025 {
+            ranking.insert(key, key, 1, Standing::Passing);
+        }
+        assert_eq!(kept(&ranking, 1000..1025).len(), 25, "none of them pushed another one out");
+        assert_eq!(kept(&ranking, 0..100), (25..100).collect::<Vec<_>>(), "the least recently used went");
+    }
+
+    #[test]
+    fn entries_are_weighed() {
+        let mut ranking = Ranking::new(10);
+        assert!(ranking.insert('a', 1, 6, Standing::Passing).is_empty());
+        assert_eq!(ranking.insert('b', 2, 5, Standing::Passing), [('a', 1)]);
+        assert_eq!(ranking.insert('b', 3, 4, Standing::Opening), [('b', 2)], "one entry has a key");
+        assert_eq!(ranking.insert('c', 4, 11, Standing::Passing), [('c', 4)], "it has no room at all");
+        assert_eq!((ranking.weight(), ranking.get(&'b').copied()), (4, Some(3)));
+        assert_eq!(ranking.remove(&'b'), Some(3));
+        assert_eq!((ranking.weight(), ranking.len()), (0, 0));
+    }
+}

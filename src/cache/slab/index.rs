@@ -1,0 +1,136 @@
+//! What lies in which slot, for the next run of the program: a file of one record of 32 bytes for each slot.
+//!
+//! Nothing here has to be believed: a chunk that an earlier run left is compared with its hash before it is given out.
+//! So records and bytes are written without syncs, and in no order that matters.
+
+use super::slots::{Left, Slot};
+use crate::cache::memory::ChunkKey;
+use crate::cache::ranking::Standing;
+use crate::media::id::BlobId;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+/// Bytes of a record, and of what stands before the first.
+const RECORD: usize = 32;
+
+/// Another layout gets another number.
+const HEADER: [u8; RECORD] = *b"telecine chunks of 256 KiB, v. 1";
+
+/// A record: blob (8 bytes, little endian), chunk (4), length (4), order (8), standing (1), nothing (3), and the first
+/// four bytes of the BLAKE3 of all that.
+pub(super) struct Index {
+    file: File,
+    /// Counts what was written, through all runs.
+    order: u64,
+}
+
+impl Index {
+    /// The records of an earlier run, in the order in which they were written. A file of another layout, or none, is
+    /// begun anew.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub(super) fn open(file: File) -> io::Result<(Self, Vec<Left>)> {
+        let mut bytes = vec![0; usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?];
+        file.read_exact_at(&mut bytes, 0)?;
+        let Some(records) = bytes.strip_prefix(&HEADER) else {
+            file.set_len(0)?;
+            file.write_all_at(&HEADER, 0)?;
+            return Ok((Self { file, order: 0 }, Vec::new()));
+        };
+        let records = (0..).zip(records.chunks_exact(RECORD));
+        let mut all: Vec<_> = records.filter_map(|(number, record)| parse(number, record)).collect();
+        all.sort_unstable_by_key(|(order, ..)| *order);
+        let order = all.last().map_or(0, |(order, ..)| order.saturating_add(1));
+        Ok((Self { file, order }, all.into_iter().map(|(_, key, slot, standing)| (key, slot, standing)).collect()))
+    }
+
+    /// Notes what lies in a slot now.
+    ///
+    /// # Errors
+    /// As `pwrite`.
+    pub(super) fn note(&mut self, key: ChunkKey, slot: Slot, standing: Standing) -> io::Result<()> {
+        let chunk = u32::try_from(key.chunk).map_err(io::Error::other)?;
+        let mut record = [0; RECORD];
+        record[..8].copy_from_slice(&key.blob.0.to_le_bytes());
+        record[8..12].copy_from_slice(&chunk.to_le_bytes());
+        record[12..16].copy_from_slice(&slot.len.to_le_bytes());
+        record[16..24].copy_from_slice(&self.order.to_le_bytes());
+        record[24] = u8::from(standing == Standing::Opening);
+        let sum = checksum(&record);
+        record[28..].copy_from_slice(&sum);
+        self.order += 1;
+        self.file.write_all_at(&record, (u64::from(slot.number) + 1) * RECORD as u64)
+    }
+
+    /// Forgets all slots from this one on.
+    ///
+    /// # Errors
+    /// As `ftruncate`.
+    pub(super) fn cut_off(&self, slots: u32) -> io::Result<()> {
+        self.file.set_len((u64::from(slots) + 1) * RECORD as u64)
+    }
+}
+
+fn checksum(record: &[u8]) -> [u8; 4] {
+    let hash = *blake3::hash(&record[..RECORD - 4]).as_bytes();
+    [hash[0], hash[1], hash[2], hash[3]]
+}
+
+/// Order, chunk, slot and standing; `None` where nothing was written, or not to the end.
+fn parse(number: u32, record: &[u8]) -> Option<(u64, ChunkKey, Slot, Standing)> {
+    let word = |at: usize| Some(u32::from_le_bytes(record.get(at..at + 4)?.try_into().ok()?));
+    let long = |at: usize| Some(u64::from_le_bytes(record.get(at..at + 8)?.try_into().ok()?));
+    if record.get(RECORD - 4..)? != checksum(record) {
+        return None;
+    }
+    let key = ChunkKey { blob: BlobId(long(0)?.cast_signed()), chunk: u64::from(word(8)?) };
+    let slot = Slot { number, len: word(12)?, is_proven: false };
+    let standing = if *record.get(24)? == 1 { Standing::Opening } else { Standing::Passing };
+    Some((long(16)?, key, slot, standing))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note(index: &mut Index, blob: i64, number: u32, standing: Standing) {
+        let (key, slot) = (ChunkKey { blob: BlobId(blob), chunk: 3 }, Slot { number, len: 700, is_proven: true });
+        index.note(key, slot, standing).unwrap();
+    }
+
+    #[test]
+    fn records_come_back_in_the_order_of_their_writing_and_torn_ones_do_not() {
+        let file = tempfile::tempfile().unwrap();
+        let (mut index, left) = Index::open(file.try_clone().unwrap()).unwrap();
+        assert!(left.is_empty());
+        for (blob, number) in [(5, 4), (6, 0), (7, 1)] {
+            note(&mut index, blob, number, if blob == 6 { Standing::Opening } else { Standing::Passing });
+        }
+        // Written over by half.
+        file.write_all_at(&[1; 16], 2 * RECORD as u64).unwrap();
+
+        let (mut index, left) = Index::open(file.try_clone().unwrap()).unwrap();
+        let found: Vec<_> = left.iter().map(|(key, slot, standing)| (key.blob.0, slot.number, *standing)).collect();
+        assert_eq!(found, [(5, 4, Standing::Passing), (6, 0, Standing::Opening)]);
+        assert!(left.iter().all(|(key, slot, _)| key.chunk == 3 && slot.len == 700 && !slot.is_proven));
+
+        note(&mut index, 8, 1, Standing::Passing);
+        index.cut_off(4).unwrap();
+        let left = Index::open(file).unwrap().1;
+        assert_eq!(left.iter().map(|(key, ..)| key.blob.0).collect::<Vec<_>>(), [6, 8]);
+    }
+
+    #[test]
+    fn a_file_of_another_layout_is_begun_anew() {
+        for text in [&b"something else that is quite a bit longer than a record is"[..], b"short"] {
+            let file = tempfile::tempfile().unwrap();
+            file.write_all_at(text, 0).unwrap();
+            let (mut index, left) = Index::open(file.try_clone().unwrap()).unwrap();
+            assert!(left.is_empty());
+            note(&mut index, 1, 0, Standing::Passing);
+            assert_eq!(Index::open(file).unwrap().1.len(), 1);
+        }
+    }
+}

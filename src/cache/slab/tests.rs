@@ -1,0 +1,181 @@
+use super::*;
+use crate::media::id::BlobId;
+use crate::store::tests::pattern;
+use std::time::Duration;
+use tempfile::TempDir;
+
+const CHUNK: usize = CHUNK_SIZE as usize;
+const PLENTY: (u64, u64) = (1 << 40, 1 << 40);
+
+struct Bench {
+    folder: TempDir,
+    shutdown: Shutdown,
+    slab: Slab,
+}
+
+impl Bench {
+    fn of(chunks: u64) -> Self {
+        Self::opened(tempfile::tempdir().unwrap(), chunks, Box::new(|_| Ok(PLENTY)))
+    }
+
+    fn opened(folder: TempDir, chunks: u64, space: Space) -> Self {
+        let shutdown = Shutdown::new();
+        let settings = SlabSettings { folder: folder.path().join("cache"), max_bytes: chunks * CHUNK_SIZE };
+        let slab = Slab::with_space(&settings, &shutdown, space).unwrap();
+        Self { folder, shutdown, slab }
+    }
+
+    /// The same folder in the next run of the program.
+    async fn restarted(self, chunks: u64) -> Self {
+        let Self { folder, shutdown, slab } = self;
+        drop(slab);
+        assert!(shutdown.finish(Duration::from_secs(60)).await.is_empty());
+        Self::opened(folder, chunks, Box::new(|_| Ok(PLENTY)))
+    }
+
+    fn file(&self) -> File {
+        open(&self.folder.path().join("cache/chunks")).unwrap()
+    }
+
+    async fn keep(&self, chunk: u64, standing: Standing) {
+        self.slab.offer(key(chunk), &bytes_of(chunk), standing);
+        while !self.slab.holds(&key(chunk)) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    async fn fill(&self, chunks: std::ops::Range<u64>) {
+        for chunk in chunks {
+            self.keep(chunk, Standing::Passing).await;
+        }
+    }
+
+    async fn read(&self, chunk: u64) -> Option<Bytes> {
+        self.slab.read(key(chunk), hash_of(chunk)).await
+    }
+
+    fn held(&self, chunks: std::ops::Range<u64>) -> Vec<u64> {
+        chunks.filter(|chunk| self.slab.holds(&key(*chunk))).collect()
+    }
+}
+
+fn key(chunk: u64) -> ChunkKey {
+    ChunkKey { blob: BlobId(1), chunk }
+}
+
+/// Every fourth is shorter, as the last of a blob is.
+fn bytes_of(chunk: u64) -> Bytes {
+    let len = if chunk % 4 == 3 { 1000 } else { CHUNK };
+    let mut bytes = pattern(len);
+    bytes[..8].copy_from_slice(&chunk.to_le_bytes());
+    bytes.into()
+}
+
+fn hash_of(chunk: u64) -> Hash {
+    Hash(*blake3::hash(&bytes_of(chunk)).as_bytes())
+}
+
+#[tokio::test]
+async fn what_is_kept_is_there_after_a_restart() {
+    let bench = Bench::of(8).restarted(8).await;
+    bench.fill(0..4).await;
+    for _ in 0..2 {
+        assert_eq!(bench.read(2).await, Some(bytes_of(2)));
+    }
+    let bench = bench.restarted(8).await;
+    for chunk in 0..4 {
+        assert_eq!(bench.read(chunk).await, Some(bytes_of(chunk)));
+    }
+    assert_eq!(bench.read(9).await, None);
+    let stats = bench.slab.stats();
+    assert_eq!((stats.hits, stats.entries, stats.max_bytes), (4, 4, 8 * CHUNK_SIZE));
+}
+
+#[tokio::test]
+async fn a_chunk_that_was_half_written_when_the_program_was_killed_is_as_good_as_none() {
+    let bench = Bench::of(8);
+    bench.fill(0..4).await;
+    let file = bench.file();
+    // The record is of the chunk before.
+    disk::write_all_at(&file, &[Bytes::from(vec![7; 5000])], CHUNK_SIZE).unwrap();
+    let bench = bench.restarted(8).await;
+
+    assert_eq!(bench.read(1).await, None);
+    assert!(!bench.slab.holds(&key(1)));
+    assert_eq!(bench.read(2).await, Some(bytes_of(2)));
+    bench.keep(1, Standing::Passing).await;
+    assert_eq!(bench.read(1).await, Some(bytes_of(1)));
+}
+
+#[tokio::test]
+async fn a_chunk_of_another_blob_that_had_its_number_is_not_given_out() {
+    let bench = Bench::of(8);
+    bench.fill(0..1).await;
+    let bench = bench.restarted(8).await;
+    assert_eq!(bench.slab.read(key(0), hash_of(1)).await, None);
+}
+
+#[tokio::test]
+async fn a_full_file_does_not_grow_and_keeps_openings() {
+    let bench = Bench::of(8);
+    bench.keep(100, Standing::Opening).await;
+    bench.fill(0..20).await;
+    assert_eq!(bench.held(0..101), [13, 14, 15, 16, 17, 18, 19, 100]);
+    assert_eq!(bench.slab.stats().evictions, 13);
+    assert!(bench.file().metadata().unwrap().len() <= 8 * CHUNK_SIZE);
+    for chunk in bench.held(0..101) {
+        assert_eq!(bench.read(chunk).await, Some(bytes_of(chunk)));
+    }
+    let smaller = bench.restarted(3).await;
+    assert!(smaller.file().metadata().unwrap().len() <= 3 * CHUNK_SIZE);
+    for chunk in smaller.held(0..101) {
+        assert_eq!(smaller.read(chunk).await, Some(bytes_of(chunk)));
+    }
+    assert_eq!(smaller.slab.stats().entries, 3);
+}
+
+#[tokio::test]
+async fn where_the_file_system_is_short_of_room_some_is_given_back() {
+    let free = Arc::new(AtomicU64::new(1 << 40));
+    let shown = Arc::clone(&free);
+    let whole = 40 << 30;
+    let space: Space = Box::new(move |_| Ok((shown.load(Ordering::SeqCst), whole)));
+    let bench = Bench::opened(tempfile::tempdir().unwrap(), 100, space);
+    bench.fill(0..6).await;
+
+    free.store(MOST_LEFT_FREE + CHUNK_SIZE, Ordering::SeqCst);
+    bench.fill(6..8).await;
+    assert_eq!(bench.held(0..8), [2, 3, 4, 5, 6, 7], "it stays as long as it is");
+
+    free.store(MOST_LEFT_FREE - 3 * CHUNK_SIZE, Ordering::SeqCst);
+    bench.fill(8..9).await;
+    assert_eq!(bench.slab.stats().entries, 3);
+    assert!(bench.file().metadata().unwrap().len() <= 3 * CHUNK_SIZE);
+    for chunk in bench.held(0..9) {
+        assert_eq!(bench.read(chunk).await, Some(bytes_of(chunk)));
+    }
+
+    free.store(1 << 40, Ordering::SeqCst);
+    bench.fill(10..14).await;
+    assert_eq!(bench.slab.stats().entries, 7);
+}
+
+#[tokio::test]
+async fn an_emptied_file_takes_no_room_and_is_filled_again() {
+    let bench = Bench::of(8);
+    bench.fill(0..6).await;
+    bench.slab.clear().await.unwrap();
+    assert_eq!((bench.held(0..6), bench.file().metadata().unwrap().len()), (vec![], 0));
+    bench.fill(2..4).await;
+    assert_eq!(bench.read(2).await, Some(bytes_of(2)));
+    let bench = bench.restarted(8).await;
+    assert_eq!(bench.held(0..6), [2, 3]);
+}
+
+#[tokio::test]
+async fn a_folder_has_one_server() {
+    let bench = Bench::of(1);
+    let settings = SlabSettings { folder: bench.folder.path().join("cache"), max_bytes: CHUNK_SIZE };
+    let refused = Slab::open(&settings, &Shutdown::new()).err().unwrap();
+    assert!(refused.to_string().contains("CACHE_DIR"), "{refused}");
+}

@@ -236,14 +236,16 @@ impl Packer {
         self.commit().await
     }
 
-    /// Splits what is larger than a pack into parts that each fill one.
+    /// Splits what is larger than a pack into parts that each fill one; and what would leave the open pack with much
+    /// room to spare, so that no film needs many more messages than its bytes. A part in the next pack costs its
+    /// reader a second fetch, a little room costs nobody anything.
     fn parts(&self, data: Vec<Bytes>, len: u64) -> Vec<Vec<Bytes>> {
-        let room = self.capacity();
-        if len <= room {
+        let (room, first) = (self.capacity(), self.room_to_fill(len));
+        if first.is_none() && len <= room {
             return vec![data];
         }
         let mut parts = vec![Vec::new()];
-        let mut left = room;
+        let mut left = first.unwrap_or(room);
         for mut slice in data {
             while !slice.is_empty() {
                 if left == 0 {
@@ -258,6 +260,14 @@ impl Packer {
             }
         }
         parts
+    }
+
+    /// What is left in the open pack, where it is more than a fifth of one and less than a segment of `len` needs.
+    fn room_to_fill(&self, len: u64) -> Option<u64> {
+        let open = self.open.as_ref().filter(|open| open.entries.len() < self.most_entries(open))?;
+        let most = self.deposit.settings.max_blob_bytes;
+        let left = most.saturating_sub(open.writer.len() + trailer_len(open.entries.len() + 1) as u64);
+        (left > most / 5 && left < len).then_some(left)
     }
 
     /// Segment bytes that fit into an empty pack beside header and trailer.
@@ -298,8 +308,11 @@ impl Packer {
 
     fn fits(&self, open: &OpenPack, len: u64) -> bool {
         let with_it = open.writer.len() + len + trailer_len(open.entries.len() + 1) as u64;
-        let most = if self.settings.ramps { ramp(open.number) as usize } else { usize::MAX };
-        open.entries.len() < most && with_it <= self.deposit.settings.max_blob_bytes
+        open.entries.len() < self.most_entries(open) && with_it <= self.deposit.settings.max_blob_bytes
+    }
+
+    fn most_entries(&self, open: &OpenPack) -> usize {
+        if self.settings.ramps { ramp(open.number) as usize } else { usize::MAX }
     }
 
     async fn begin_pack(&mut self) -> Result<OpenPack, DepositError> {

@@ -54,14 +54,17 @@ impl System {
         let mut unreadable = Unreadable::default();
         for channel in channels.filter(|channel| !parts.on_disk.contains(channel)) {
             let bot = bots.iter().find(|bot| bot.channel.to_string() == channel.0);
-            match bot.map(|bot| (bot.state, bot.is_silent)) {
+            match bot.map(|bot| (bot.state, bot.is_silent || bot.flooded_until.is_some())) {
                 Some((CircuitState::Healthy, false)) => {}
                 // Between two rests a silent bot is asked again; that says nothing yet.
                 Some((CircuitState::Resting { .. }, _) | (CircuitState::Healthy, true)) => {
                     unreadable.resting.push(channel.clone());
                 }
-                // Such a bot still reads what it sent.
-                Some((CircuitState::Out { reason: OutReason::Forbidden, .. }, _)) => {}
+                // Such a bot still reads what it sent, unless it is flooded.
+                Some((CircuitState::Out { reason: OutReason::Forbidden, .. }, false)) => {}
+                Some((CircuitState::Out { reason: OutReason::Forbidden, .. }, true)) => {
+                    unreadable.resting.push(channel.clone());
+                }
                 // What was in a channel that is gone may be had for a while, and nobody promises it.
                 Some((CircuitState::Out { reason: OutReason::Unauthorized | OutReason::ChannelGone, .. }, _))
                 | None => {

@@ -220,7 +220,7 @@ impl BotView {
         let (state, reason, until) = match bot.state {
             CircuitState::Healthy => (BotState::Healthy, None, None),
             CircuitState::Resting { until, reason } => (BotState::Resting, Some(reason.into()), Some(until)),
-            CircuitState::Out { reason, .. } => (BotState::Out, Some(reason.into()), None),
+            CircuitState::Out { reason, .. } => (BotState::Out, Some(reason.into()), bot.flooded_until),
         };
         let copies = shares.copies.get(&ChannelId(bot.channel.to_string())).copied().unwrap_or(0);
         let all: u64 = shares.copies.values().sum();

@@ -104,6 +104,8 @@ pub enum Outcome {
 pub struct Circuit {
     settings: CircuitSettings,
     state: CircuitState,
+    /// Until when Telegram asked to wait, last; also while it is out.
+    flooded_until: Option<Timestamp>,
     faults: u32,
     rests: u32,
     rechecks: u32,
@@ -112,12 +114,13 @@ pub struct Circuit {
 impl Circuit {
     /// A healthy bot.
     pub fn new(settings: CircuitSettings) -> Self {
-        Self { settings, state: CircuitState::Healthy, faults: 0, rests: 0, rechecks: 0 }
+        Self { settings, state: CircuitState::Healthy, flooded_until: None, faults: 0, rests: 0, rechecks: 0 }
     }
 
     /// A bot that was told to rest before the program was restarted.
     pub fn resting(settings: CircuitSettings, until: Timestamp, reason: RestReason) -> Self {
-        Self { state: CircuitState::Resting { until, reason }, ..Self::new(settings) }
+        let flooded_until = (reason == RestReason::Flood).then_some(until);
+        Self { state: CircuitState::Resting { until, reason }, flooded_until, ..Self::new(settings) }
     }
 
     /// What the bot is fit for at `now`.
@@ -126,6 +129,11 @@ impl Circuit {
             CircuitState::Resting { until, .. } if until <= now => CircuitState::Healthy,
             state => state,
         }
+    }
+
+    /// Until when Telegram asked to wait; `None` when that is over. A bot that is out is flooded by those who read from it.
+    pub fn flood(&self, now: Timestamp) -> Option<Timestamp> {
+        self.flooded_until.filter(|until| *until > now)
     }
 
     /// Whether nobody should wait for what lies in its channel: its token has not been accepted, or its channel was
@@ -150,8 +158,17 @@ impl Circuit {
         if !matches!(outcome, Outcome::Failed) {
             self.faults = 0;
         }
+        if let Outcome::Flooded(wait) = outcome {
+            let wanted = now.after(wait);
+            self.flooded_until = Some(self.flood(now).map_or(wanted, |until| until.max(wanted)));
+        }
         match (state, outcome) {
-            (CircuitState::Out { .. }, Outcome::Cleared) => *self = Self::new(self.settings),
+            (CircuitState::Out { .. }, Outcome::Cleared) => {
+                *self = Self { flooded_until: self.flooded_until, ..Self::new(self.settings) };
+                if let Some(until) = self.flood(now) {
+                    self.state = CircuitState::Resting { until, reason: RestReason::Flood };
+                }
+            }
             (CircuitState::Out { since, recheck, .. }, Outcome::Expelled(reason)) => {
                 self.state = CircuitState::Out { since, reason, recheck };
             }
@@ -159,9 +176,9 @@ impl Circuit {
                 self.rechecks = 0;
                 self.expel(now, reason, now);
             }
-            // Being out outlasts every rest; a token that is not accepted is not flooded either.
+            // Being out outlasts every rest.
             (CircuitState::Out { .. }, _) => {}
-            (_, Outcome::Flooded(wait)) => self.flood(now.after(wait)),
+            (_, Outcome::Flooded(wait)) => self.rest_from_flood(now.after(wait)),
             (CircuitState::Healthy, Outcome::Failed) => self.fail(now),
             // Requests that were under way when the rest began.
             (CircuitState::Resting { .. }, _) => {}
@@ -184,7 +201,7 @@ impl Circuit {
         }
     }
 
-    fn flood(&mut self, wanted: Timestamp) {
+    fn rest_from_flood(&mut self, wanted: Timestamp) {
         let until = match self.state {
             CircuitState::Resting { until, .. } => until.max(wanted),
             _ => wanted,
@@ -323,6 +340,18 @@ mod tests {
             circuit.note(Outcome::Cleared, at(301));
             assert!(!circuit.is_given_up(at(900)));
         }
+    }
+
+    #[test]
+    fn a_flood_outlasts_being_out() {
+        let mut circuit = Circuit::new(CircuitSettings::default());
+        circuit.note(flooded(600), at(0));
+        circuit.note(Outcome::Expelled(OutReason::Forbidden), at(1));
+        assert_eq!((circuit.state(at(2)), circuit.flood(at(2))), (out(1, OutReason::Forbidden, 31), Some(at(600))));
+        circuit.note(flooded(700), at(3));
+        circuit.note(Outcome::Cleared, at(4));
+        assert_eq!(circuit.state(at(702)), resting(703, FLOOD));
+        assert_eq!((circuit.state(at(703)), circuit.flood(at(703))), (CircuitState::Healthy, None));
     }
 
     #[test]

@@ -23,6 +23,7 @@ use super::pace::PaceSettings;
 use super::token::BotToken;
 use crate::clock::Clock;
 use crate::events::{Event, Events};
+use crate::media::time::Timestamp;
 use berth::Berth;
 use std::sync::Arc;
 use std::time::Duration;
@@ -184,15 +185,18 @@ impl Inner {
     /// Why a bot may not be asked now; `None` when it may.
     fn off_duty(&self, number: usize, purpose: Purpose) -> Option<OffDuty> {
         let now = self.clock.now();
-        match self.berths[number].duty().circuit.state(now) {
+        let duty = self.berths[number].duty();
+        let resting = |until: Timestamp, reason| {
+            let left = Duration::from_millis(u64::try_from(until.0.saturating_sub(now.0)).unwrap_or_default());
+            OffDuty::Resting { reason, left }
+        };
+        match duty.circuit.state(now) {
             CircuitState::Healthy => None,
-            CircuitState::Resting { until, reason } => {
-                let left = Duration::from_millis(u64::try_from(until.0.saturating_sub(now.0)).unwrap_or_default());
-                Some(OffDuty::Resting { reason, left })
-            }
+            CircuitState::Resting { until, reason } => Some(resting(until, reason)),
             CircuitState::Out { reason, .. } => {
                 let is_fit = reason != OutReason::Unauthorized && purpose != Purpose::Deposit;
-                (!is_fit).then_some(OffDuty::Out(reason))
+                let flood = duty.circuit.flood(now).map(|until| resting(until, RestReason::Flood));
+                if is_fit { flood } else { Some(OffDuty::Out(reason)) }
             }
         }
     }
@@ -202,14 +206,16 @@ impl Inner {
         let now = self.clock.now();
         let (before, after) = {
             let mut duty = self.berths[number].duty();
-            let before = duty.circuit.state(now);
+            let before = (duty.circuit.state(now), duty.circuit.flood(now));
             duty.circuit.note(outcome, now);
-            (before, duty.circuit.state(now))
+            (before, (duty.circuit.state(now), duty.circuit.flood(now)))
         };
         if before == after {
             return;
         }
-        status::log_change(self.berths[number].bot, before, after, now);
+        if before.0 != after.0 {
+            status::log_change(self.berths[number].bot, before.0, after.0, now);
+        }
         self.remember();
         self.events.publish(Event::System);
     }

@@ -27,6 +27,8 @@ pub struct BotStatus {
     /// What it is fit for, and why and how long it is not.
     #[serde(flatten)]
     pub state: CircuitState,
+    /// Until when Telegram asked it to wait, also while it is out.
+    pub flooded_until: Option<Timestamp>,
     /// Whether it has given no answer since it last rested for want of one.
     pub is_silent: bool,
     /// Share of the full rate at which it sends, above 0 and at most 1; floods lower it.
@@ -82,6 +84,7 @@ impl Fleet {
                 title: duty.title.clone(),
                 can_delete: duty.can_delete,
                 state: duty.circuit.state(now),
+                flooded_until: duty.circuit.flood(now),
                 is_silent: duty.circuit.is_silent(),
                 pace: duty.pace.share(),
                 reading: duty.meter.read(instant),
@@ -105,9 +108,13 @@ impl Fleet {
 impl Inner {
     pub(super) fn memory(&self) -> FleetMemory {
         let (now, instant) = (self.clock.now(), Instant::now());
-        let resting = |berth: &super::Berth| match berth.duty().circuit.state(now) {
-            CircuitState::Resting { until, reason } => Some(RestRecord { bot: berth.bot.id, until, reason }),
-            _ => None,
+        let resting = |berth: &super::Berth| {
+            let duty = berth.duty();
+            let (until, reason) = match duty.circuit.state(now) {
+                CircuitState::Resting { until, reason } => (until, reason),
+                _ => (duty.circuit.flood(now)?, RestReason::Flood),
+            };
+            Some(RestRecord { bot: berth.bot.id, until, reason })
         };
         let slowed = |berth: &super::Berth| {
             let (share, changed) = berth.duty().pace.slowed()?;

@@ -85,10 +85,13 @@ impl Catalog {
         now: Timestamp,
     ) -> Result<usize, CatalogError> {
         let (wanted, copies) = (as_json(wanted), wanted.copies);
+        // What is in the trash can be restored, and moves along; it is mended when somebody wants it back.
+        let which =
+            if kind == JobKind::Mend { format!("{which} AND videos.trashed_at IS NULL") } else { which.to_owned() };
         let all = {
-            let wanted = wanted.clone();
+            let (wanted, which) = (wanted.clone(), which.clone());
             // The look at the whole library keeps nobody from writing.
-            self.sqlite.read(move |tx| videos_of(tx, which, "", params![wanted, copies])).await?
+            self.sqlite.read(move |tx| videos_of(tx, &which, params![wanted, copies])).await?
         };
         if all.is_empty() {
             return Ok(0);
@@ -98,7 +101,8 @@ impl Catalog {
                 let mut queued = 0;
                 for video in all {
                     // Somebody may have begun to work on it since.
-                    if !videos_of(tx, which, "AND blobs.video = ?3", params![wanted, copies, video])?.is_empty() {
+                    let still = format!("{which} AND blobs.video = ?3");
+                    if !videos_of(tx, &still, params![wanted, copies, video])?.is_empty() {
                         jobs::enqueue(tx, kind, video, now, now)?;
                         queued += 1;
                     }
@@ -148,7 +152,7 @@ impl Catalog {
             .read(move |tx| {
                 let sql = format!(
                     "SELECT count(*), coalesce(sum(blobs.stored_len), 0) FROM blobs JOIN videos ON videos.id = blobs.video
-                      WHERE videos.trashed_at IS NULL AND {ELSEWHERE}"
+                      WHERE {ELSEWHERE}"
                 );
                 let (blobs, bytes) = tx.query_row(&sql, params![home, 1], |row| Ok((row.get(0)?, row.get(1)?)))?;
                 let videos = tx.query_row(
@@ -163,15 +167,10 @@ impl Catalog {
 }
 
 /// Ready videos with such blobs that nothing works on.
-fn videos_of(
-    tx: &Transaction<'_>,
-    which: &str,
-    among: &str,
-    parameters: &[&dyn ToSql],
-) -> Result<Vec<i64>, CatalogError> {
+fn videos_of(tx: &Transaction<'_>, which: &str, parameters: &[&dyn ToSql]) -> Result<Vec<i64>, CatalogError> {
     let sql = format!(
         "SELECT DISTINCT blobs.video FROM blobs JOIN videos ON videos.id = blobs.video
-          WHERE videos.state = 'ready' AND videos.trashed_at IS NULL AND {which} {among}
+          WHERE videos.state = 'ready' AND {which}
             AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.video = blobs.video
                                AND jobs.state IN ('queued', 'running', 'waiting', 'paused'))
           ORDER BY blobs.video"

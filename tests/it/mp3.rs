@@ -54,7 +54,10 @@ async fn mp3_is_copied_packet_for_packet_beside_its_aac() {
         let (mp3, file) = track(&world, &video, "a1", "mp3.ts").await;
         assert_eq!(measure::packet_hash(&file, "a"), measure::packet_hash(&clip.path, "a"), "{ending}");
         assert_eq!(aac.playlist.target_duration, mp3.playlist.target_duration);
-        assert!((aac.seconds() - mp3.seconds()).abs() < 0.1, "{ending}: {} and {} s", aac.seconds(), mp3.seconds());
+        // An encoder of MP3 adds silence before and behind, which a decoder takes off for AAC.
+        for seconds in [aac.seconds(), mp3.seconds()] {
+            assert!((seconds - 16.0).abs() < 0.1, "{ending}: {seconds} s");
+        }
         let begins = |file| measure::first_packet(file, "a").0 as f64 / 1e6;
         assert!((begins(&file) - begins(&aac_file)).abs() < 0.1, "{ending}: {} s", begins(&file));
         assert!(mp3.text.contains("#EXT-X-INDEPENDENT-SEGMENTS"), "{}", mp3.text);

@@ -135,6 +135,19 @@ impl Catalog {
             .await
     }
 
+    /// The RFC 6381 codecs of a track.
+    pub async fn track_codecs(&self, video: VideoId, track: String) -> Result<Option<String>, CatalogError> {
+        self.sqlite
+            .read(move |tx| {
+                let sql = format!(
+                    "SELECT codecs FROM renditions JOIN videos ON videos.id = renditions.video
+                      WHERE {PLAYABLE} AND renditions.name = ?2 AND {NOT_REMOVED}"
+                );
+                Ok(tx.prepare_cached(&sql)?.query_row(params![video.0, track], |row| row.get(0)).optional()?)
+            })
+            .await
+    }
+
     /// Where a segment's bytes lie now, in order.
     pub async fn segment_pieces(
         &self,

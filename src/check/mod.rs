@@ -28,6 +28,7 @@ mod subtitle;
 mod tags;
 mod text;
 mod timeline;
+mod transport;
 mod variant;
 mod walk;
 mod whole;

@@ -94,9 +94,10 @@ impl<'a> Reading<'a> {
 
     fn say_what_is_left(&mut self) {
         match self.found.format {
-            Format::TransportStream => {
+            Format::TransportStream if self.found.tracks.is_empty() => {
                 self.leave(
-                    "MPEG-TS: time stamps, codecs and key frames; only sizes, types and the playlist's durations",
+                    "MPEG-TS of anything but MP3: time stamps, codecs and key frames; only sizes, types, tables and \
+                     the playlist's durations",
                 );
             }
             Format::PackedAudio => self.leave("packed audio: time stamps and codecs; only sizes, types and durations"),

@@ -139,6 +139,11 @@ impl Timeline {
         faults
     }
 
+    /// The second where the next segment begins, if that is known.
+    pub(super) fn due(&self) -> Option<f64> {
+        Some(self.next? as f64 / f64::from(self.timescale.max(1)))
+    }
+
     /// From when to when anything is shown, in seconds.
     pub(super) fn span(&self) -> Option<(f64, f64)> {
         self.span

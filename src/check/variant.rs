@@ -73,7 +73,10 @@ impl Cast<'_> {
 
     fn codecs(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
-        let is_readable = |measured: &&Measured| measured.format == Format::Fragments;
+        let is_readable = |measured: &&Measured| match measured.format {
+            Format::TransportStream => !measured.tracks.is_empty(),
+            format => format == Format::Fragments,
+        };
         let parts: Vec<&Measured> = std::iter::once(self.own).chain(self.sounds.iter().copied()).collect();
         let found: Vec<&str> = parts.iter().flat_map(|part| &part.tracks).map(|track| track.codec.as_str()).collect();
         let declared: Vec<&str> = self.variant.codec_list().collect();

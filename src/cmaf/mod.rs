@@ -7,6 +7,8 @@
 //! list, joins them into segments by the rule of `media::segment`, and reports exact durations and
 //! the byte ranges of key frames. [`SourceTrack`] writes the init segment all of them share.
 //!
+//! MP3 goes into packets of MPEG-TS instead, as players take it in no fragments (`transport`).
+//!
 //! An [`Index`] is that of a whole MP4 file: a film need not be read to be planned, nor ffmpeg be run to
 //! copy it.
 //!
@@ -34,6 +36,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod timing;
+mod transport;
 
 pub use chunk::Segment;
 pub use demux::{Demuxer, Event, Limits};
@@ -42,7 +45,7 @@ pub use error::CmafError;
 pub use fragment::{Fragment, Sample, TrackRun};
 pub use index::{Index, IndexedSample, IndexedTrack};
 pub use merge::{Joining, Place, Stretch, merged_header, segment_index};
-pub use packager::{Packager, PackagerSettings, Resume, Timing};
+pub use packager::{Packager, PackagerSettings, Resume, Timing, Wrapping};
 pub use parameter_sets::{Opening, ParameterSets};
 pub use restamp::Restamp;
 pub use source::{SourceInit, SourceTrack, TrackKind};

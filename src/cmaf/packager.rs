@@ -5,6 +5,7 @@ use super::error::CmafError;
 use super::fragment::Sample;
 use super::source::TrackKind;
 use super::timing::Timeline;
+use super::transport;
 use crate::media::segment::{CutRule, Gop};
 use crate::media::time::{TIMELINE_OFFSET_SECONDS, Timescale};
 
@@ -16,6 +17,15 @@ pub enum Timing {
     /// Video encoded span by span, every span a run of its own with closed GOPs: decode times are
     /// made from presentation times, so that they do not depend on how each run reorders.
     Spans,
+}
+
+/// What segments are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrapping {
+    /// Fragments of MP4, after an init segment.
+    Fragments,
+    /// Packets of MPEG-TS, for MP3 only: in fragments it crashes players. Ticks are samples of sound.
+    Transport,
 }
 
 /// Where to go on after a restart: what `Packager::next_dts` and `Packager::delay` said when the last
@@ -40,6 +50,8 @@ pub struct PackagerSettings {
     pub cut: CutRule,
     /// Where decode times come from.
     pub timing: Timing,
+    /// What segments are.
+    pub wrapping: Wrapping,
     /// Where to go on, if this generation was begun before.
     pub resume: Option<Resume>,
 }
@@ -185,15 +197,23 @@ impl Packager {
         if chunks.is_empty() {
             return Ok(None);
         }
+        let segment = self.written(&chunks)?;
+        self.next_dts = Some(segment.start + segment.duration);
+        Ok(Some(segment))
+    }
+
+    /// A segment of chunks, of which there is at least one; sound is one.
+    fn written(&mut self, chunks: &[Chunk]) -> Result<Segment, CmafError> {
+        if let (Wrapping::Transport, [sound]) = (self.settings.wrapping, chunks) {
+            return transport::segment(sound, self.settings.timescale);
+        }
         let timescale = u64::from(self.settings.timescale.max(1));
         let sequence = &mut self.sequence;
-        let segment = Segment::write(&chunks, self.settings.kind == TrackKind::Video, |chunk| {
+        Segment::write(chunks, self.settings.kind == TrackKind::Video, |chunk| {
             // Milliseconds of decode time, so that numbers go on increasing after a restart.
             let milliseconds = chunk.start.saturating_mul(1000) / timescale;
             *sequence = u32::try_from(milliseconds).unwrap_or(u32::MAX).max(sequence.saturating_add(1));
             *sequence
-        })?;
-        self.next_dts = Some(segment.start + segment.duration);
-        Ok(Some(segment))
+        })
     }
 }

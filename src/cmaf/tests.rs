@@ -7,11 +7,12 @@ mod index;
 mod merge;
 mod resume;
 mod spans;
+mod transport;
 
 use super::boxes::{child, children, leaf, required};
 use super::{
     Demuxer, Event, Fragment, Limits, Packager, PackagerSettings, Sample, Segment, SourceInit, SourceTrack, Timing,
-    TrackKind,
+    TrackKind, Wrapping,
 };
 use crate::media::segment::CutRule;
 use bytes::Bytes;
@@ -82,7 +83,8 @@ fn track(init: &SourceInit, kind: TrackKind) -> &SourceTrack {
 fn settings(track: &SourceTrack, timing: Timing) -> PackagerSettings {
     let second = u64::from(track.timescale);
     let cut = CutRule { target: 6 * second, tolerance: second / 2, max_bytes: 64 << 20 };
-    PackagerSettings { timescale: track.timescale, kind: track.kind, cut, timing, resume: None }
+    let (timescale, kind, wrapping) = (track.timescale, track.kind, Wrapping::Fragments);
+    PackagerSettings { timescale, kind, cut, timing, wrapping, resume: None }
 }
 
 fn packaged(settings: PackagerSettings, runs: &[Vec<Sample>]) -> Vec<Segment> {

@@ -19,9 +19,10 @@ use crate::cmaf::CmafError;
 use crate::media::chapter;
 use crate::media::extent::{Hash, PlacedPiece};
 use crate::media::id::VideoId;
+use crate::media::playlist::Content;
 use crate::media::probe::{Chapter, Probe};
 use crate::media::range::ByteRange;
-use crate::media::rendition::{RenditionKind, TrackName};
+use crate::media::rendition::{MP3, RenditionKind, TrackName};
 use crate::media::storyboard::Storyboard;
 use bytes::Bytes;
 use futures::Stream;
@@ -66,11 +67,21 @@ struct Memory {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum PlaylistKey {
-    Master(VideoId),
+    Master(VideoId, Sounds),
     Media(VideoId, TrackName),
     Thumbnails(VideoId, TrackName),
     IFrames(VideoId, TrackName),
     Chapters(VideoId, ChapterList),
+}
+
+/// Which forms of its sounds a master playlist names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Sounds {
+    /// Those that every player takes.
+    ForAll,
+    /// MP3 as it is, too. hls.js would show such a variant of a film without any sound where the browser takes no
+    /// MP3 inside MP4, and some players prefer it unasked, so that it is named only to those who ask.
+    WithMp3,
 }
 
 /// In which form chapters are asked for.
@@ -112,6 +123,7 @@ pub struct Playlist {
 #[derive(Debug)]
 pub struct Stored {
     thing: Thing,
+    content: Content,
     pieces: Vec<PlacedPiece>,
     len: u64,
 }
@@ -148,18 +160,22 @@ impl Delivery {
         Self { catalog, cache, memory: Arc::new(memory) }
     }
 
-    /// A video's master playlist, once every planned track has a segment.
+    /// A video's master playlist, once every planned track has a segment; with MP3 where there is some.
     ///
     /// # Errors
     /// `Catalog`, `UnknownTrackName`.
-    pub async fn master(&self, video: VideoId) -> Result<Option<Arc<Playlist>>, DeliveryError> {
-        let (key, version) = (PlaylistKey::Master(video), self.catalog.version());
+    pub async fn master(&self, video: VideoId, sounds: Sounds) -> Result<Option<Arc<Playlist>>, DeliveryError> {
+        let (key, version) = (PlaylistKey::Master(video, sounds), self.catalog.version());
         if let Some(known) = self.memory.playlists.get(&key, version) {
             return Ok(Some(known));
         }
         let Some(tracks) = self.catalog.tracks(video).await? else { return Ok(None) };
+        if sounds == Sounds::WithMp3 && tracks.renditions.iter().all(|rendition| rendition.codecs != MP3) {
+            return Ok(None);
+        }
         let has_chapters = !self.chapters_of(video).await?.is_empty();
-        Ok(Some(self.keep_playlist(key, version, playlists::master(&tracks.renditions, has_chapters)?)))
+        let text = playlists::master(&tracks.renditions, sounds, has_chapters)?;
+        Ok(Some(self.keep_playlist(key, version, text)))
     }
 
     /// A video's chapters, as long as there are some and it can be played.
@@ -243,7 +259,7 @@ impl Delivery {
         Ok(board.map(|board| self.keep_playlist(key, version, board.thumbnails())))
     }
 
-    /// A track's init segment.
+    /// A track's init segment; a transport stream has none.
     ///
     /// # Errors
     /// `Catalog`.
@@ -252,7 +268,8 @@ impl Delivery {
         if let Some(known) = self.memory.inits.get(&key, version) {
             return Ok(Some(known));
         }
-        let Some(bytes) = self.catalog.track_init(video, track.to_string()).await? else { return Ok(None) };
+        let bytes = self.catalog.track_init(video, track.to_string()).await?.filter(|bytes| !bytes.is_empty());
+        let Some(bytes) = bytes else { return Ok(None) };
         let bytes = Bytes::from(bytes);
         self.memory.inits.keep(key, version, &bytes);
         Ok(Some(bytes))
@@ -294,17 +311,27 @@ impl Delivery {
         if let Some(known) = self.memory.places.get(&thing, version) {
             return Ok(Some(known));
         }
-        let pieces = match thing {
+        let found = match thing {
             Thing::Segment(video, track, number) => {
-                self.catalog.segment_pieces(video, track.to_string(), number).await?
+                let pieces = self.catalog.segment_pieces(video, track.to_string(), number).await?;
+                (self.content(video, track).await?, pieces)
             }
-            Thing::Poster(video) => self.catalog.poster_pieces(video).await?,
+            Thing::Poster(video) => (Some(Content::Image), self.catalog.poster_pieces(video).await?),
         };
-        let Some(pieces) = pieces else { return Ok(None) };
+        let (Some(content), Some(pieces)) = found else { return Ok(None) };
         let len = pieces.iter().map(|placed| placed.piece.range.len()).sum();
-        let stored = Arc::new(Stored { thing, pieces, len });
+        let stored = Arc::new(Stored { thing, content, pieces, len });
         self.memory.places.keep(thing, version, &stored);
         Ok(Some(stored))
+    }
+
+    /// What a track's segments hold; only sounds may be of one kind or another.
+    async fn content(&self, video: VideoId, track: TrackName) -> Result<Option<Content>, DeliveryError> {
+        if track.kind != RenditionKind::Audio {
+            return Ok(Some(Content::of(track.kind, "")));
+        }
+        let codecs = self.catalog.track_codecs(video, track.to_string()).await?;
+        Ok(codecs.map(|codecs| Content::of(track.kind, &codecs)))
     }
 
     fn keep_playlist(&self, key: PlaylistKey, version: u64, text: String) -> Arc<Playlist> {
@@ -320,6 +347,11 @@ impl Stored {
     #[expect(clippy::len_without_is_empty, reason = "pieces are never empty")]
     pub fn len(&self) -> u64 {
         self.len
+    }
+
+    /// What it holds.
+    pub fn content(&self) -> Content {
+        self.content
     }
 
     /// A word that is another one for other bytes at the same address. A thing's place in its blob

@@ -1,22 +1,23 @@
 //! From the catalog's records to playlists.
 
-use super::DeliveryError;
+use super::{DeliveryError, Sounds};
 use crate::catalog::{KeyFrames, Rendition, TrackPlaylist};
 use crate::media::playlist::{Content, IFramePlaylist, Master, MediaPlaylist, SegmentEntry, State};
 use crate::media::probe::Ratio;
 use crate::media::rendition::{
-    AudioRendition, Method, Rates, RenditionKind, Resolution, TextRendition, TrackName, VideoRange, VideoRendition,
+    AudioRendition, MP3, Method, Rates, RenditionKind, Resolution, TextRendition, TrackName, VideoRange, VideoRendition,
 };
 use crate::media::time::Timescale;
 
 /// The master playlist's text. Of a track that was begun anew, only the last generation is named. `chapters`: there
 /// is a list of them.
-pub(super) fn master(renditions: &[Rendition], chapters: bool) -> Result<String, DeliveryError> {
+pub(super) fn master(renditions: &[Rendition], sounds: Sounds, chapters: bool) -> Result<String, DeliveryError> {
     let independent_segments = renditions.iter().all(is_independent);
     let mut master = Master { independent_segments, chapters, ..Master::default() };
     for (name, rendition) in last_generations(renditions)? {
         match rendition.kind {
             RenditionKind::Video => master.video.push(video(name, rendition)),
+            RenditionKind::Audio if sounds == Sounds::ForAll && rendition.codecs == MP3 => {}
             RenditionKind::Audio => master.audio.push(audio(name, rendition)),
             RenditionKind::Subtitles => master.subtitles.push(text(name, rendition)),
             // Players have no use for these in a master playlist.
@@ -42,7 +43,7 @@ pub(super) fn media(playlist: &TrackPlaylist) -> String {
         target_duration_s: rendition.target_duration,
         timescale: rendition.timescale,
         independent_segments: is_independent(rendition),
-        content: Content::of(rendition.kind),
+        content: Content::of(rendition.kind, &rendition.codecs),
         state: if playlist.finished { State::Finished } else { State::Growing },
         segments: &segments,
     };

@@ -22,7 +22,7 @@ async fn a_growing_film_is_an_event_with_planned_rates_and_a_ready_one_is_comple
     let delivery = over(&sample);
     let growing = sample.growing("Film").await;
     let video = growing.video;
-    let master = delivery.master(video).await.unwrap().unwrap();
+    let master = delivery.master(video, Sounds::ForAll).await.unwrap().unwrap();
     assert!(master.text.contains("BANDWIDTH=6000000,CODECS=\"avc1.640028,mp4a.40.2\""), "{}", master.text);
     assert!(master.text.contains("v0/playlist.m3u8") && !master.text.contains("INDEPENDENT"), "{}", master.text);
     let playlist = delivery.media_playlist(video, track("v0")).await.unwrap().unwrap();
@@ -32,7 +32,7 @@ async fn a_growing_film_is_an_event_with_planned_rates_and_a_ready_one_is_comple
 
     sample.finish(growing).await;
 
-    let master = delivery.master(video).await.unwrap().unwrap();
+    let master = delivery.master(video, Sounds::ForAll).await.unwrap().unwrap();
     assert!(master.text.contains("BANDWIDTH=5000000,AVERAGE-BANDWIDTH=4800000"), "{}", master.text);
     assert!(master.text.contains("INDEPENDENT-SEGMENTS"), "{}", master.text);
     let playlist = delivery.media_playlist(video, track("v0")).await.unwrap().unwrap();
@@ -45,7 +45,7 @@ async fn pictures_that_are_complete_have_a_list_of_i_frames_and_sound_has_none()
     let sample = Sample::new().await;
     let delivery = over(&sample);
     let video = sample.film("Film").await;
-    let master = delivery.master(video).await.unwrap().unwrap();
+    let master = delivery.master(video, Sounds::ForAll).await.unwrap().unwrap();
     let line = "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=40000,AVERAGE-BANDWIDTH=30000,CODECS=\"avc1.640028\",\
         RESOLUTION=640x360,URI=\"v0/iframes.m3u8\"\n";
     assert!(master.text.ends_with(line) && master.text.matches("I-FRAME").count() == 1, "{}", master.text);
@@ -96,7 +96,7 @@ async fn a_deleted_film_is_gone_at_once_though_it_was_just_played() {
     let delivery = over(&sample);
     let video = sample.film("Film").await;
     for _ in 0..2 {
-        assert!(delivery.master(video).await.unwrap().is_some());
+        assert!(delivery.master(video, Sounds::ForAll).await.unwrap().is_some());
         assert!(delivery.segment(video, track("v0"), 0).await.unwrap().is_some());
         assert!(delivery.i_frame_playlist(video, track("v0")).await.unwrap().is_some());
         assert!(delivery.init(video, track("v0")).await.unwrap().is_some());
@@ -104,7 +104,7 @@ async fn a_deleted_film_is_gone_at_once_though_it_was_just_played() {
 
     sample.catalog.trash_video(video, sample.clock.now(), sample.clock.now()).await.unwrap();
 
-    assert!(delivery.master(video).await.unwrap().is_none());
+    assert!(delivery.master(video, Sounds::ForAll).await.unwrap().is_none());
     assert!(delivery.media_playlist(video, track("v0")).await.unwrap().is_none());
     assert!(delivery.i_frame_playlist(video, track("v0")).await.unwrap().is_none());
     assert!(delivery.segment(video, track("v0"), 0).await.unwrap().is_none());
@@ -130,5 +130,5 @@ async fn nothing_unknown_is_found() {
     let video = sample.film("Film").await;
     assert!(delivery.segment(video, track("v0"), 2).await.unwrap().is_none());
     assert!(delivery.segment(video, track("v0g2"), 0).await.unwrap().is_none());
-    assert!(delivery.master(VideoId::fresh()).await.unwrap().is_none());
+    assert!(delivery.master(VideoId::fresh(), Sounds::ForAll).await.unwrap().is_none());
 }

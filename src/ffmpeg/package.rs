@@ -114,8 +114,13 @@ pub struct Clip {
 /// What becomes of the sound.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum AudioTask {
-    /// AAC, bit for bit. Nothing else is copied: MP3 in fragmented MP4 was seen to crash Chromium.
+    /// AAC, bit for bit.
     Copy {
+        /// Stream index in the file.
+        index: u32,
+    },
+    /// MP3, bit for bit. Players must not be given it like this: in fragmented MP4 it was seen to crash Chromium.
+    Mp3 {
         /// Stream index in the file.
         index: u32,
     },
@@ -247,6 +252,7 @@ impl AudioTask {
         match *self {
             // Transport streams wrap each AAC frame in a header (ADTS) that MP4 does not have.
             Self::Copy { index } => words(&format!("-map 0:{index} -c:a:{at} copy -bsf:a:{at} aac_adtstoasc")),
+            Self::Mp3 { index } => words(&format!("-map 0:{index} -c:a:{at} copy")),
             Self::Aac { index, channels, sample_rate, bit_rate, from_s, until_s, is_padded } => {
                 let padded_from_s = from_s.filter(|_| is_padded);
                 let filters = sound_filters(sample_rate, from_s, until_s, padded_from_s);

@@ -54,7 +54,7 @@ fn picture(form: &VideoPlan) -> PlannedView {
 
 fn sound(form: &AudioPlan) -> PlannedView {
     let (method, channels) = match form.action {
-        AudioAction::Copy => (Method::Copied, None),
+        AudioAction::Copy | AudioAction::Mp3 { .. } => (Method::Copied, None),
         AudioAction::Aac { channels, .. } => (Method::Encoded, Some(channels)),
     };
     PlannedView {

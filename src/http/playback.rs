@@ -10,7 +10,7 @@ use super::conditional::{Described, Freshness, etag_of};
 use super::error::ApiError;
 use super::openapi::ProblemView;
 use super::texts::Texts;
-use crate::delivery::{ChapterList, Delivery, Playlist, Stored};
+use crate::delivery::{ChapterList, Delivery, Playlist, Sounds, Stored};
 use crate::media::playlist::{Content, TrackFile};
 use crate::media::rendition::{RenditionKind, TrackName};
 use actix_web::http::header::EntityTag;
@@ -20,13 +20,14 @@ use futures::stream;
 use std::convert::Infallible;
 
 const PLAYLIST: &str = "application/vnd.apple.mpegurl";
+const TRANSPORT: &str = "video/mp2t";
 const TEXT: &str = "text/vtt; charset=utf-8";
 const JSON: &str = "application/json";
 const JPEG: &str = "image/jpeg";
 
 /// Start playing a film
 ///
-/// Its master playlist: every track there is. Addresses in it are relative. There is one as soon as
+/// Its master playlist: every track that every player takes. Addresses in it are relative. There is one as soon as
 /// the film is playable, which may be long before it is ready.
 #[utoipa::path(get, path = "/hls/{video}/master.m3u8", tag = "playback", params(("video" = Uuid, Path, description = "The film")), responses(
     (status = 200, description = "The playlist", content_type = "application/vnd.apple.mpegurl", body = String),
@@ -40,7 +41,7 @@ pub(super) async fn master_playlist(
     texts: web::Data<Texts>,
     video: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let playlist = delivery.master(address::video(&video)?).await?.ok_or_else(address::nothing_here)?;
+    let playlist = delivery.master(address::video(&video)?, Sounds::ForAll).await?.ok_or_else(address::nothing_here)?;
     Ok(playlist_answer(&request, &texts, &playlist))
 }
 
@@ -62,6 +63,27 @@ pub(super) async fn media_playlist(
 ) -> Result<HttpResponse, ApiError> {
     let (video, track) = (address::video(&path.0)?, address::track(&path.1)?);
     let playlist = delivery.media_playlist(video, track).await?.ok_or_else(address::nothing_here)?;
+    Ok(playlist_answer(&request, &texts, &playlist))
+}
+
+/// Start playing a film with MP3 as it is
+///
+/// Its master playlist with one group of sounds more, in which each sound that the film's file holds as MP3 is there
+/// bit for bit, in MPEG-TS. For players that take that; the variants with AAC come first.
+#[utoipa::path(get, path = "/hls/{video}/mp3.m3u8", tag = "playback", params(("video" = Uuid, Path, description = "The film")), responses(
+    (status = 200, description = "The playlist", content_type = "application/vnd.apple.mpegurl", body = String),
+    (status = 304, description = "The caller has it"),
+    (status = 404, description = "There is no such film, or no sound of it is there as MP3", body = ProblemView),
+))]
+pub(super) async fn master_with_mp3(
+    _: Grant,
+    request: HttpRequest,
+    delivery: web::Data<Delivery>,
+    texts: web::Data<Texts>,
+    video: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let found = delivery.master(address::video(&video)?, Sounds::WithMp3).await?;
+    let playlist = found.ok_or_else(address::nothing_here)?;
     Ok(playlist_answer(&request, &texts, &playlist))
 }
 
@@ -150,10 +172,11 @@ pub(super) async fn thumbnails(
 
 /// Fetch a segment
 ///
-/// `init.mp4` or `<number>.m4s`; `<number>.vtt` of subtitles, `<number>.jpg` of pictures to scrub by. A single `Range` is served; the bytes never change.
+/// `init.mp4` or `<number>.m4s`; `<number>.ts` of MP3, `<number>.vtt` of subtitles, `<number>.jpg` of pictures to
+/// scrub by. A single `Range` is served; the bytes never change.
 #[utoipa::path(get, path = "/hls/{video}/{track}/{segment}", tag = "playback", params(
     ("video" = Uuid, Path, description = "The film"), ("track" = String, Path, description = "The track, such as v0"),
-    ("segment" = String, Path, description = "init.mp4, or a number and .m4s, .vtt or .jpg")), responses(
+    ("segment" = String, Path, description = "init.mp4, or a number and .m4s, .ts, .vtt or .jpg")), responses(
     (status = 200, description = "The bytes", content_type = "video/mp4", body = Vec<u8>),
     (status = 206, description = "The part asked for", content_type = "video/mp4", body = Vec<u8>),
     (status = 304, description = "The caller has it"),
@@ -173,11 +196,12 @@ pub(super) async fn segment(
             let bytes = delivery.init(video, track).await?.ok_or_else(address::nothing_here)?;
             init_answer(&request, track, bytes)
         }
-        TrackFile::Segment(number, content) if content == Content::of(track.kind) => {
-            let found = delivery.segment(video, track, number).await?.ok_or_else(address::nothing_here)?;
-            stored_answer(&request, &delivery, &found, media_type(track), Freshness::Immutable).await
+        TrackFile::Segment(number, content) => {
+            let found = delivery.segment(video, track, number).await?.filter(|found| found.content() == content);
+            let found = found.ok_or_else(address::nothing_here)?;
+            let media_type = if content == Content::Transport { TRANSPORT } else { media_type(track) };
+            stored_answer(&request, &delivery, &found, media_type, Freshness::Immutable).await
         }
-        TrackFile::Segment(..) => Err(address::nothing_here()),
     }
 }
 

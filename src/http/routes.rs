@@ -17,6 +17,7 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at(assets::ROUTE, [read(assets::serve)]))
         .service(at("/favicon.svg", [read(assets::favicon)]))
         .service(at("/hls/{video}/master.m3u8", [read(playback::master_playlist)]))
+        .service(at("/hls/{video}/mp3.m3u8", [read(playback::master_with_mp3)]))
         .service(at("/hls/{video}/chapters.vtt", [read(playback::chapters)]))
         .service(at("/hls/{video}/chapters.json", [read(playback::chapters_as_json)]))
         .service(at("/hls/{video}/{track}/playlist.m3u8", [read(playback::media_playlist)]))

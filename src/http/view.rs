@@ -7,7 +7,7 @@ use crate::catalog::{Cursor, JobState, Rendition, Sidecar, Video, VideoState};
 use crate::delivery::Download;
 use crate::library::Details;
 use crate::media::probe::Chapter;
-use crate::media::rendition::{Method, RenditionKind, TrackName};
+use crate::media::rendition::{MP3, Method, RenditionKind, TrackName};
 use crate::media::time::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -62,6 +62,8 @@ pub(super) struct VideoDetails {
     video: VideoView,
     /// Its tracks, in order.
     tracks: Vec<TrackView>,
+    /// Where a player starts that takes MP3 as it is; null while no sound is there as MP3.
+    mp3_url: Option<String>,
     /// Subtitles that were added and will be tracks; they are made once the film is ready.
     waiting: Vec<WaitingView>,
     /// What it is to become, made or not; nothing until its file was looked into.
@@ -219,10 +221,12 @@ impl VideoDetails {
             end_seconds: chapter.end_s,
             title: chapter.title,
         };
+        let has_mp3 = details.video.playable && details.renditions.iter().any(|track| track.codecs == MP3);
         let has_chapters = details.video.playable && !details.chapters.is_empty();
         let download = download.map(|download| DownloadView::of(id, &details.video.title, download));
         let tracks = details.renditions.into_iter().filter(|track| track.kind != RenditionKind::Original);
         Self {
+            mp3_url: has_mp3.then(|| format!("/hls/{id}/mp3.m3u8")),
             chapters_url: has_chapters.then(|| format!("/hls/{id}/chapters.vtt")),
             tracks: tracks.map(TrackView::from).collect(),
             video: details.video.into(),

@@ -1,9 +1,9 @@
 //! What is known of a track before its first byte.
 
 use crate::catalog::NewRendition;
-use crate::cmaf::{SourceTrack, Timing, TrackKind};
+use crate::cmaf::{SourceTrack, Timing, TrackKind, Wrapping};
 use crate::media::plan::{AudioAction, AudioPlan, Cut, Plan, Turn, VideoAction, VideoPlan};
-use crate::media::rendition::{Method, RenditionKind, TrackName, number_of};
+use crate::media::rendition::{MP3, Method, RenditionKind, TrackName, number_of};
 
 /// What a track will be called and declared as, known before its first byte.
 #[derive(Clone, Debug)]
@@ -46,7 +46,7 @@ impl TrackSpec {
     pub(super) fn sounds(plan: &Plan, turn: Turn) -> Vec<Self> {
         let forms = (0..).zip(&plan.audio).filter(|(_, form)| form.turn == turn);
         let spec = |(position, form): (u32, &AudioPlan)| {
-            let method = if form.action == AudioAction::Copy { Method::Copied } else { Method::Encoded };
+            let method = if form.action.is_copied() { Method::Copied } else { Method::Encoded };
             Self { audio: Some(form.clone()), method, ..Self::bare(plan, TrackKind::Audio, position, turn) }
         };
         forms.map(spec).collect()
@@ -85,8 +85,29 @@ impl TrackSpec {
         self.anew.as_ref().map_or_else(|| why.clone(), |anew| format!("{why}; begun anew{how}, since {anew}"))
     }
 
+    /// What its segments are.
+    pub(super) fn wrapping(&self) -> Wrapping {
+        if self.mp3_channels().is_some() { Wrapping::Transport } else { Wrapping::Fragments }
+    }
+
+    /// What players are given before its segments; nothing where these need nothing.
+    pub(super) fn init(&self, source: &SourceTrack) -> Vec<u8> {
+        match self.wrapping() {
+            Wrapping::Fragments => source.init_segment(),
+            Wrapping::Transport => Vec::new(),
+        }
+    }
+
+    /// Channels of MP3 that stays as it is: ffmpeg's fragments always say two.
+    fn mp3_channels(&self) -> Option<u32> {
+        match self.audio.as_ref()?.action {
+            AudioAction::Mp3 { channels } => Some(channels),
+            AudioAction::Copy | AudioAction::Aac { .. } => None,
+        }
+    }
+
     pub(super) fn rendition(&self, source: &SourceTrack, reorder_delay: u32) -> NewRendition {
-        let (video, audio) = (self.video.as_ref(), self.audio.as_ref());
+        let (video, audio, mp3_channels) = (self.video.as_ref(), self.audio.as_ref(), self.mp3_channels());
         NewRendition {
             number: number_of(self.rendition_kind(), self.position),
             name: self.name().to_string(),
@@ -95,13 +116,13 @@ impl TrackSpec {
             refines: self.turn == Turn::Later,
             method: self.method,
             why: self.why(),
-            codecs: source.codecs(),
+            codecs: if mp3_channels.is_some() { MP3.to_owned() } else { source.codecs() },
             timescale: source.timescale,
             target_duration: self.target_duration,
             size: video.map(|plan| plan.size),
             frame_rate_milli: video.map(|plan| plan.frame_rate_milli),
             video_range: video.and_then(|plan| plan.range).map(|range| range.as_str().to_owned()),
-            sound: audio.map(|_| (source.channels, source.sample_rate)),
+            sound: audio.map(|_| (mp3_channels.unwrap_or(source.channels), source.sample_rate)),
             language: audio.and_then(|plan| plan.language.clone()),
             label: audio.and_then(|plan| plan.label.clone()),
             is_default: audio.is_none_or(|plan| plan.is_default),
@@ -112,7 +133,7 @@ impl TrackSpec {
                 .map(|plan| plan.planned_bandwidth)
                 .or(audio.map(|plan| plan.planned_bandwidth))
                 .unwrap_or(1),
-            init: source.init_segment(),
+            init: self.init(source),
         }
     }
 }

@@ -35,6 +35,7 @@ fn audio_task(plan: &AudioPlan, start_s: f64) -> AudioTask {
     let index = plan.index;
     match plan.action {
         AudioAction::Copy => AudioTask::Copy { index },
+        AudioAction::Mp3 { .. } => AudioTask::Mp3 { index },
         AudioAction::Aac { channels, sample_rate, bit_rate } => {
             let (from_s, until_s) = (plan.from_s.map(|from| from + start_s), plan.end_s.map(|end| end + start_s));
             let is_padded = plan.is_padded;

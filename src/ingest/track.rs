@@ -8,7 +8,7 @@ use crate::deposit::{FreshSegment, Packer, PackerSettings};
 use crate::events::VideoChange;
 use crate::media::id::BlobId;
 use crate::media::key_frame::thin;
-use crate::media::plan::{AudioAction, AudioPlan, Turn, VideoPlan};
+use crate::media::plan::{AudioPlan, Turn, VideoPlan};
 use crate::media::rendition::TrackName;
 use crate::media::time::{TIMELINE_OFFSET_SECONDS, seconds};
 use std::time::{Duration, Instant};
@@ -135,7 +135,7 @@ impl<'a> Track<'a> {
     /// `Changed` when it could not be decoded with the init segment that players have.
     pub(super) async fn begin_run(&mut self, source: &SourceTrack) -> Result<(), IngestError> {
         if let Some(rendition) = &self.rendition
-            && self.run.ingest.catalog.init_of(rendition.id).await? != source.init_segment()
+            && self.run.ingest.catalog.init_of(rendition.id).await? != self.spec.init(source)
         {
             return Err(IngestError::Changed);
         }
@@ -153,6 +153,7 @@ impl<'a> Track<'a> {
                 kind: self.spec.kind,
                 cut: self.spec.cut.rule(source.timescale),
                 timing: self.spec.timing,
+                wrapping: self.spec.wrapping(),
                 resume,
             })?);
         }
@@ -174,7 +175,7 @@ impl<'a> Track<'a> {
 
     /// Sound that is copied goes no further than the picture.
     fn before_end(&self, mut samples: Vec<Sample>) -> Vec<Sample> {
-        let copied = self.sound().filter(|sound| sound.action == AudioAction::Copy);
+        let copied = self.sound().filter(|sound| sound.action.is_copied());
         if let (Some(end_s), Some(source)) = (copied.and_then(|sound| sound.end_s), &self.source) {
             let end = (end_s + TIMELINE_OFFSET_SECONDS as f64) * f64::from(source.timescale);
             samples.retain(|sample| (sample.dts as f64) < end);

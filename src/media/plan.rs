@@ -181,6 +181,18 @@ pub enum AudioAction {
         /// Bits per second.
         bit_rate: u64,
     },
+    /// MP3 bit for bit, in a transport stream.
+    Mp3 {
+        /// Channels: 1 or 2.
+        channels: u32,
+    },
+}
+
+impl AudioAction {
+    /// Whether the source's own packets are taken.
+    pub fn is_copied(self) -> bool {
+        !matches!(self, Self::Aac { .. })
+    }
 }
 
 /// A subtitle track that becomes `WebVTT`.

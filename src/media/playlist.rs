@@ -2,7 +2,7 @@
 //!
 //! A *master* names a video's renditions; a *media playlist* lists one rendition's segments. All
 //! addresses are relative: `v0/playlist.m3u8` from the master, `init.mp4` and `7.m4s` from a media
-//! playlist, `7.vtt` from one of subtitles. An *I-frame playlist*, `v0/iframes.m3u8`, lists parts of the
+//! playlist, `7.ts` and `7.vtt` from those of transport streams and subtitles. An *I-frame playlist*, `v0/iframes.m3u8`, lists parts of the
 //! same segments. Rules are those of RFC 8216bis and of Apple's authoring specification ("A" and an item).
 
 mod i_frames;
@@ -13,7 +13,7 @@ pub use i_frames::{I_FRAMES_NAME, IFramePlaylist};
 pub use master::{Master, fullest};
 pub use rates::bandwidth;
 
-use super::rendition::{RenditionKind, plain_number};
+use super::rendition::{MP3, RenditionKind, plain_number};
 use super::time::Timescale;
 use std::fmt;
 use std::str::FromStr;
@@ -28,7 +28,7 @@ const CHAPTERS_NAME: &str = "chapters.json";
 const VERSION: &str = "#EXT-X-VERSION:6\n";
 
 /// What one file of a rendition's folder is. Written `init.mp4`, or a number and what the segments hold:
-/// `7.m4s`, `7.vtt`, `7.jpg`.
+/// `7.m4s`, `7.ts`, `7.vtt`, `7.jpg`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TrackFile {
     /// The init segment.
@@ -42,6 +42,8 @@ pub enum TrackFile {
 pub enum Content {
     /// Fragments of MP4, after an init segment.
     Fragments,
+    /// Packets of MPEG-TS.
+    Transport,
     /// `WebVTT`.
     Text,
     /// A JPEG picture.
@@ -143,11 +145,12 @@ impl MediaPlaylist<'_> {
 }
 
 impl Content {
-    const ALL: [Self; 3] = [Self::Fragments, Self::Text, Self::Image];
+    const ALL: [Self; 4] = [Self::Fragments, Self::Transport, Self::Text, Self::Image];
 
-    /// What the segments of such a rendition hold.
-    pub fn of(kind: RenditionKind) -> Self {
+    /// What the segments of a rendition with these `codecs` hold.
+    pub fn of(kind: RenditionKind, codecs: &str) -> Self {
         match kind {
+            RenditionKind::Audio if codecs == MP3 => Self::Transport,
             // No playlist names those of a kept file.
             RenditionKind::Video | RenditionKind::Audio | RenditionKind::IFrames | RenditionKind::Original => {
                 Self::Fragments
@@ -161,6 +164,7 @@ impl Content {
     fn suffix(self) -> &'static str {
         match self {
             Self::Fragments => "m4s",
+            Self::Transport => "ts",
             Self::Text => "vtt",
             Self::Image => "jpg",
         }

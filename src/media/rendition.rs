@@ -58,6 +58,9 @@ pub struct TrackName {
 #[error("not a track name like v0 or a1g2")]
 pub struct NotATrackName;
 
+/// The RFC 6381 name of MP3 in a transport stream, the only form in which players are given it.
+pub const MP3: &str = "mp4a.40.34";
+
 /// Bits per second, as `BANDWIDTH` and `AVERAGE-BANDWIDTH` want them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rates {

@@ -32,6 +32,7 @@ mod library;
 mod life;
 mod midfilm;
 mod moved;
+mod mp3;
 mod multipart;
 mod names;
 mod odd;

@@ -3,6 +3,7 @@
 //!
 //! `TELECINE_PLAYERS` names the players; `make soak` names all.
 
+mod forms;
 mod native;
 
 use crate::harness::World;
@@ -52,6 +53,11 @@ impl Offer {
     }
 }
 
+/// The names of the players.
+fn players() -> String {
+    std::env::var("TELECINE_PLAYERS").unwrap_or_else(|_| USUAL.to_owned())
+}
+
 fn sounds(master: &MasterPlaylist) -> Vec<(String, String)> {
     let sounds = master.alternatives.iter().filter(|media| media.media_type == AlternativeMediaType::Audio);
     let named = sounds.filter_map(|media| {
@@ -69,8 +75,7 @@ async fn assert_plays(make: impl FnOnce(&World) -> Film, rungs: usize, sounds: u
     let offer = Offer::of(&world, film).await;
     assert_eq!((offer.rungs, offer.sounds.len()), (rungs, sounds), "{}", offer.master);
     let mut faults = problems(&read_strictly(&offer.master).await);
-    let players = std::env::var("TELECINE_PLAYERS").unwrap_or_else(|_| USUAL.to_owned());
-    for player in players.split_whitespace() {
+    for player in players().split_whitespace() {
         let found = match player {
             "ffmpeg" => native::faults_of_ffmpeg(&offer).await,
             "mpv" => native::faults_of_mpv(&offer).await,

@@ -41,6 +41,12 @@ export class HlsPlayer {
     this.hls.audioTrack = this.hls.audioTracks.findIndex(({ lang }) => lang === language);
   }
 
+  prefer(group) {
+    this.hls.once(Hls.Events.MANIFEST_PARSED, (_, { levels }) => {
+      this.hls.startLevel = levels.findIndex(({ attrs }) => attrs.AUDIO === group);
+    });
+  }
+
   read(language) {
     this.hls.subtitleTrack = this.hls.subtitleTracks.findIndex(({ lang }) => lang === language);
   }

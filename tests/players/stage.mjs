@@ -1,5 +1,5 @@
-// One page on which players of several makes are asked the same. A test calls `stage(player, film)` and
-// waits until `window.faults` is a list.
+// One page on which players of several makes are asked the same. A test calls `stage(player, film)`, or
+// `stageForms(player, forms)`, and waits until `window.faults` is a list.
 //
 // A player is an object with these members, over the page's video element:
 //   open(url)        resolves once the film is there
@@ -7,6 +7,7 @@
 //   show(number)     asks for one of them
 //   shown()          the number of that which is shown, if the player can tell
 //   hear(language)   asks for a sound
+//   prefer(group)    takes the sounds of this group, if the player can; asked for before `open`
 //   read(language)   asks for subtitles
 //   cues()           the texts that are shown now
 //   returns          whether it can go back to a sound that it has left
@@ -147,8 +148,32 @@ async function perform(name, film) {
   faults.push(...player.errors);
 }
 
-window.stage = (name, film) => {
-  perform(name, film)
+/**
+ * Plays what has its sound in two forms, with pictures or without. `forms`: its `url`, and what pieces of the form that
+ * is to be heard and of the other one are called, which nobody fetches. `group` is that of the sound to choose, or null.
+ */
+async function performForms(name, { url, heard, other, group }) {
+  performance.setResourceTimingBufferSize(100_000);
+  const player = await PLAYERS[name](video);
+  const isFetched = (piece) => performance.getEntriesByType("resource").some((entry) => entry.name.includes(piece));
+  video.addEventListener("error", () => faults.push(`the video element: ${video.error?.message}`));
+  if (group) player.prefer(group);
+  await player.open(url);
+  await until("something to play", () => video.readyState >= 2);
+  await playOn("at first");
+  await until(`${heard} is fetched`, () => isFetched(heard));
+  video.currentTime = video.duration - 1;
+  await video.play();
+  await until("the end", () => video.ended);
+  if (isFetched(other)) faults.push(`${other} was fetched`);
+  faults.push(...player.errors);
+}
+
+const staged = (perform) => (name, what) => {
+  perform(name, what)
     .catch((error) => faults.push(error.message))
     .finally(() => (window.faults = faults));
 };
+
+window.stage = staged(perform);
+window.stageForms = staged(performForms);

@@ -49,7 +49,7 @@ function draw() {
 function play() {
   notice.hidden = true;
   page.dataset.shows = 'film';
-  const names = video.tracks.filter(({ kind }) => kind !== 'images').map((track) => track.name).sort().join();
+  const names = video.tracks.filter(({ kind, codecs }) => kind !== 'images' && codecs !== 'mp4a.40.34').map((track) => track.name).sort().join();
   if (!opened) {
     opened = true;
     player.open(video.master_url, video.poster_url);

@@ -10,11 +10,12 @@ use crate::check::opening::{self, Opening};
 use crate::check::report::Fault;
 use crate::check::scan::{Scanned, Scanner};
 use crate::check::subtitle::Subtitles;
+use crate::check::transport::{self, Transport};
+use crate::check::whole;
 use reqwest::Url;
 
 const FORMAT: &str = "RFC 8216bis 3.1.2";
-/// Bytes of a packet of MPEG-TS, and how each begins.
-const PACKET: u64 = 188;
+/// How a packet of MPEG-TS begins.
 const SYNC: u8 = 0x47;
 
 /// What the bytes of a segment are.
@@ -37,9 +38,10 @@ impl Reading<'_> {
         if let Some(part) = listed.part {
             ask = ask.with_range(parts::range_of(part));
         }
-        let (mut scanner, mut text) = (Scanner::new(), Vec::new());
+        let (mut scanner, mut packets, mut text) = (Scanner::new(), transport::Scanner::default(), Vec::new());
         let answer = self.fetcher.ask(&ask, |slice| {
             scanner.feed(slice);
+            packets.feed(slice);
             if is_text {
                 text.extend_from_slice(slice);
             }
@@ -64,7 +66,7 @@ impl Reading<'_> {
         let is_usable = faults.is_empty() || reply.redirects > 0 && faults.len() == 1;
         let scanned = scanner.finish();
         if is_usable {
-            faults.extend(self.judge(&reply, &scanned, listed, &text));
+            faults.extend(self.judge(&reply, (&scanned, &packets.finish()), listed, &text));
         } else {
             self.opens = None;
         }
@@ -74,7 +76,13 @@ impl Reading<'_> {
         }
     }
 
-    fn judge(&mut self, reply: &Reply, scanned: &Scanned, listed: &Listed, text: &[u8]) -> Vec<Fault> {
+    fn judge(
+        &mut self,
+        reply: &Reply,
+        (scanned, packets): (&Scanned, &Transport),
+        listed: &Listed,
+        text: &[u8],
+    ) -> Vec<Fault> {
         self.found.sizes.push((listed.duration, reply.len));
         if self.task.role == Role::Text {
             self.found.format = Format::Text;
@@ -87,9 +95,7 @@ impl Reading<'_> {
         let mut wrong = |rule: &'static str, what: &str| faults.push(Fault::new(rule, what));
         match format {
             Format::Fragments => faults.extend(self.judge_fragments(scanned, listed)),
-            Format::TransportStream if !reply.len.is_multiple_of(PACKET) => {
-                wrong("RFC 8216bis 3.1.1", "MPEG-TS that is not made of whole packets");
-            }
+            Format::TransportStream => faults.extend(self.judge_packets(packets, listed)),
             Format::PackedAudio if !scanned.first.starts_with(b"ID3") => {
                 wrong("RFC 8216bis 3.1.3", "packed audio without an ID3 tag, which tells its time");
             }
@@ -99,6 +105,20 @@ impl Reading<'_> {
         if format != Format::Fragments {
             self.opens = None;
         }
+        faults
+    }
+
+    fn judge_packets(&mut self, packets: &Transport, listed: &Listed) -> Vec<Fault> {
+        let mut faults = packets.faults.clone();
+        let due = self.timeline.due().filter(|_| !listed.discontinuity);
+        let Some((track, fragments)) = packets.sound(due) else { return faults };
+        let scanned = Scanned { fragments, ..Scanned::default() };
+        faults.extend(self.timeline.add(&scanned, &track, listed.duration, listed.discontinuity));
+        let now = vec![track];
+        if self.found.tracks.is_empty() {
+            self.found.tracks.clone_from(&now);
+        }
+        faults.extend(whole::change_fault(&self.found.tracks, &now, listed));
         faults
     }
 

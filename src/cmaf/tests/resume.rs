@@ -1,20 +1,21 @@
 //! After a restart the bytes are the same.
 
 use super::*;
-use crate::cmaf::Resume;
+use crate::cmaf::{Resume, Wrapping};
 
-fn resumed_alike(words: &str, flags: &str, kind: TrackKind) {
+fn resumed_alike(words: &str, flags: &str, kind: TrackKind, wrapping: Wrapping) {
     let dir = TempDir::new().unwrap();
     let stream = ffmpeg(dir.path(), &format!("{words} {flags}"));
     let (init, fragments) = demuxed(&stream, 65536);
     let track = track(&init, kind);
     let runs = runs(&fragments, track.id);
-    let whole = packaged(settings(track, Timing::Source), &runs);
+    let settings = PackagerSettings { wrapping, ..settings(track, Timing::Source) };
+    let whole = packaged(settings, &runs);
     assert!(whole.len() > 2);
     for kept in 1..whole.len() {
         let next_dts = whole[kept].start;
         let resume = Some(Resume { next_dts, delay: 0 });
-        let again = packaged(PackagerSettings { resume, ..settings(track, Timing::Source) }, &runs);
+        let again = packaged(PackagerSettings { resume, ..settings }, &runs);
         assert_eq!(again.len(), whole.len() - kept);
         assert!(again.iter().zip(&whole[kept..]).all(|(again, whole)| joined(again) == joined(whole)));
     }
@@ -23,10 +24,14 @@ fn resumed_alike(words: &str, flags: &str, kind: TrackKind) {
 #[test]
 fn copied_video_goes_on_at_a_segment() {
     let words = "-f lavfi -i testsrc2=s=64x64:r=25:d=20 -c:v libx264 -preset veryfast -g 50 -bf 2";
-    resumed_alike(words, FRAGMENTS, TrackKind::Video);
+    resumed_alike(words, FRAGMENTS, TrackKind::Video, Wrapping::Fragments);
 }
 
 #[test]
 fn sound_goes_on_at_a_segment() {
-    resumed_alike("-f lavfi -i sine=d=20 -c:a aac", SOUND_FRAGMENTS, TrackKind::Audio);
+    let of = |codec: &str, wrapping| {
+        resumed_alike(&format!("-f lavfi -i sine=d=20 -c:a {codec}"), SOUND_FRAGMENTS, TrackKind::Audio, wrapping);
+    };
+    of("aac", Wrapping::Fragments);
+    of("libmp3lame", Wrapping::Transport);
 }

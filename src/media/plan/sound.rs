@@ -1,4 +1,5 @@
-//! The forms of a film's sound: each track once for two ears, and once for a room where it has the channels.
+//! The forms of a film's sound: each track once for two ears, once for a room where it has the channels, and once
+//! as it is where that is MP3.
 
 use super::reach::{SLACK_S, Within};
 use super::{AudioAction, AudioPlan, Policy, Turn, name_of};
@@ -7,10 +8,14 @@ use crate::media::probe::{AudioStream, Probe};
 /// Channels of sound for a room (5.1): what browsers decode of AAC.
 const ROOM: u32 = 6;
 
+/// Samples per second below which MP3 is of a kind ("2.5") that transport streams know nothing of.
+const LEAST_MP3: u32 = 16_000;
+
 /// Profiles of AAC that every browser plays.
 const PLAYED: [&str; 3] = ["LC", "HE-AAC", "HE-AACv2"];
 
-/// Every form of every track: the main track first, the others in file order, those for a room last.
+/// Every form of every track: the main track first, the others in file order, those for a room behind
+/// them, and last MP3 as it is.
 /// All begin and end `within` the same bounds, as one length is declared of everything (A 8.3).
 pub(super) fn forms(probe: &Probe, policy: &Policy, within: Within) -> Vec<AudioPlan> {
     let Some(main) = main_track(&probe.audio) else { return Vec::new() };
@@ -20,12 +25,13 @@ pub(super) fn forms(probe: &Probe, policy: &Policy, within: Within) -> Vec<Audio
         let planned_bandwidth = match action {
             AudioAction::Copy => track.bit_rate.unwrap_or(192_000) * 11 / 10,
             AudioAction::Aac { bit_rate, .. } => bit_rate * 11 / 10,
+            AudioAction::Mp3 { .. } => track.bit_rate.unwrap_or(320_000) * 12 / 10,
         };
         let (language, label) = (track.language.clone(), track.title.clone());
         let is_default = track.index == main.index;
         // Sound in front of the picture is not cut off.
         let from_s = track.start_s.filter(|start| *start < within.from_s - SLACK_S).unwrap_or(within.from_s);
-        let is_copied = action == AudioAction::Copy;
+        let is_copied = action.is_copied();
         let goes_on = |until: &f64| track.end_s.is_some_and(|end| end > until + SLACK_S);
         let until_s = within.until_s.filter(|until| !is_copied || goes_on(until));
         AudioPlan {
@@ -49,10 +55,12 @@ pub(super) fn forms(probe: &Probe, policy: &Policy, within: Within) -> Vec<Audio
     for (at, track) in tracks.iter().enumerate().filter(|(_, track)| track.channels > 2) {
         let more = match forms[at].action {
             AudioAction::Copy => (stereo(track), "two channels play everywhere".to_owned()),
-            AudioAction::Aac { .. } => (aac(track, ROOM), "for a room with more than two loudspeakers".to_owned()),
+            _ => (aac(track, ROOM), "for a room with more than two loudspeakers".to_owned()),
         };
         forms.push(form(track, more));
     }
+    let lossless = tracks.iter().filter_map(|track| Some((track, mp3(track, &copies, within)?)));
+    forms.extend(lossless.map(|(track, more)| form(track, more)));
     if let Some(first) = forms.first_mut() {
         first.turn = Turn::First;
     }
@@ -93,6 +101,14 @@ fn as_it_is(track: &AudioStream, copies: Result<(), String>, within: Within) -> 
         Ok(()) => (AudioAction::Copy, "AAC plays as it is".to_owned()),
         Err(why) => (stereo(track), why),
     }
+}
+
+/// MP3 as it is, beside the AAC that every player takes.
+fn mp3(track: &AudioStream, copies: &Result<(), String>, within: Within) -> Option<(AudioAction, String)> {
+    let is_kept = track.codec == "mp3" && track.channels <= 2 && track.sample_rate >= LEAST_MP3;
+    let is_whole = copies.is_ok() && gap(track, within).is_none();
+    let why = "MP3 as it is, for players that take it; the others are given AAC".to_owned();
+    (is_kept && is_whole).then_some((AudioAction::Mp3 { channels: track.channels }, why))
 }
 
 /// What a sound lacks that is to be `within` these bounds.

@@ -1,3 +1,4 @@
+mod mp3;
 mod times;
 
 use super::*;
@@ -247,7 +248,7 @@ fn every_sound_is_made_for_two_ears_and_for_a_room_where_it_has_the_channels() {
         .map(|form| {
             let channels = match form.action {
                 AudioAction::Copy => 0,
-                AudioAction::Aac { channels, .. } => channels,
+                AudioAction::Aac { channels, .. } | AudioAction::Mp3 { channels } => channels,
             };
             (form.index, form.turn, form.is_default, channels)
         })

@@ -1,6 +1,6 @@
 //! The master playlist: every playable combination of a video's renditions.
 //!
-//! Sounds form one group for two ears and one for a room (A 8.10); each video rendition is offered once with
+//! Sounds form one group for two ears, one for a room (A 8.10) and one of MP3; each video rendition is offered once with
 //! every group. Without pictures, each group is a variant by itself: the address is that of its main sound,
 //! whose `EXT-X-MEDIA` then has none. The I-frames of each video rendition that is complete follow at the end.
 //! Writing into a `String` cannot fail, so those results are dropped.

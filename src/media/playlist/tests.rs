@@ -1,3 +1,5 @@
+mod mp3;
+
 use super::*;
 use crate::media::probe::Ratio;
 use crate::media::rendition::{
@@ -148,7 +150,7 @@ fn a_file_of_a_track_has_one_spelling() {
     for file in [TrackFile::Init, TrackFile::Segment(0, Content::Fragments)].into_iter().chain(segments) {
         assert_eq!(file.to_string().parse(), Ok(file));
     }
-    for wrong in ["", ".m4s", "01.m4s", "+1.m4s", "1.ts", "../1.m4s", "4294967296.m4s", "init.mp4/", "１.m4s"] {
+    for wrong in ["", ".m4s", "01.m4s", "+1.m4s", "1.mp3", "../1.m4s", "4294967296.m4s", "init.mp4/", "１.m4s"] {
         assert_eq!(wrong.parse::<TrackFile>(), Err(NotATrackFile), "{wrong}");
     }
 }

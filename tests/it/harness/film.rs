@@ -63,6 +63,13 @@ pub fn long_gop() -> Film {
     film("640x360", ",noise=alls=30:allf=t", heavy, ONE)
 }
 
+/// With MP3, which is offered as it is, too.
+pub fn mp3() -> Film {
+    let plain = copied();
+    let words = ["-i", plain.path(), "-c:v", "copy", "-c:a", "libmp3lame", "-b:a", "128k"];
+    Film { clip: made("mkv", &words), ..plain }
+}
+
 /// With `CUE` as SRT.
 pub fn subtitles(folder: &Path) -> Film {
     let time = |seconds: f64| format!("00:00:{seconds:06.3}").replace('.', ",");

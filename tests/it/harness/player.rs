@@ -75,8 +75,8 @@ impl Player<'_> {
     pub async fn reel(&self, track: &str) -> Reel {
         let (playlist, text) = self.playlist(track).await;
         let init = match playlist.segments.first() {
-            Some(first) => self.world.bytes(&format!("{track}{}", map_of(first))).await,
-            None => Vec::new(),
+            Some(first) if !is_transport(first) => self.world.bytes(&format!("{track}{}", map_of(first))).await,
+            _ => Vec::new(),
         };
         let mut segments = Vec::with_capacity(playlist.segments.len());
         for segment in &playlist.segments {
@@ -162,11 +162,16 @@ impl Reel {
         let longest = playlist.segments.iter().map(|segment| segment.duration).fold(0.0, f32::max);
         assert!(f64::from(longest).round() <= playlist.target_duration as f64, "{longest} s:\n{}", self.text);
         assert_eq!(playlist.media_sequence, 0);
-        if !playlist.segments.is_empty() {
-            map_of(&playlist.segments[0]);
+        for first in playlist.segments.iter().take(1) {
+            assert!(is_transport(first) && first.map.is_none() || !map_of(first).is_empty(), "{}", self.text);
         }
         assert!(playlist.segments.iter().all(|segment| segment.duration > 0.0), "{}", self.text);
     }
+}
+
+/// Whether it is one that needs no init segment.
+fn is_transport(segment: &MediaSegment) -> bool {
+    segment.uri.ends_with(".ts")
 }
 
 fn map_of(segment: &MediaSegment) -> &str {

@@ -42,10 +42,19 @@ impl Stage {
 
     /// What goes wrong when the player of this name plays a film, which is described as in `stage.mjs`.
     pub async fn faults(&self, player: &str, film: &Value) -> Vec<String> {
+        self.seen(player, "stage", film).await
+    }
+
+    /// What goes wrong when it plays the forms of a sound, which are described there, too.
+    pub async fn faults_of_forms(&self, player: &str, forms: &Value) -> Vec<String> {
+        self.seen(player, "stageForms", forms).await
+    }
+
+    async fn seen(&self, player: &str, stage: &str, what: &Value) -> Vec<String> {
         let browser = Browser::open().await;
         browser.goto(&self.shelf.url("/stage.html")).await;
         browser.until("the stage is built", "window.stage").await;
-        browser.run(&format!("stage({}, {film})", Value::from(player))).await;
+        browser.run(&format!("{stage}({}, {what})", Value::from(player))).await;
         let faults = browser.value(&format!("{player} has played"), "window.faults").await;
         let faults = faults.as_array().expect("a list of faults").clone();
         let mut faults: Vec<String> = faults.iter().filter_map(Value::as_str).map(str::to_owned).collect();

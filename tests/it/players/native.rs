@@ -63,6 +63,19 @@ pub(super) async fn faults_of_ffmpeg(offer: &Offer) -> Vec<String> {
     faults
 }
 
+/// Decodes so many sounds to their ends.
+pub(super) async fn faults_of_sounds(url: &str, count: usize) -> Vec<String> {
+    let mut faults = Vec::new();
+    for sound in 0..count {
+        let map = format!("0:a:{sound}");
+        let (said, error) = ffmpeg(&["-i", url, "-map", &map, "-f", "framehash", "-"]).await;
+        if !error.is_empty() || !String::from_utf8_lossy(&said).lines().any(|line| line.starts_with("0,")) {
+            faults.push(format!("sound {sound} is not heard: {error}"));
+        }
+    }
+    faults
+}
+
 fn subtitles_of(master: &str) -> String {
     master.replace("master.m3u8", "s0/0.vtt")
 }

@@ -2,7 +2,7 @@
 
 use super::{PLAYLIST_NAME, quotable, yes_no};
 use crate::media::language;
-use crate::media::rendition::{AudioRendition, Rates, TextRendition, TrackName};
+use crate::media::rendition::{AudioRendition, MP3, Rates, TextRendition, TrackName};
 use std::collections::HashSet;
 use std::fmt::Write as _;
 
@@ -16,36 +16,55 @@ pub(super) struct Group<'a> {
     main: usize,
 }
 
-/// For two ears and, where a track has more channels, for a room. Groups must have the same members (RFC 8216bis,
-/// 4.4.6.2.1), so that a track which has one form only is in both with it.
-pub(super) fn of(sounds: &[AudioRendition]) -> Vec<Group<'_>> {
-    let tracks = tracks(sounds);
-    let group = |id, in_room: bool| {
-        let best = |forms: &Vec<&'_ AudioRendition>| -> usize {
-            forms.iter().position(|form| (form.channels > 2) == in_room).unwrap_or(0)
-        };
-        let members: Vec<&AudioRendition> = tracks.iter().map(|forms| forms[best(forms)]).collect();
-        let main = members.iter().position(|member| member.default).unwrap_or(0);
-        Group { id, members, main }
-    };
-    let has_both = tracks.iter().any(|forms| forms.len() > 1);
-    match (tracks.is_empty(), has_both) {
-        (true, _) => Vec::new(),
-        (false, false) => vec![group("audio0", false)],
-        (false, true) => vec![group("audio0", false), group("audio1", true)],
-    }
+/// What a form of a sound is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// Two ears.
+    Ears,
+    /// A room with more than two loudspeakers.
+    Room,
+    /// Players that take MP3 as it is.
+    Mp3,
 }
 
-/// Of each of the film's sounds the form with the most channels, the one that is played unasked first.
+/// For two ears; where a track has more channels for a room, too; and where one is there as MP3 with that. Groups
+/// must have the same members (RFC 8216bis, 4.4.6.2.1), so that what lacks a group's form is in it with another.
+/// The first has no MP3: it is what players take that know nothing else.
+pub(super) fn of(sounds: &[AudioRendition]) -> Vec<Group<'_>> {
+    let tracks = tracks(sounds);
+    let mut groups: Vec<Group<'_>> = group("audio0", &tracks, Form::Ears).into_iter().collect();
+    let has = |wanted| tracks.iter().any(|forms| forms.len() > 1 && forms.iter().any(|form| Form::of(form) == wanted));
+    if has(Form::Room) {
+        groups.extend(group("audio1", &tracks, Form::Room));
+    }
+    if has(Form::Mp3) {
+        groups.extend(group("audio2", &tracks, Form::Mp3));
+    }
+    groups
+}
+
+/// The group in which each track has this form, if it has it, or else another one that every player takes.
+fn group<'a>(id: &'static str, tracks: &[Vec<&'a AudioRendition>], wanted: Form) -> Option<Group<'a>> {
+    let of_form = |forms: &[&'a AudioRendition], wanted| forms.iter().copied().find(|form| Form::of(form) == wanted);
+    let best = |forms: &Vec<&'a AudioRendition>| {
+        of_form(forms, wanted).or_else(|| of_form(forms, Form::Ears)).or_else(|| of_form(forms, Form::Room))
+    };
+    let members: Vec<&AudioRendition> = tracks.iter().filter_map(best).collect();
+    let main = members.iter().position(|member| member.default).unwrap_or(0);
+    (!members.is_empty()).then_some(Group { id, members, main })
+}
+
+/// Of each of the film's sounds the form with the most channels, the one that is played unasked first. None is MP3,
+/// which MP4 holds in a form that not every player takes.
 pub fn fullest(sounds: &[AudioRendition]) -> Vec<TrackName> {
-    let Some(group) = of(sounds).pop() else { return Vec::new() };
+    let Some(group) = group("", &tracks(sounds), Form::Room) else { return Vec::new() };
     let main = group.main().name;
     let others = group.members.iter().map(|member| member.name).filter(|name| *name != main);
     std::iter::once(main).chain(others).collect()
 }
 
-/// The forms of each track: at most one for two ears and one for a room. They belong together by the stream they
-/// were made from; where that was not written down, by what they are called, and in order where several are called
+/// The forms of each track that has one for every player: at most one of each. They belong together by the stream
+/// they were made from; where that was not written down, by what they are called, and in order where several are called
 /// alike.
 fn tracks(sounds: &[AudioRendition]) -> Vec<Vec<&AudioRendition>> {
     let mut tracks: Vec<Vec<&AudioRendition>> = Vec::new();
@@ -55,14 +74,25 @@ fn tracks(sounds: &[AudioRendition]) -> Vec<Vec<&AudioRendition>> {
             _ => (&other.language, &other.label) == (&sound.language, &sound.label),
         };
         let lacks = |forms: &&mut Vec<&AudioRendition>| {
-            is_same(forms[0]) && forms.iter().all(|form| (form.channels > 2) != (sound.channels > 2))
+            is_same(forms[0]) && forms.iter().all(|form| Form::of(form) != Form::of(sound))
         };
         match tracks.iter_mut().find(lacks) {
             Some(forms) => forms.push(sound),
             None => tracks.push(vec![sound]),
         }
     }
+    tracks.retain(|forms| forms.iter().any(|form| Form::of(form) != Form::Mp3));
     tracks
+}
+
+impl Form {
+    fn of(sound: &AudioRendition) -> Self {
+        match sound.channels {
+            _ if sound.codecs == MP3 => Self::Mp3,
+            channels if channels > 2 => Self::Room,
+            _ => Self::Ears,
+        }
+    }
 }
 
 impl Group<'_> {

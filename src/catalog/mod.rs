@@ -57,7 +57,7 @@ pub use status::Counts;
 pub use superseded::Superseded;
 pub use trash::DoomedBlob;
 pub use uploads::{Accepted, Arrival, UploadRecord};
-pub use videos::{Changes, Shown, Source, Video, VideoState};
+pub use videos::{Changes, Refinement, Shown, Source, Video, VideoState};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -7,6 +7,7 @@ import { drawMade } from './made.js';
 import { icon, make, menu, progress, say, stamp, toast } from './parts.js';
 import { Player } from './player.js';
 import { addSubtitles, choosePoster } from './sidecars.js';
+import { drawUnmade } from './unmade.js';
 import * as words from './words.js';
 
 const page = document.querySelector('.watch');
@@ -37,6 +38,7 @@ function draw() {
   drawFacts();
   drawPreparing();
   drawMade(video);
+  drawUnmade(video);
   player.whole = video.duration_seconds ?? 0;
   player.isPreparing = video.state !== 'ready';
   player.scrub.mark(video.chapters ?? [], video.thumbnails_url ?? null);
@@ -162,6 +164,8 @@ async function copyAddress() {
 
 const soon = gather(400, refresh);
 listen('video', (event) => event.video_id === id && soon(id));
+// Of a job its end is worth a look, and that another one begins; how far it is comes with the film.
+listen('job', ({ video_id: of, state }) => of === id && state !== 'running' && soon(id));
 listen('resync', () => soon(id));
 document.addEventListener('video-changed', () => soon(id));
 refresh();

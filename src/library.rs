@@ -56,6 +56,8 @@ pub struct Details {
     pub video: Video,
     /// Its tracks, playable or not.
     pub renditions: Vec<Rendition>,
+    /// Pictures that grow for browsers beside a copy which they cannot decode.
+    pub growing: Vec<Rendition>,
     /// The last try to refine it; `None` before there is any.
     pub refinement: Option<Refinement>,
     /// Added subtitles that are no track yet.
@@ -148,8 +150,9 @@ impl Library {
         let plan: Option<Plan> = serde_json::from_str(&plan).ok();
         let chapters = probe.as_ref().map(chapter::of).unwrap_or_default();
         let waiting = self.catalog.waiting_sidecars(id).await?;
+        let growing = self.catalog.growing_pictures(id).await?;
         let refinement = self.catalog.refinement(id).await?;
-        Ok(Details { video, renditions, refinement, waiting, plan, chapters })
+        Ok(Details { video, renditions, growing, refinement, waiting, plan, chapters })
     }
 
     /// Changes title or description, cleaned; answers the video as it is now.

@@ -32,6 +32,7 @@ mod superseded;
 mod tests;
 mod trash;
 mod turns;
+mod unseen;
 mod uploads;
 mod videos;
 

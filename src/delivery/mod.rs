@@ -5,6 +5,7 @@
 //! any reader: unknown, in the trash, failed, or not begun. There is no web framework in here.
 
 mod download;
+mod growing;
 mod playlists;
 mod reading;
 mod remembered;
@@ -19,6 +20,7 @@ use crate::cmaf::CmafError;
 use crate::media::chapter;
 use crate::media::extent::{Hash, PlacedPiece};
 use crate::media::id::VideoId;
+use crate::media::playlist::Lists;
 use crate::media::probe::{Chapter, Probe};
 use crate::media::range::ByteRange;
 use crate::media::rendition::{RenditionKind, TrackName};
@@ -65,6 +67,8 @@ struct Memory {
 enum PlaylistKey {
     Master(VideoId),
     Media(VideoId, TrackName),
+    GrowingMaster(VideoId),
+    GrowingMedia(VideoId, TrackName),
     Thumbnails(VideoId, TrackName),
     IFrames(VideoId, TrackName),
     Chapters(VideoId, ChapterList),
@@ -146,7 +150,7 @@ impl Delivery {
         }
         let Some(tracks) = self.catalog.tracks(video).await? else { return Ok(None) };
         let has_chapters = !self.chapters_of(video).await?.is_empty();
-        Ok(Some(self.keep_playlist(key, version, playlists::master(&tracks.renditions, has_chapters)?)))
+        Ok(Some(self.keep_playlist(key, version, playlists::master(&tracks.renditions, Lists::Shown, has_chapters)?)))
     }
 
     /// A video's chapters, as long as there are some and it can be played.
@@ -191,8 +195,9 @@ impl Delivery {
         if let Some(known) = self.memory.playlists.get(&key, version) {
             return Ok(Some(known));
         }
-        let Some(playlist) = self.catalog.track_playlist(video, track.to_string()).await? else { return Ok(None) };
-        Ok(Some(self.keep_playlist(key, version, playlists::media(&playlist))))
+        let playlist = self.catalog.track_playlist(video, track.to_string()).await?;
+        let text = playlist.filter(|playlist| playlist.shown).map(|playlist| playlists::media(&playlist));
+        Ok(text.map(|text| self.keep_playlist(key, version, text)))
     }
 
     /// A track's I-frame playlist, for scrubbing and winding; there is one once the track is complete.

@@ -18,7 +18,8 @@ pub(super) struct PlannedView {
     method: Method,
     /// Why so, for people.
     why: String,
-    /// `first`: the film can be played with it; `later`: it is made when the film can be played.
+    /// `first`: the film can be played with it; `next`: browsers can, while it is made; `later`: it is made when the
+    /// film can be played.
     #[schema(value_type = String, example = "first")]
     turn: Turn,
     /// Pixels across, as shown.

@@ -62,6 +62,9 @@ pub(super) struct VideoDetails {
     video: VideoView,
     /// Its tracks, in order.
     tracks: Vec<TrackView>,
+    /// Where a browser starts that cannot decode its pictures: those in H.264, while they are made. Another address for
+    /// other ones; null when there are none that grow.
+    growing_url: Option<String>,
     /// The last try to make it better; null before there is any.
     refinement: Option<RefinementView>,
     /// Subtitles that were added and will be tracks; they are made once the film is ready.
@@ -221,6 +224,7 @@ impl VideoDetails {
             end_seconds: chapter.end_s,
             title: chapter.title,
         };
+        let growing = details.growing.last().filter(|_| details.video.playable);
         let has_chapters = details.video.playable && !details.chapters.is_empty();
         let download = download.map(|download| DownloadView::of(id, &details.video.title, download));
         let is_whole = |track: &&Rendition| track.finished;
@@ -231,6 +235,7 @@ impl VideoDetails {
             chapters_url: has_chapters.then(|| format!("/hls/{id}/chapters.vtt")),
             tracks: tracks.map(TrackView::from).collect(),
             video: details.video.into(),
+            growing_url: growing.map(|track| format!("/hls/{id}/growing.m3u8?of={}", track.name)),
             refinement: details.refinement.map(RefinementView::from),
             waiting: details.waiting.into_iter().map(WaitingView::from).collect(),
             planned: details.plan.as_ref().map(|plan| planned(plan, &made)).unwrap_or_default(),

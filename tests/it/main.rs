@@ -50,6 +50,7 @@ mod system;
 mod tidy;
 mod turns;
 mod unreliable;
+mod unseen;
 mod uploaded;
 mod watching;
 mod whole;

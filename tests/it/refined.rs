@@ -4,7 +4,7 @@ use crate::harness::World;
 use crate::harness::browser::Browser;
 use crate::harness::clip::{self, Clip, made};
 use crate::harness::measure;
-use crate::harness::stand_in::StandIn;
+use crate::harness::stand_in::{MIDDLES, SCRUB_PICTURES, StandIn};
 use crate::harness::wait::until;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -151,6 +151,27 @@ async fn a_killed_refinement_goes_on_and_a_deleted_film_takes_it_along() {
     assert_eq!(counts["blobs"], Value::from(0), "{counts}");
 }
 
+#[tokio::test]
+async fn sizes_and_what_stands_beside_them_do_not_wait_for_each_other() {
+    for such in [SCRUB_PICTURES, MIDDLES] {
+        let stand_in = StandIn::that_holds_up(such);
+        let world = World::with(&[("PATH", stand_in.path().as_str()), ("STALL_TIMEOUT", "1d")]).await;
+        let video = world.published(&film(&world)).await;
+        let is_shown = async |name: &str| {
+            let details = world.video(&video).await;
+            details["tracks"].as_array().unwrap().iter().any(|track| track["name"] == name)
+        };
+        let (shown, held) = if such == MIDDLES { (["p0", "a1", "s1"], "v1") } else { (["v1", "v2", "s1"], "p0") };
+        for name in shown {
+            until(&format!("{name} is shown while {such} waits"), async || is_shown(name).await.then_some(())).await;
+        }
+        assert!(!is_shown(held).await, "{held}");
+        stand_in.let_go();
+        world.at_rest().await;
+        assert!(is_shown(held).await, "{held}");
+    }
+}
+
 /// An ffmpeg that is not there for smaller sizes while there is a file called `broken` beside it.
 const ABSENT: &str = r#"#!/bin/bash
 case "$*" in *scale=640:360*) [ -e "$(dirname "$0")/broken" ] && exit 127 ;; esac
@@ -177,6 +198,7 @@ async fn what_the_server_could_not_refine_is_tried_again() {
     assert!(left_out.contains("is not installed") && left_out.contains("can be tried again"), "{left_out}");
     assert_eq!(world.files("spool/uploads").len(), 1, "the source is kept");
 
+    assert!(world.video(&video).await["thumbnails_url"].is_string(), "what stands beside sizes waits for none");
     std::fs::remove_file(stand_in.folder().join("broken")).unwrap();
     assert_eq!(world.send(Method::POST, &format!("/api/videos/{video}/retry")).await.status(), 202);
     world.at_rest().await;

@@ -6,7 +6,8 @@
 //! truth in the catalog.
 
 use crate::catalog::{
-    Catalog, CatalogError, Changes, Cursor, JobState, Rendition, Sidecar, Sort, Video, VideoPage, VideoQuery,
+    Catalog, CatalogError, Changes, Cursor, JobState, Refinement, Rendition, Sidecar, Sort, Video, VideoPage,
+    VideoQuery,
 };
 use crate::clock::Clock;
 use crate::events::{Event, Events, VideoChange};
@@ -55,6 +56,10 @@ pub struct Details {
     pub video: Video,
     /// Its tracks, playable or not.
     pub renditions: Vec<Rendition>,
+    /// Pictures that grow for browsers beside a copy which they cannot decode.
+    pub growing: Vec<Rendition>,
+    /// The last try to refine it; `None` before there is any.
+    pub refinement: Option<Refinement>,
     /// Added subtitles that are no track yet.
     pub waiting: Vec<Sidecar>,
     /// What it is to become; `None` until its file was looked into.
@@ -145,7 +150,9 @@ impl Library {
         let plan: Option<Plan> = serde_json::from_str(&plan).ok();
         let chapters = probe.as_ref().map(chapter::of).unwrap_or_default();
         let waiting = self.catalog.waiting_sidecars(id).await?;
-        Ok(Details { video, renditions, waiting, plan, chapters })
+        let growing = self.catalog.growing_pictures(id).await?;
+        let refinement = self.catalog.refinement(id).await?;
+        Ok(Details { video, renditions, growing, refinement, waiting, plan, chapters })
     }
 
     /// Changes title or description, cleaned; answers the video as it is now.

@@ -4,6 +4,7 @@
 //! worker that overslept cannot commit anything any more.
 
 use super::sqlite::word;
+use super::unseen::UNSEEN;
 use super::{Catalog, CatalogError, videos};
 pub use crate::events::JobState;
 use crate::media::id::{JobId, VideoId};
@@ -111,7 +112,8 @@ impl JobKind {
 }
 
 impl Catalog {
-    /// Claims the next job of a kind that is due: highest priority first, then the oldest. A job
+    /// Claims the next job of a kind that is due: highest priority first, then what browsers wait for, then the oldest.
+    /// A job
     /// whose lease ran out is due again; jobs of `busy` videos, and of those that another job is
     /// running for, are passed over. The version stays where there is none.
     pub async fn claim_job(
@@ -286,13 +288,19 @@ impl Catalog {
     }
 }
 
-/// The job of a kind that is next now.
-fn due(tx: &Transaction<'_>, kind: JobKind, busy: &[VideoId], now: Timestamp) -> Result<Option<i64>, CatalogError> {
+/// The job of a kind that is next now: what a person put first, then a refinement that browsers wait for, then the
+/// oldest.
+pub(super) fn due(
+    tx: &Transaction<'_>,
+    kind: JobKind,
+    busy: &[VideoId],
+    now: Timestamp,
+) -> Result<Option<i64>, CatalogError> {
     let sql = format!(
         "SELECT jobs.id, videos.uuid FROM jobs JOIN videos ON videos.id = jobs.video
           WHERE jobs.kind = ?2 AND {ALONE} AND ((jobs.state IN ('queued', 'waiting') AND jobs.run_after <= ?1)
              OR (jobs.state = 'running' AND jobs.lease_until < ?1))
-          ORDER BY jobs.priority DESC, jobs.id"
+          ORDER BY jobs.priority DESC, jobs.kind = 'refine' AND {UNSEEN} DESC, jobs.id"
     );
     first_free(tx, &sql, kind, busy, now)
 }

@@ -32,6 +32,7 @@ mod superseded;
 mod tests;
 mod trash;
 mod turns;
+mod unseen;
 mod uploads;
 mod videos;
 
@@ -57,7 +58,7 @@ pub use status::Counts;
 pub use superseded::Superseded;
 pub use trash::DoomedBlob;
 pub use uploads::{Accepted, Arrival, UploadRecord};
-pub use videos::{Changes, Shown, Source, Video, VideoState};
+pub use videos::{Changes, Refinement, Shown, Source, Video, VideoState};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -4,6 +4,7 @@
 use super::blobs::chunk_hashes;
 use super::renditions::{COLUMNS, Rendition, record};
 use super::sidecars::NOT_REMOVED;
+use super::unseen::grows;
 use super::{Catalog, CatalogError};
 use crate::media::extent::{Locator, Piece, Place, PlacedPiece, StoredBlob};
 use crate::media::id::{BlobId, VideoId};
@@ -39,8 +40,12 @@ pub struct TrackPlaylist {
     pub rendition: Rendition,
     /// Its segments, in order.
     pub segments: Vec<SegmentRow>,
-    /// Whether no track of the video will get another segment.
+    /// Whether no track of the video will get another segment, of those that can be played while they are made.
     pub finished: bool,
+    /// Whether the video's master playlist names it: what refines a video is, once it is whole.
+    pub shown: bool,
+    /// Whether pictures for browsers grow beside what is in the master playlist.
+    pub beside_growing: bool,
 }
 
 /// Only renditions that are shown: those that refine a film that can be played are, once they are whole.
@@ -96,19 +101,23 @@ impl Catalog {
             .await
     }
 
-    /// The media playlist of a track.
+    /// The media playlist of a track, shown or not.
     pub async fn track_playlist(&self, video: VideoId, track: String) -> Result<Option<TrackPlaylist>, CatalogError> {
         self.sqlite
             .read(move |tx| {
                 let sql = format!(
-                    "SELECT {COLUMNS}, {FINISHED} AS whole FROM renditions JOIN videos ON videos.id = renditions.video
-                      WHERE {PLAYABLE} AND renditions.name = ?2 AND {SHOWN} AND {NOT_REMOVED}"
+                    "SELECT {COLUMNS}, {FINISHED} AS whole, {SHOWN} AS shown, {} AS beside_growing
+                       FROM renditions JOIN videos ON videos.id = renditions.video
+                      WHERE {PLAYABLE} AND renditions.name = ?2 AND {NOT_REMOVED}",
+                    grows()
                 );
-                let found: Option<(Rendition, bool)> = tx
+                let found: Option<(Rendition, [bool; 3])> = tx
                     .prepare_cached(&sql)?
-                    .query_row(params![video.0, track], |row| Ok((record(row)?, row.get("whole")?)))
+                    .query_row(params![video.0, track], |row| {
+                        Ok((record(row)?, [row.get("whole")?, row.get("shown")?, row.get("beside_growing")?]))
+                    })
                     .optional()?;
-                let Some((rendition, finished)) = found else { return Ok(None) };
+                let Some((rendition, [finished, shown, beside_growing])) = found else { return Ok(None) };
                 let mut statement = tx.prepare_cached(
                     "SELECT number, duration, discontinuity FROM segments WHERE rendition = ?1 ORDER BY number",
                 )?;
@@ -116,7 +125,7 @@ impl Catalog {
                     Ok(SegmentRow { number: row.get(0)?, duration: row.get(1)?, discontinuity: row.get(2)? })
                 })?;
                 let segments = rows.collect::<Result<Vec<_>, _>>()?;
-                Ok(Some(TrackPlaylist { rendition, segments, finished }))
+                Ok(Some(TrackPlaylist { rendition, segments, finished, shown, beside_growing }))
             })
             .await
     }

@@ -6,11 +6,11 @@ use crate::media::time::Timestamp;
 use rusqlite::params;
 
 impl Catalog {
-    /// Makes the job's video ready, and queues its refinement if there is any, and the attaching of what a
-    /// person added meanwhile.
+    /// Makes the job's video ready, and queues its refinement if there is any, which may have begun, and the attaching
+    /// of what a person added meanwhile.
     ///
     /// # Errors
-    /// `NotAllowed` when a planned track is not finished or a blob has no verified copy.
+    /// `NotAllowed` when a planned track is not finished or a blob of it has no verified copy.
     pub async fn publish(&self, lease: JobLease, refine: bool, now: Timestamp) -> Result<(), CatalogError> {
         self.sqlite
             .write(move |tx| {
@@ -19,7 +19,9 @@ impl Catalog {
                     "SELECT videos.tracks > 0 AND videos.tracks = (SELECT count(*) FROM renditions
                               WHERE renditions.video = videos.id AND renditions.state = 'finished' AND renditions.refines = 0)
                         AND NOT EXISTS (SELECT 1 FROM blobs WHERE blobs.video = videos.id AND blobs.state <> 'stored'
-                                           AND NOT (blobs.role = 'poster' AND blobs.number > 0))
+                                           AND NOT (blobs.role = 'poster' AND blobs.number > 0)
+                                           AND NOT EXISTS (SELECT 1 FROM renditions WHERE renditions.id = blobs.rendition
+                                                              AND renditions.refines = 1))
                        FROM videos WHERE videos.id = ?1",
                     [video],
                     |row| row.get(0),

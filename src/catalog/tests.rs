@@ -20,6 +20,7 @@ mod size;
 mod tallies;
 mod trash;
 mod turns;
+mod unseen;
 
 use super::*;
 use crate::media::extent::{ChannelId, Hash, Locator};

@@ -80,6 +80,17 @@ pub struct Changes {
     pub description: Option<String>,
 }
 
+/// The last try to refine a video.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refinement {
+    /// Where it is in its life.
+    pub state: JobState,
+    /// Why it waits or failed.
+    pub error: Option<String>,
+    /// Whether it failed in a way that another try may cure; the source is kept for that.
+    pub retriable: bool,
+}
+
 impl VideoState {
     pub(super) const ALL: [Self; 4] = [Self::Received, Self::Processing, Self::Ready, Self::Failed];
 
@@ -139,6 +150,16 @@ impl Catalog {
             .read(move |tx| {
                 let sql = "SELECT probe, plan FROM videos WHERE uuid = ?1 AND probe IS NOT NULL AND plan IS NOT NULL";
                 Ok(tx.prepare_cached(sql)?.query_row([video.0], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+            })
+            .await
+    }
+
+    /// The last try to refine a video; `None` before there is any.
+    pub async fn refinement(&self, video: VideoId) -> Result<Option<Refinement>, CatalogError> {
+        self.sqlite
+            .read(move |tx| match row_of(tx, video)? {
+                Some(row) => refinement_of(tx, row),
+                None => Ok(None),
             })
             .await
     }
@@ -232,7 +253,7 @@ impl Catalog {
                 match found {
                     None => Ok(None),
                     Some((row, state, true)) if state == "failed" => requeue(tx, row, now).map(Some),
-                    Some((row, _, true)) if is_unrefined(tx, row)? => {
+                    Some((row, _, true)) if refinement_of(tx, row)?.is_some_and(|last| last.retriable) => {
                         jobs::enqueue(tx, JobKind::Refine, row, now, now).map(|job| Some(JobId(job)))
                     }
                     Some((_, _, true)) => Err(CatalogError::NotAllowed("only a video that failed can be tried again")),
@@ -243,10 +264,14 @@ impl Catalog {
     }
 }
 
-/// Whether the last try to refine a video failed, and another one may do better.
-fn is_unrefined(tx: &Transaction<'_>, row: i64) -> Result<bool, CatalogError> {
-    let sql = "SELECT state = 'failed' AND stage = 'failed' FROM jobs WHERE video = ?1 AND kind = 'refine' ORDER BY id DESC LIMIT 1";
-    Ok(tx.query_row(sql, [row], |row| row.get(0)).optional()?.unwrap_or(false))
+fn refinement_of(tx: &Transaction<'_>, row: i64) -> Result<Option<Refinement>, CatalogError> {
+    let sql = "SELECT state, error, state = 'failed' AND stage = 'failed' FROM jobs
+                WHERE video = ?1 AND kind = 'refine' ORDER BY id DESC LIMIT 1";
+    let read = |row: &Row<'_>| {
+        let state = word(row, 0, &JobState::ALL, JobState::text)?;
+        Ok(Refinement { state, error: row.get(1)?, retriable: row.get(2)? })
+    };
+    Ok(tx.prepare_cached(sql)?.query_row([row], read).optional()?)
 }
 
 /// What is shown of a video before it is prepared.

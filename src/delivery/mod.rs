@@ -5,6 +5,7 @@
 //! any reader: unknown, in the trash, failed, or not begun. There is no web framework in here.
 
 mod download;
+mod growing;
 mod playlists;
 mod reading;
 mod remembered;
@@ -19,7 +20,7 @@ use crate::cmaf::CmafError;
 use crate::media::chapter;
 use crate::media::extent::{Hash, PlacedPiece};
 use crate::media::id::VideoId;
-use crate::media::playlist::Content;
+use crate::media::playlist::{Content, Lists};
 use crate::media::probe::{Chapter, Probe};
 use crate::media::range::ByteRange;
 use crate::media::rendition::{MP3, RenditionKind, TrackName};
@@ -69,6 +70,8 @@ struct Memory {
 enum PlaylistKey {
     Master(VideoId, Sounds),
     Media(VideoId, TrackName),
+    GrowingMaster(VideoId),
+    GrowingMedia(VideoId, TrackName),
     Thumbnails(VideoId, TrackName),
     IFrames(VideoId, TrackName),
     Chapters(VideoId, ChapterList),
@@ -174,7 +177,7 @@ impl Delivery {
             return Ok(None);
         }
         let has_chapters = !self.chapters_of(video).await?.is_empty();
-        let text = playlists::master(&tracks.renditions, sounds, has_chapters)?;
+        let text = playlists::master(&tracks.renditions, Lists::Shown, sounds, has_chapters)?;
         Ok(Some(self.keep_playlist(key, version, text)))
     }
 
@@ -220,8 +223,9 @@ impl Delivery {
         if let Some(known) = self.memory.playlists.get(&key, version) {
             return Ok(Some(known));
         }
-        let Some(playlist) = self.catalog.track_playlist(video, track.to_string()).await? else { return Ok(None) };
-        Ok(Some(self.keep_playlist(key, version, playlists::media(&playlist))))
+        let playlist = self.catalog.track_playlist(video, track.to_string()).await?;
+        let text = playlist.filter(|playlist| playlist.shown).map(|playlist| playlists::media(&playlist));
+        Ok(text.map(|text| self.keep_playlist(key, version, text)))
     }
 
     /// A track's I-frame playlist, for scrubbing and winding; there is one once the track is complete.

@@ -2,7 +2,7 @@
 
 use super::{DeliveryError, Sounds};
 use crate::catalog::{KeyFrames, Rendition, TrackPlaylist};
-use crate::media::playlist::{Content, IFramePlaylist, Master, MediaPlaylist, SegmentEntry, State};
+use crate::media::playlist::{Content, IFramePlaylist, Lists, Master, MediaPlaylist, SegmentEntry, State};
 use crate::media::probe::Ratio;
 use crate::media::rendition::{
     AudioRendition, MP3, Method, Rates, RenditionKind, Resolution, TextRendition, TrackName, VideoRange, VideoRendition,
@@ -11,9 +11,14 @@ use crate::media::time::Timescale;
 
 /// The master playlist's text. Of a track that was begun anew, only the last generation is named. `chapters`: there
 /// is a list of them.
-pub(super) fn master(renditions: &[Rendition], sounds: Sounds, chapters: bool) -> Result<String, DeliveryError> {
+pub(super) fn master(
+    renditions: &[Rendition],
+    lists: Lists,
+    sounds: Sounds,
+    chapters: bool,
+) -> Result<String, DeliveryError> {
     let independent_segments = renditions.iter().all(is_independent);
-    let mut master = Master { independent_segments, chapters, ..Master::default() };
+    let mut master = Master { independent_segments, chapters, lists, ..Master::default() };
     for (name, rendition) in last_generations(renditions)? {
         match rendition.kind {
             RenditionKind::Video => master.video.push(video(name, rendition)),
@@ -25,6 +30,17 @@ pub(super) fn master(renditions: &[Rendition], sounds: Sounds, chapters: bool) -
         }
     }
     Ok(master.write())
+}
+
+/// The master playlist's text of pictures that grow, with the sounds and subtitles that are shown.
+pub(super) fn growing_master(
+    shown: Vec<Rendition>,
+    growing: Vec<Rendition>,
+    chapters: bool,
+) -> Result<String, DeliveryError> {
+    let others = shown.into_iter().filter(|rendition| rendition.kind != RenditionKind::Video);
+    let renditions: Vec<Rendition> = growing.into_iter().chain(others).collect();
+    master(&renditions, Lists::Growing, Sounds::ForAll, chapters)
 }
 
 /// A media playlist's text.

@@ -54,7 +54,7 @@ pub(super) struct ProblemView {
         videos::restore_video, videos::retry_video, videos::cancel_video,
         subtitles::add_subtitles, subtitles::remove_subtitles, posters::list_posters, posters::set_poster,
         upload::upload_video, upload::upload_progress, imports::check_token, imports::import_video,
-        playback::master_playlist, playback::master_with_mp3, playback::media_playlist, playback::i_frame_playlist, playback::thumbnails,
+        playback::master_playlist, playback::master_with_mp3, playback::media_playlist, playback::growing_master_playlist, playback::growing_media_playlist, playback::i_frame_playlist, playback::thumbnails,
         playback::segment, playback::poster, playback::chapters, playback::chapters_as_json, download::original,
         jobs::pause_job, jobs::resume_job, jobs::prioritise_job, system::system_status, system::cache_stats, system::clear_cache, system::probe_encoders,
         bots::bots_status, bots::test_bots, bots::migrate, bots::migration, bots::affected, events::listen, describe_api,

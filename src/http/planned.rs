@@ -1,7 +1,9 @@
-//! What a film is to become, as the API shows it: decided before anything of it is made.
+//! What a film is to become, as the API shows it: decided before anything of it is made; and what came of making it
+//! better.
 
+use crate::catalog::{JobState, Refinement};
 use crate::media::plan::{AudioAction, AudioPlan, Plan, SubtitlePlan, Turn, VideoAction, VideoPlan};
-use crate::media::rendition::{Method, RenditionKind};
+use crate::media::rendition::{Method, RenditionKind, TrackName};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -16,7 +18,8 @@ pub(super) struct PlannedView {
     method: Method,
     /// Why so, for people.
     why: String,
-    /// `first`: the film can be played with it; `later`: it is made when the film can be played.
+    /// `first`: the film can be played with it; `next`: browsers can, while it is made; `later`: it is made when the
+    /// film can be played.
     #[schema(value_type = String, example = "first")]
     turn: Turn,
     /// Pixels across, as shown.
@@ -29,12 +32,38 @@ pub(super) struct PlannedView {
     language: Option<String>,
     /// Name of the track.
     label: Option<String>,
+    /// Whether it is there as a whole.
+    made: bool,
 }
 
-/// Every form of a plan: pictures, sounds, subtitles.
-pub(super) fn planned(plan: &Plan) -> Vec<PlannedView> {
-    let pictures = plan.video.iter().map(picture);
-    pictures.chain(plan.audio.iter().map(sound)).chain(plan.subtitles.iter().map(subtitles)).collect()
+/// The last try to make a film better that can be played.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RefinementView {
+    /// Where it is in its life.
+    #[schema(value_type = String, example = "done")]
+    state: JobState,
+    /// Why it waits or failed, for people.
+    error: Option<String>,
+    /// Whether it failed and `POST /api/videos/{id}/retry` tries it again.
+    retriable: bool,
+}
+
+impl From<Refinement> for RefinementView {
+    fn from(Refinement { state, error, retriable }: Refinement) -> Self {
+        Self { state, error, retriable }
+    }
+}
+
+/// Every form of a plan: pictures, sounds, subtitles. `made`: the tracks that are whole.
+pub(super) fn planned(plan: &Plan, made: &[TrackName]) -> Vec<PlannedView> {
+    let forms = |kind, views: Vec<PlannedView>| {
+        let is_made = move |number| made.iter().any(|name| (name.kind, name.number) == (kind, number));
+        (0..).zip(views).map(move |(number, view)| PlannedView { made: is_made(number), ..view })
+    };
+    let pictures = forms(RenditionKind::Video, plan.video.iter().map(picture).collect());
+    let sounds = forms(RenditionKind::Audio, plan.audio.iter().map(sound).collect());
+    let texts = forms(RenditionKind::Subtitles, plan.subtitles.iter().map(subtitles).collect());
+    pictures.chain(sounds).chain(texts).collect()
 }
 
 fn picture(form: &VideoPlan) -> PlannedView {
@@ -49,6 +78,7 @@ fn picture(form: &VideoPlan) -> PlannedView {
         channels: None,
         language: None,
         label: None,
+        made: false,
     }
 }
 
@@ -67,6 +97,7 @@ fn sound(form: &AudioPlan) -> PlannedView {
         channels,
         language: form.language.clone(),
         label: form.label.clone(),
+        made: false,
     }
 }
 
@@ -81,5 +112,6 @@ fn subtitles(form: &SubtitlePlan) -> PlannedView {
         channels: None,
         language: form.language.clone(),
         label: form.label.clone(),
+        made: false,
     }
 }

@@ -45,6 +45,47 @@ pub(super) async fn master_playlist(
     Ok(playlist_answer(&request, &texts, &playlist))
 }
 
+/// Start playing a film in a browser that cannot decode its picture
+///
+/// Where the picture is copied as HEVC, one in H.264 is made after it. This is a master playlist of that one while it
+/// grows, with the film's sounds and subtitles; before and afterwards the same as `master.m3u8`.
+#[utoipa::path(get, path = "/hls/{video}/growing.m3u8", tag = "playback", params(("video" = Uuid, Path, description = "The film")), responses(
+    (status = 200, description = "The playlist", content_type = "application/vnd.apple.mpegurl", body = String),
+    (status = 304, description = "The caller has it"),
+    (status = 404, description = "There is no such film, or it is not playable yet", body = ProblemView),
+))]
+pub(super) async fn growing_master_playlist(
+    _: Grant,
+    request: HttpRequest,
+    delivery: web::Data<Delivery>,
+    texts: web::Data<Texts>,
+    video: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let playlist = delivery.growing_master(address::video(&video)?).await?.ok_or_else(address::nothing_here)?;
+    Ok(playlist_answer(&request, &texts, &playlist))
+}
+
+/// List a track's segments beside pictures that grow
+///
+/// What `growing.m3u8` leads to: an `EVENT` until the picture in H.264 is whole, `VOD` afterwards.
+#[utoipa::path(get, path = "/hls/{video}/{track}/growing.m3u8", tag = "playback", params(
+    ("video" = Uuid, Path, description = "The film"), ("track" = String, Path, description = "The track, such as v1")), responses(
+    (status = 200, description = "The playlist", content_type = "application/vnd.apple.mpegurl", body = String),
+    (status = 304, description = "The caller has it"),
+    (status = 404, description = "There is no such track", body = ProblemView),
+))]
+pub(super) async fn growing_media_playlist(
+    _: Grant,
+    request: HttpRequest,
+    delivery: web::Data<Delivery>,
+    texts: web::Data<Texts>,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, ApiError> {
+    let (video, track) = (address::video(&path.0)?, address::track(&path.1)?);
+    let playlist = delivery.growing_playlist(video, track).await?.ok_or_else(address::nothing_here)?;
+    Ok(playlist_answer(&request, &texts, &playlist))
+}
+
 /// List a track's segments
 ///
 /// Grows while the film is prepared (`EVENT`), and is complete afterwards (`VOD`).

@@ -21,6 +21,8 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/hls/{video}/chapters.vtt", [read(playback::chapters)]))
         .service(at("/hls/{video}/chapters.json", [read(playback::chapters_as_json)]))
         .service(at("/hls/{video}/{track}/playlist.m3u8", [read(playback::media_playlist)]))
+        .service(at("/hls/{video}/growing.m3u8", [read(playback::growing_master_playlist)]))
+        .service(at("/hls/{video}/{track}/growing.m3u8", [read(playback::growing_media_playlist)]))
         .service(at("/hls/{video}/{track}/iframes.m3u8", [read(playback::i_frame_playlist)]))
         .service(at("/hls/{video}/{track}/thumbnails.vtt", [read(playback::thumbnails)]))
         .service(at("/hls/{video}/{track}/{segment}", [read(playback::segment)]))

@@ -2,7 +2,7 @@
 
 use super::download::DownloadView;
 use super::error::ApiError;
-use super::planned::{PlannedView, planned};
+use super::planned::{PlannedView, RefinementView, planned};
 use crate::catalog::{Cursor, JobState, Rendition, Sidecar, Video, VideoState};
 use crate::delivery::Download;
 use crate::library::Details;
@@ -64,6 +64,11 @@ pub(super) struct VideoDetails {
     tracks: Vec<TrackView>,
     /// Where a player starts that takes MP3 as it is; null while no sound is there as MP3.
     mp3_url: Option<String>,
+    /// Where a browser starts that cannot decode its pictures: those in H.264, while they are made. Another address for
+    /// other ones; null when there are none that grow.
+    growing_url: Option<String>,
+    /// The last try to make it better; null before there is any.
+    refinement: Option<RefinementView>,
     /// Subtitles that were added and will be tracks; they are made once the film is ready.
     waiting: Vec<WaitingView>,
     /// What it is to become, made or not; nothing until its file was looked into.
@@ -222,16 +227,22 @@ impl VideoDetails {
             title: chapter.title,
         };
         let has_mp3 = details.video.playable && details.renditions.iter().any(|track| track.codecs == MP3);
+        let growing = details.growing.last().filter(|_| details.video.playable);
         let has_chapters = details.video.playable && !details.chapters.is_empty();
         let download = download.map(|download| DownloadView::of(id, &details.video.title, download));
+        let is_whole = |track: &&Rendition| track.finished;
+        let made: Vec<TrackName> =
+            details.renditions.iter().filter(is_whole).filter_map(|track| track.name.parse().ok()).collect();
         let tracks = details.renditions.into_iter().filter(|track| track.kind != RenditionKind::Original);
         Self {
             mp3_url: has_mp3.then(|| format!("/hls/{id}/mp3.m3u8")),
             chapters_url: has_chapters.then(|| format!("/hls/{id}/chapters.vtt")),
             tracks: tracks.map(TrackView::from).collect(),
             video: details.video.into(),
+            growing_url: growing.map(|track| format!("/hls/{id}/growing.m3u8?of={}", track.name)),
+            refinement: details.refinement.map(RefinementView::from),
             waiting: details.waiting.into_iter().map(WaitingView::from).collect(),
-            planned: details.plan.as_ref().map(planned).unwrap_or_default(),
+            planned: details.plan.as_ref().map(|plan| planned(plan, &made)).unwrap_or_default(),
             left_out: details.plan.map(|plan| plan.left_out).unwrap_or_default(),
             chapters: details.chapters.into_iter().map(chapter).collect(),
             thumbnails_url,

@@ -21,6 +21,7 @@ mod remux;
 pub mod sidecar;
 mod slots;
 mod source;
+mod spans;
 mod spec;
 mod task;
 mod track;
@@ -42,6 +43,7 @@ use futures::FutureExt;
 pub use slots::EncodeSlots;
 use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 /// Runs a job that keeps failing on ffmpeg's side this often before giving up.
 const ATTEMPTS: u32 = 3;
@@ -113,11 +115,14 @@ impl Ingest {
         let run = Run { ingest: self, work, video: job.video, input };
         let (probe, plan) = run.planned(lease).await?;
         let (stored, to_protect) = mpsc::unbounded_channel();
+        let published = CancellationToken::new();
+        let next = run.begin_next(&probe, &plan, &published, stored.clone());
         let publish = async {
             run.make(&probe, &plan, Turn::First, stored).await?;
             work.stage("publish");
             publish::publish(self, lease, plan.refines()).await?;
             self.tell(job.video, VideoChange::Ready);
+            published.cancel();
             if !plan.refines() {
                 source::let_go(&self.spool, &source).await;
             }
@@ -125,7 +130,7 @@ impl Ingest {
             Ok::<(), IngestError>(())
         };
         let protect = async { Ok(self.deposit.protect_all(lease, to_protect, &work.cancel).await?) };
-        let ((), is_protected) = tokio::try_join!(publish.boxed(), protect.boxed())?;
+        let ((), (), is_protected) = tokio::try_join!(publish.boxed(), next.boxed(), protect.boxed())?;
         if is_protected {
             self.tell(job.video, VideoChange::Protected);
         }

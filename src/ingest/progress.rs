@@ -11,26 +11,38 @@ const MADE: f64 = 0.98;
 /// What several runs of ffmpeg report, shown as the progress of their job. It never goes back.
 pub(super) struct Meter<'a> {
     work: &'a Work,
-    /// Seconds of film in all; 0 when unknown.
+    /// Seconds of film; 0 when unknown.
+    film_s: f64,
+    /// The same of all passes over it.
     whole_s: f64,
     state: Mutex<State>,
 }
 
 struct State {
     begun: Instant,
+    /// Seconds of film in the passes that are over.
+    before_s: f64,
     /// Where this run began.
     from_s: Option<f64>,
     shown_s: f64,
 }
 
 impl<'a> Meter<'a> {
-    pub(super) fn new(work: &'a Work, whole_s: f64) -> Self {
-        Self { work, whole_s, state: Mutex::new(State { begun: Instant::now(), from_s: None, shown_s: 0.0 }) }
+    /// Of work that goes over a film of so many seconds so many times, at least once.
+    pub(super) fn new(work: &'a Work, film_s: f64, passes: usize) -> Self {
+        let state = State { begun: Instant::now(), before_s: 0.0, from_s: None, shown_s: 0.0 };
+        Self { work, film_s, whole_s: film_s * passes.max(1) as f64, state: Mutex::new(state) }
     }
 
-    /// Says that the leading track is made up to this second of the film.
+    /// Says that a pass over the film is over.
+    pub(super) fn next_pass(&self) {
+        self.state.lock().expect("nothing panics while holding it").before_s += self.film_s;
+    }
+
+    /// Says that the leading track of this pass is made up to this second of the film.
     pub(super) fn made(&self, upto_s: f64) {
         let mut state = self.state.lock().expect("nothing panics while holding it");
+        let upto_s = state.before_s + upto_s;
         let from_s = *state.from_s.get_or_insert(upto_s);
         state.shown_s = state.shown_s.max(upto_s);
         let elapsed = state.begun.elapsed().as_secs_f64();

@@ -2,11 +2,16 @@
 //!
 //! The film stays ready whatever happens here; what cannot be made is missing from it, and the job says why.
 
+use super::progress::Meter;
+use super::spans::Pass;
+use super::spec::TrackSpec;
+use super::transcode::Sealed;
 use super::{ATTEMPTS, Ingest, IngestError, Run, source};
 use crate::catalog::JobRecord;
 use crate::events::VideoChange;
 use crate::jobs::{Outcome, Work};
-use crate::media::plan::Turn;
+use crate::media::plan::{AudioPlan, Plan, Turn};
+use crate::media::probe::Probe;
 use futures::FutureExt;
 use tokio::sync::mpsc;
 
@@ -92,5 +97,84 @@ impl Ingest {
             self.tell(job.video, VideoChange::Protected);
         }
         Ok(())
+    }
+}
+
+impl Run<'_> {
+    /// What makes a film better that can be played already. Sizes take the longest; neither they nor what stands beside
+    /// them wait for each other, and what fails of the one keeps nobody from the other.
+    pub(super) async fn later(
+        &self,
+        probe: &Probe,
+        plan: &Plan,
+        meter: &Meter<'_>,
+        sealed: Sealed,
+    ) -> Result<(), IngestError> {
+        self.ingest.make_waiting(self.work, self.video, &sealed).await?;
+        let (sizes, others) = futures::join!(
+            self.sizes(probe, plan, meter, &sealed).boxed(),
+            self.beside_sizes(probe, plan, &sealed).boxed()
+        );
+        others.and(sizes)
+    }
+
+    /// What browsers wait for before all other sizes.
+    async fn sizes(&self, probe: &Probe, plan: &Plan, meter: &Meter<'_>, sealed: &Sealed) -> Result<(), IngestError> {
+        for turn in plan.later_turns() {
+            let pictures = self.open(TrackSpec::pictures(plan, turn), sealed).await?;
+            self.in_spans(probe, plan, pictures, Pass { turn, until: None, meter: Some(meter) }).await?;
+            meter.next_pass();
+        }
+        Ok(())
+    }
+
+    async fn beside_sizes(&self, probe: &Probe, plan: &Plan, sealed: &Sealed) -> Result<(), IngestError> {
+        let left_out = self.beside(probe, plan, sealed).await?;
+        self.leave_out(probe, plan, left_out).await?;
+        self.work.stage("sounds");
+        let left_out = self.further_sounds(probe, plan, sealed).await?;
+        self.leave_out(probe, plan, left_out).await
+    }
+
+    /// Further sounds, in one run over the film. Where that fails, each is made by itself, so that one that cannot be
+    /// decoded costs no other; those are answered, for people.
+    async fn further_sounds(&self, probe: &Probe, plan: &Plan, sealed: &Sealed) -> Result<Vec<String>, IngestError> {
+        let specs = TrackSpec::sounds(plan, Turn::Later);
+        let together = self.open(specs.clone(), sealed).await?;
+        // The pictures take longer: their progress is the job's, and it never goes back.
+        match self.in_one_piece(probe, plan, together, None).await {
+            Err(error) if error.is_of_the_film() => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "further sounds are made one by one");
+            }
+            done => return done.map(|()| Vec::new()),
+        }
+        let mut left_out = Vec::new();
+        for spec in specs {
+            let name = spec.audio.as_ref().map(AudioPlan::name).unwrap_or_default();
+            let mut alone = self.open(vec![spec], sealed).await?;
+            // What players of MP4 are told beforehand differs with what is made beside it.
+            for track in &mut alone {
+                track.begin_anew("another sound of the film failed")?;
+            }
+            match self.in_one_piece(probe, plan, alone, None).await {
+                Err(error) if error.is_of_the_film() => {
+                    left_out.push(format!("{name} could not be made: {}.", error.for_people().trim_end_matches('.')));
+                    self.ingest.deposit.discard_unmade_sounds(self.work.lease).await?;
+                }
+                done => done?,
+            }
+        }
+        Ok(left_out)
+    }
+
+    /// Writes down what could not be made, for whoever asks for the film's details, beside what is written there.
+    async fn leave_out(&self, probe: &Probe, plan: &Plan, mut left_out: Vec<String>) -> Result<(), IngestError> {
+        let known = self.ingest.known_plan(self.work.lease).await?.map_or_else(Vec::new, |(_, plan)| plan.left_out);
+        left_out.retain(|why| !known.contains(why));
+        if left_out.is_empty() {
+            return Ok(());
+        }
+        tracing::info!(?left_out, "a film is not taken over as a whole");
+        self.record(probe, &Plan { left_out: [known, left_out].concat(), ..plan.clone() }).await
     }
 }

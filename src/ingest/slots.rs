@@ -18,13 +18,14 @@ pub(super) struct EncodeSlot {
     line: Arc<Mutex<Line>>,
 }
 
-/// What goes before what: films that cannot be played yet, then what a person put first, then who came first.
+/// What goes before what: films that cannot be played yet, then what browsers wait for, then what a person put first,
+/// then who came first.
 type Place = (Rank, u64);
 
 /// The order of those who wait, the least first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
-    later: bool,
+    turn: Turn,
     priority: Reverse<i8>,
 }
 
@@ -51,7 +52,7 @@ impl EncodeSlots {
                 return EncodeSlot { line: self.line.clone() };
             }
             let (sender, receiver) = oneshot::channel();
-            let rank = Rank { later: turn == Turn::Later, priority: Reverse(priority) };
+            let rank = Rank { turn, priority: Reverse(priority) };
             let place = (rank, line.next_ticket);
             line.next_ticket += 1;
             line.waiting.insert(place, sender);
@@ -97,13 +98,13 @@ mod tests {
     async fn films_that_cannot_be_played_go_first_then_the_urgent_ones_then_the_earlier() {
         let slots = EncodeSlots::new(1);
         let mut held = Some(slots.take(Turn::First, 0).await);
-        let asked = [(Turn::Later, 10), (Turn::First, 0), (Turn::First, 0), (Turn::First, 5)];
+        let asked = [(Turn::Later, 10), (Turn::First, 0), (Turn::First, 0), (Turn::First, 5), (Turn::Next, 9)];
         let mut waiting: Vec<_> =
             asked.iter().map(|(turn, priority)| Box::pin(slots.take(*turn, *priority))).map(Some).collect();
         for waits in waiting.iter_mut().flatten() {
             assert!(waits.now_or_never().is_none());
         }
-        for turn in [3, 1, 2, 0] {
+        for turn in [3, 1, 2, 4, 0] {
             drop(held.take());
             for (at, place) in waiting.iter_mut().enumerate() {
                 if let Some(slot) = place.as_mut().and_then(|waits| waits.now_or_never()) {

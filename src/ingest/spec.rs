@@ -113,7 +113,7 @@ impl TrackSpec {
             name: self.name().to_string(),
             generation: self.generation,
             kind: self.rendition_kind(),
-            refines: self.turn == Turn::Later,
+            refines: self.turn != Turn::First,
             method: self.method,
             why: self.why(),
             codecs: if mp3_channels.is_some() { MP3.to_owned() } else { source.codecs() },

@@ -212,7 +212,7 @@ impl<'a> Track<'a> {
         let rendition = self.rendition.ok_or_else(nothing)?;
         self.run.is_whole(&rendition, self.spec.video.as_ref().and_then(|plan| plan.end_s)).await?;
         publish::finish(self.run.ingest, self.run.work.lease, &rendition).await?;
-        if self.spec.turn == Turn::Later {
+        if self.spec.turn != Turn::First {
             self.run.ingest.tell(self.run.video, VideoChange::Refined);
         }
         Ok(())
@@ -292,7 +292,7 @@ impl<'a> Track<'a> {
     async fn list(&mut self) -> Result<(), IngestError> {
         if let Some(packer) = &mut self.packer {
             packer.commit().await?;
-            if !std::mem::replace(&mut self.is_shown, true) && self.spec.turn == Turn::First {
+            if !std::mem::replace(&mut self.is_shown, true) && self.spec.turn != Turn::Later {
                 self.run.ingest.tell(self.run.video, VideoChange::Playable);
             }
         }

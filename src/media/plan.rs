@@ -60,12 +60,21 @@ pub struct Plan {
     pub keep_original: bool,
 }
 
-/// When something is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// When something is made, in this order.
+///
+/// A picture that is copied and that most browsers cannot decode, HEVC, has its turn first, and a form of it in H.264
+/// has the next one. That one is begun beside the copy, so that a browser has something to show after seconds, but it
+/// is not what the film waits for: players that decode HEVC have all of it as soon as it is copied, and encoding takes
+/// hours. And while it grows it is in no master with what is finished. All playlists of a master are of one type and
+/// equally long (RFC 8216bis, 6.2.4): the copy would have to be an `EVENT` until the encoder is done, which many
+/// players join at its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Turn {
     /// At once: the film can be played with it, and while it is made.
     First,
+    /// Before all others that refine it: browsers play it while it is made, by a master of its own.
+    Next,
     /// When the film can be played: shown once it is whole.
     Later,
 }
@@ -281,6 +290,12 @@ impl Plan {
     pub fn first(&self) -> u32 {
         let turns = self.video.iter().map(|form| form.turn).chain(self.audio.iter().map(|form| form.turn));
         u32::try_from(turns.filter(|turn| *turn == Turn::First).count()).unwrap_or(u32::MAX)
+    }
+
+    /// The turns after the first in which forms of the picture are made, in order.
+    pub fn later_turns(&self) -> impl Iterator<Item = Turn> {
+        let has = |turn: &Turn| self.video.iter().any(|form| form.turn == *turn);
+        [Turn::Next, Turn::Later].into_iter().filter(has)
     }
 
     /// Whether a form of the picture is copied.

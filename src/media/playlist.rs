@@ -10,7 +10,7 @@ mod master;
 mod rates;
 
 pub use i_frames::{I_FRAMES_NAME, IFramePlaylist};
-pub use master::{Master, fullest};
+pub use master::{Lists, Master, fullest};
 pub use rates::bandwidth;
 
 use super::rendition::{MP3, RenditionKind, plain_number};
@@ -20,6 +20,9 @@ use std::str::FromStr;
 
 /// Name of a rendition's media playlist, next to its segments.
 pub const PLAYLIST_NAME: &str = "playlist.m3u8";
+
+/// Name of the master playlist of what grows beside what is finished, and of the lists that it leads to.
+pub const GROWING_NAME: &str = "growing.m3u8";
 
 /// Name of the chapters, next to the master playlist.
 const CHAPTERS_NAME: &str = "chapters.json";

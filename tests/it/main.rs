@@ -51,6 +51,7 @@ mod system;
 mod tidy;
 mod turns;
 mod unreliable;
+mod unseen;
 mod uploaded;
 mod warm;
 mod watching;

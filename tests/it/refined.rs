@@ -1,8 +1,10 @@
 //! What a film that can be played already gets besides: smaller sizes, further sounds, subtitles, pictures to scrub by.
 
 use crate::harness::World;
+use crate::harness::browser::Browser;
 use crate::harness::clip::{self, Clip, made};
 use crate::harness::measure;
+use crate::harness::stand_in::{MIDDLES, SCRUB_PICTURES, StandIn};
 use crate::harness::wait::until;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -149,35 +151,55 @@ async fn a_killed_refinement_goes_on_and_a_deleted_film_takes_it_along() {
     assert_eq!(counts["blobs"], Value::from(0), "{counts}");
 }
 
+#[tokio::test]
+async fn sizes_and_what_stands_beside_them_do_not_wait_for_each_other() {
+    for such in [SCRUB_PICTURES, MIDDLES] {
+        let stand_in = StandIn::that_holds_up(such);
+        let world = World::with(&[("PATH", stand_in.path().as_str()), ("STALL_TIMEOUT", "1d")]).await;
+        let video = world.published(&film(&world)).await;
+        let is_shown = async |name: &str| {
+            let details = world.video(&video).await;
+            details["tracks"].as_array().unwrap().iter().any(|track| track["name"] == name)
+        };
+        let (shown, held) = if such == MIDDLES { (["p0", "a1", "s1"], "v1") } else { (["v1", "v2", "s1"], "p0") };
+        for name in shown {
+            until(&format!("{name} is shown while {such} waits"), async || is_shown(name).await.then_some(())).await;
+        }
+        assert!(!is_shown(held).await, "{held}");
+        stand_in.let_go();
+        world.at_rest().await;
+        assert!(is_shown(held).await, "{held}");
+    }
+}
+
 /// An ffmpeg that is not there for smaller sizes while there is a file called `broken` beside it.
 const ABSENT: &str = r#"#!/bin/bash
-case "$*" in *scale=640:360*) [ -e "FOLDER/broken" ] && exit 127 ;; esac
+case "$*" in *scale=640:360*) [ -e "$(dirname "$0")/broken" ] && exit 127 ;; esac
 exec REAL "$@"
 "#;
 
-#[tokio::test]
-async fn what_the_server_could_not_refine_is_tried_again() {
-    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let path = std::env::var("PATH").unwrap();
-    let real = std::env::split_paths(&path).map(|folder| folder.join("ffmpeg")).find(|file| file.exists()).unwrap();
-    let script = ABSENT.replace("FOLDER", folder.path().to_str().unwrap()).replace("REAL", real.to_str().unwrap());
-    let program = folder.path().join("ffmpeg");
-    std::fs::write(&program, script).unwrap();
-    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let broken = folder.path().join("broken");
-    std::fs::write(&broken, "").unwrap();
-
-    let world = World::with(&[("PATH", &format!("{}:{path}", folder.path().display()))]).await;
+/// A film of which the smaller size could not be made.
+async fn half_refined() -> (StandIn, World, String) {
+    let stand_in = StandIn::of(ABSENT);
+    std::fs::write(stand_in.folder().join("broken"), "").unwrap();
+    let world = World::with(&[("PATH", stand_in.path().as_str())]).await;
     let picture = "testsrc2=size=854x480:rate=25:duration=8,noise=alls=20:allf=t";
     let words = "-c:v libx264 -preset ultrafast -b:v 3M -g 50 -pix_fmt yuv420p";
     let words: Vec<&str> = ["-f", "lavfi", "-i", picture].into_iter().chain(words.split(' ')).collect();
     let video = world.published(&made("mp4", &words)).await;
     world.at_rest().await;
+    (stand_in, world, video)
+}
+
+#[tokio::test]
+async fn what_the_server_could_not_refine_is_tried_again() {
+    let (stand_in, world, video) = half_refined().await;
     let left_out = world.video(&video).await["left_out"].to_string();
     assert!(left_out.contains("is not installed") && left_out.contains("can be tried again"), "{left_out}");
     assert_eq!(world.files("spool/uploads").len(), 1, "the source is kept");
 
-    std::fs::remove_file(&broken).unwrap();
+    assert!(world.video(&video).await["thumbnails_url"].is_string(), "what stands beside sizes waits for none");
+    std::fs::remove_file(stand_in.folder().join("broken")).unwrap();
     assert_eq!(world.send(Method::POST, &format!("/api/videos/{video}/retry")).await.status(), 202);
     world.at_rest().await;
     let details = world.video(&video).await;
@@ -185,4 +207,28 @@ async fn what_the_server_could_not_refine_is_tried_again() {
     let reel = world.player(&video).reel(&format!("/hls/{video}/v1/")).await;
     reel.assert_well_formed();
     assert_eq!(world.files("spool/uploads"), Vec::<std::path::PathBuf>::new(), "the source is let go");
+}
+
+#[tokio::test]
+async fn what_could_not_be_made_is_told_under_the_film_and_made_when_a_person_asks() {
+    let (stand_in, world, video) = half_refined().await;
+    let browser = Browser::open().await;
+    browser.resize(1280, 1200).await;
+    browser.goto(&world.url(&format!("/watch/{video}"))).await;
+    let section = "document.querySelector('#unmade')";
+    browser.until("it is told", &format!("{section} && !{section}.hidden")).await;
+    let told = browser.run(&format!("return {section}.textContent")).await.to_string();
+    assert!(told.contains("is not installed") && told.contains("Not there yet: picture 480p; picture 360p."), "{told}");
+    for theme in ["dark", "light"] {
+        browser.run(&format!("document.documentElement.dataset.theme = '{theme}'; {section}.scrollIntoView()")).await;
+        browser.keep_picture(&format!("unmade-{theme}")).await;
+    }
+
+    std::fs::remove_file(stand_in.folder().join("broken")).unwrap();
+    browser.press("#try-again", "\u{e007}").await;
+    browser.until("it is not told any more", &format!("{section}.hidden")).await;
+    browser.until("who pressed it goes on from there", "document.activeElement.id === 'menu'").await;
+    let size = "[...document.querySelectorAll('#tracks .track b')].some((name) => name.textContent.startsWith('360p'))";
+    browser.until("the size is listed", size).await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
 }

@@ -3,19 +3,13 @@
 use crate::harness::World;
 use crate::harness::clip::{self, Clip};
 use crate::harness::measure;
-use crate::harness::stand_in::StandIn;
+use crate::harness::stand_in::{MIDDLES, StandIn};
 use crate::harness::upload::Sending;
 use crate::harness::wait::until;
 
 /// Says nothing once in the middle of a film, as a disk may.
 const STUCK_ONCE: &str = r#"#!/bin/bash
 if [[ " $* " == *" -ss "*" mp4 "* ]] && mkdir "$(dirname "$0")/stuck" 2>/dev/null; then exec sleep 3600; fi
-exec REAL "$@"
-"#;
-
-/// What is to be made of the middle of films waits as long as there is a file.
-const HELD_UP: &str = r#"#!/bin/bash
-if [[ " $* " == *" -ss "*" mp4 "* ]]; then while [ -e "$(dirname "$0")/held" ]; do sleep 0.05; done; fi
 exec REAL "$@"
 "#;
 
@@ -29,9 +23,7 @@ fn film(colour: &str) -> Clip {
 
 #[tokio::test]
 async fn no_film_waits_for_the_whole_of_another() {
-    let stand_in = StandIn::of(HELD_UP);
-    let held = stand_in.folder().join("held");
-    std::fs::write(&held, "").unwrap();
+    let stand_in = StandIn::that_holds_up(MIDDLES);
     let (path, days) = (stand_in.path(), "1d");
     let world = World::with(&[("PATH", path.as_str()), ("MAX_PARALLEL_ENCODES", "1"), ("STALL_TIMEOUT", days)]).await;
     let accepted = async |clip: &Clip| world.accepted(&Sending::of(clip)).await.video;
@@ -46,7 +38,7 @@ async fn no_film_waits_for_the_whole_of_another() {
     assert_eq!((state(&first).await, state(&second).await), ("processing".into(), "processing".into()));
     assert_eq!(state(&copied).await, "ready");
 
-    std::fs::remove_file(held).unwrap();
+    stand_in.let_go();
     for video in [first, second] {
         until("it is whole", async || (state(&video).await == "ready").then_some(())).await;
     }

@@ -110,6 +110,7 @@ export function entries(video, inTrash = false) {
     { name: 'Edit name and text', icon: 'pencil', do: () => edit(video) },
     video.state === 'failed' && { name: 'Retry', icon: 'rotate-ccw', do: () => again(video) },
     video.state === 'failed' && { name: 'See why', icon: 'circle-alert', do: () => seeWhy(video) },
+    video.refinement?.retriable && { name: 'Make what is missing', icon: 'rotate-ccw', do: () => again(video) },
     words.rests(video) && { name: 'Go on preparing', icon: 'rotate-ccw', do: () => again(video) },
     isMoving(video) && !words.rests(video) && { name: 'Stop preparing', icon: 'x', do: () => stop(video) },
     null,

@@ -87,7 +87,8 @@ function sum(shown) {
   return (copied ? `${copied} of ${own.length} as they were in the file` : words.count(own.length, 'track', 'tracks')) + more;
 }
 
-function trackName(track) {
+/** What people call a track, made or planned: "720p, 3 Mbit/s", "Deutsch, 5.1". */
+export function trackName(track) {
   if (track.kind === 'video') return [words.rung(track.width, track.height) || 'Picture', rate(track)].filter(Boolean).join(', ');
   const name = track.label || languageName(track.language) || (track.kind === 'audio' ? 'Sound' : 'Subtitles');
   return [name, words.channels(track.channels)].filter(Boolean).join(', ');

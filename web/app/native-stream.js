@@ -36,7 +36,8 @@ export class NativeStream {
   }
 
   /** Another master means another source and a black moment, so it waits for a pause. */
-  renew() {
+  renew(url) {
+    this.#url = url;
     const again = () => this.#open(this.#video.currentTime);
     if (this.#video.paused) again();
     else this.#video.addEventListener('pause', again, { once: true, signal: this.#listening.signal });

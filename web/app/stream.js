@@ -16,7 +16,7 @@ const workerPath = new URL('../vendor/hls.worker.js', import.meta.url).href;
  * A stream offers `rungs` (best first: `{id, width, height, bits}`), `present` (the rung that is shown), `chosen`
  * (the rung that was asked for; null means automatic), `choose(id)` with -1 for automatic; `sounds` and
  * `subtitles` (`{id, name, language, …}`), `sound` and `subtitle` (an id, -1 for none), `chooseSound(id)`,
- * `chooseSubtitles(id)`; `renew()` for a new master, and `close()`.
+ * `chooseSubtitles(id)`; `renew(url)` for a new master, and `close()`.
  */
 export async function openStream(video, url, start, on) {
   const { default: Hls } = await import('../vendor/hls.mjs');
@@ -24,6 +24,13 @@ export async function openStream(video, url, start, on) {
   if (Hls.isSupported()) return new HlsStream(Hls, video, url, start, on);
   if (video.canPlayType('application/vnd.apple.mpegurl')) return new NativeStream(video, url, start, on);
   throw new Error('This browser cannot play HLS. Copy the address from the menu below into another player.');
+}
+
+/** Whether the browser decodes pictures of these codecs (RFC 6381). */
+export function decodes(codecs) {
+  const type = `video/mp4; codecs="${codecs}"`;
+  const source = window.ManagedMediaSource ?? window.MediaSource;
+  return source ? source.isTypeSupported(type) : document.createElement('video').canPlayType(type) !== '';
 }
 
 const asTrack = ({ name, lang, channels, forced }, id) => ({ id, name, language: lang, channels: Number(channels) || 0, forced });
@@ -36,7 +43,7 @@ class HlsStream {
   #mended = 0;
   #shown = null;
   #foreignUntil = 0;
-  #renewed = () => this.renew();
+  #renewed = () => this.renew(this.url);
 
   constructor(Hls, video, url, start, on) {
     this.#Hls = Hls;
@@ -96,10 +103,12 @@ class HlsStream {
    * throws away what is buffered, which is a black moment. So a second instance reads the new master, and when it
    * knows it, it gets the <video> together with its MediaSource and what is buffered: nothing stops.
    */
-  renew() {
+  renew(url) {
     this.#forgetNext();
-    // So near to its end a film has no use for it; who goes back has.
-    if (this.#left < 3 * KEPT_SECONDS) {
+    this.url = url;
+    // So near to its end a film has no use for it; who goes back has. Where one grows, its end is only that of today.
+    const grows = this.hls.levels.some(({ details }) => details?.live);
+    if (this.#left < 3 * KEPT_SECONDS && !grows) {
       this.video.addEventListener('seeked', this.#renewed, { once: true });
       return;
     }

@@ -7,6 +7,8 @@ import { drawMade } from './made.js';
 import { icon, make, menu, progress, say, stamp, toast } from './parts.js';
 import { Player } from './player.js';
 import { addSubtitles, choosePoster } from './sidecars.js';
+import { decodes } from './stream.js';
+import { drawUnmade } from './unmade.js';
 import * as words from './words.js';
 
 const page = document.querySelector('.watch');
@@ -17,6 +19,7 @@ const notice = by('notice');
 let video = null;
 let opened = false;
 let tracks = '';
+let address = '';
 
 async function refresh() {
   try {
@@ -37,27 +40,36 @@ function draw() {
   drawFacts();
   drawPreparing();
   drawMade(video);
+  drawUnmade(video);
   player.whole = video.duration_seconds ?? 0;
-  player.isPreparing = video.state !== 'ready';
+  const way = wayIn() || address;
+  player.isPreparing = video.state !== 'ready' || way !== video.master_url;
   player.scrub.mark(video.chapters ?? [], video.thumbnails_url ?? null);
   player.draw();
   // What plays already is not taken away, whatever becomes of the rest.
-  if (video.playable || opened) play();
+  if (way) play(way);
   else showWaiting();
 }
 
-function play() {
+/** The master playlist to begin with: all there is, or what grows for browsers that cannot decode it; empty for neither. */
+function wayIn() {
+  const pictures = video.tracks.filter(({ kind }) => kind === 'video');
+  if (!video.playable || pictures.length === 0 || pictures.some(({ codecs }) => decodes(codecs))) return video.master_url ?? '';
+  return video.growing_url ?? '';
+}
+
+function play(url) {
   notice.hidden = true;
   page.dataset.shows = 'film';
   const names = video.tracks.filter(({ kind, codecs }) => kind !== 'images' && codecs !== 'mp4a.40.34').map((track) => track.name).sort().join();
   if (!opened) {
     opened = true;
-    player.open(video.master_url, video.poster_url);
-  } else if (names !== tracks) {
+    player.open(url, video.poster_url);
+  } else if (names !== tracks || url !== address) {
     // Players read a master once; new qualities, sounds and subtitles are in a new one.
-    player.stream?.renew();
+    player.stream?.renew(url);
   }
-  tracks = names;
+  [tracks, address] = [names, url];
   nameChapters();
   if (video.poster_url && by('player').getAttribute('poster') !== video.poster_url) by('player').poster = video.poster_url;
 }
@@ -77,24 +89,37 @@ function showWaiting() {
     notice.replaceChildren(card);
   }
   notice.hidden = false;
-  const failed = video.state === 'failed';
-  const rests = words.rests(video);
-  say(card.querySelector('h2'), failed ? 'This film could not be prepared' : rests ? 'This film is not prepared' : 'It can be watched in a moment');
-  say(card.querySelector('p'), failed ? video.error || 'The server gave no reason.' : rests ? 'It was stopped. What is there is kept.' : 'The first minutes are being prepared. It starts by itself.');
+  const { heading, text, stands, fraction } = waiting();
+  say(card.querySelector('h2'), heading);
+  say(card.querySelector('p'), text);
   const line = card.querySelector('.line');
-  line.hidden = failed || rests;
+  line.hidden = stands;
   line.classList.add('striped');
-  progress(line, video.fraction, words.percent(video.fraction));
-  drawAnswers(card.querySelector('.notice-does'), failed || rests);
+  progress(line, fraction, fraction === null ? 'working' : words.percent(fraction));
+  drawAnswers(card.querySelector('.notice-does'), stands);
 }
 
-function drawAnswers(box, stopped) {
-  if (box.dataset.shows === String(stopped)) return;
-  box.dataset.shows = String(stopped);
+// Why there is no film to be seen; `stands`: nothing moves until somebody says so.
+function waiting() {
+  const { state, error, refinement, fraction } = video;
+  if (state === 'failed') return { heading: 'This film could not be prepared', text: error || 'The server gave no reason.', stands: true };
+  if (words.rests(video)) return { heading: 'This film is not prepared', text: 'It was stopped. What is there is kept.', stands: true };
+  if (!video.playable) return { heading: 'It can be watched in a moment', text: 'The first minutes are being prepared. It starts by itself.', stands: false, fraction };
+  if (refinement?.state !== 'failed') {
+    return { heading: 'It can be watched in a moment', text: 'This browser cannot show the picture as it is in the file. Another form of it is being made. It starts by itself.', stands: false, fraction: null };
+  }
+  return { heading: 'This browser cannot play the film', text: `It cannot show the picture as it is in the file, and another form of it could not be made. ${refinement.error}`, stands: true };
+}
+
+function drawAnswers(box, stands) {
+  const more = () => entries(video).find((entry) => entry?.icon === 'rotate-ccw');
+  const offers = String(stands && Boolean(more()));
+  if (box.dataset.shows === offers) return;
+  box.dataset.shows = offers;
   const back = make('a', { className: 'button control', href: '/' }, 'Back to the library');
   const retry = make('button', { className: 'button filled', type: 'button' }, icon('rotate-ccw'), 'Try again');
-  retry.addEventListener('click', () => entries(video).find((entry) => entry?.icon === 'rotate-ccw')?.do());
-  box.replaceChildren(...(stopped ? [retry, back] : [back]));
+  retry.addEventListener('click', () => more()?.do());
+  box.replaceChildren(...(offers === 'true' ? [retry, back] : [back]));
 }
 
 function showMissing(problem) {
@@ -162,6 +187,8 @@ async function copyAddress() {
 
 const soon = gather(400, refresh);
 listen('video', (event) => event.video_id === id && soon(id));
+// Of a job its end is worth a look, and that another one begins; how far it is comes with the film.
+listen('job', ({ video_id: of, state }) => of === id && state !== 'running' && soon(id));
 listen('resync', () => soon(id));
 document.addEventListener('video-changed', () => soon(id));
 refresh();

@@ -57,12 +57,13 @@ async fn what_refines_a_film_is_shown_once_it_is_whole() {
     assert_eq!(names(&shelf, film).await, ["v0"]);
     let told = async || shelf.catalog.details(film.video).await.unwrap().len();
     assert_eq!(told().await, 1, "a page that is opened now has to see that it comes");
-    assert!(shelf.catalog.track_playlist(film.video, "v1".into()).await.unwrap().is_none());
+    assert!(!shelf.catalog.track_playlist(film.video, "v1".into()).await.unwrap().unwrap().shown);
     assert!(shelf.video(film.video).await.playable);
     shelf.catalog.finish_rendition(film.lease, smaller.rendition, RATES).await.unwrap();
 
     assert_eq!((names(&shelf, film).await, told().await), (vec!["v0".to_owned(), "v1".to_owned()], 2));
-    assert!(shelf.catalog.track_playlist(film.video, "v1".into()).await.unwrap().unwrap().finished);
+    let list = shelf.catalog.track_playlist(film.video, "v1".into()).await.unwrap().unwrap();
+    assert!(list.finished && list.shown && !list.beside_growing);
     assert!(shelf.video(film.video).await.playable);
 }
 

@@ -48,7 +48,7 @@ pub(super) struct Planned {
 /// `video 1280 × 720 copied: H.264 plays as it is`, with `then` before what is made when the film can be played.
 impl fmt::Display for Planned {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let turn = if self.turn == "later" { "then " } else { "" };
+        let turn = if self.turn == "first" { "" } else { "then " };
         write!(out, "{turn}{}", self.kind)?;
         if let (Some(width), Some(height)) = (self.width, self.height) {
             write!(out, " {width} × {height}")?;

@@ -60,12 +60,18 @@ pub(super) fn forms(
         Encoder { pace: Pace::of(stream, frames), index: stream.index, end_s: until_s.map(|end| end - probe.start_s) };
     let first = first_of(&wanted);
     for (at, rung) in wanted.iter().enumerate() {
-        let why = match (is_copied, at) {
-            (false, at) if at == 0 || at == first => why.clone(),
-            (true, 0) if stream.codec != "h264" => "H.264 plays where the source does not".to_owned(),
+        let why = match is_copied {
+            false if at == 0 || at == first => why.clone(),
+            true if stream.codec != "h264" && (at == 0 || at == first) => {
+                "H.264 plays where the source does not".to_owned()
+            }
             _ => "for slower lines".to_owned(),
         };
-        let turn = if !is_copied && at == first { Turn::First } else { Turn::Later };
+        let turn = match is_copied {
+            false if at == first => Turn::First,
+            true if at == first && stream.codec != "h264" => Turn::Next,
+            _ => Turn::Later,
+        };
         forms.push(encoder.form(*rung, turn, why));
     }
     let encoding = (!wanted.is_empty()).then(|| encoding(probe, frames, encoder.pace, until_s));

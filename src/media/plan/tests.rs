@@ -224,13 +224,27 @@ fn hevc_gets_h264_of_its_own_size_and_a_heavy_picture_a_lighter_one() {
     let plan = planned(hevc.clone(), &packets(50));
     let sizes: Vec<u32> = plan.video.iter().map(|form| form.size.1).collect();
     assert_eq!(sizes, [1080, 1080, 720, 480, 360]);
-    assert!(plan.video[1].why.starts_with("H.264 plays where"), "{}", plan.video[1].why);
+    for form in &plan.video[1..3] {
+        assert!(form.why.starts_with("H.264 plays where"), "{}", form.why);
+    }
     let heavy: Vec<Packet> = packets(50).into_iter().map(|packet| Packet { bytes: 200_000, ..packet }).collect();
     assert_eq!(planned(VideoStream { bit_rate: Some(40_000_000), ..video() }, &heavy).video[1].size, (1920, 1080));
     let one = Policy { adaptive: false, ..policy() };
     let forms_of = |stream| plan_of(stream, &one).video.len();
     assert_eq!((forms_of(video()), forms_of(hevc)), (1, 2));
     assert_eq!(forms_of(VideoStream { codec: "vp9".into(), ..video() }), 1);
+}
+
+#[test]
+fn of_hevc_a_middle_form_in_h264_is_made_next_and_the_film_does_not_wait_for_it() {
+    use Turn::{First, Later, Next};
+    let hevc = |width, height| VideoStream { codec: "hevc".into(), width, height, ..video() };
+    let plan = planned(hevc(1920, 1080), &packets(50));
+    assert_eq!(forms(&plan), [(1080, First), (1080, Later), (720, Next), (480, Later), (360, Later)]);
+    assert_eq!((plan.first(), plan.refines()), (2, true));
+    assert_eq!(forms(&planned(hevc(640, 360), &packets(50))), [(360, First), (360, Next)]);
+    let one = Policy { adaptive: false, ..policy() };
+    assert_eq!(forms(&plan_of(hevc(1920, 1080), &one)), [(1080, First), (1080, Next)]);
 }
 
 fn plan_of(stream: VideoStream, policy: &Policy) -> Plan {

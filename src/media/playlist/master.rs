@@ -9,10 +9,20 @@ mod groups;
 
 pub use groups::fullest;
 
-use super::{CHAPTERS_NAME, I_FRAMES_NAME, PLAYLIST_NAME, VERSION};
+use super::{CHAPTERS_NAME, GROWING_NAME, I_FRAMES_NAME, PLAYLIST_NAME, VERSION};
 use crate::media::rendition::{AudioRendition, Rates, TextRendition, VideoRange, VideoRendition};
 use groups::{Group, SUBTITLES};
 use std::fmt::Write as _;
+
+/// Which of a rendition's lists a master leads to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lists {
+    /// Those of what is finished, or of a video none of which is.
+    #[default]
+    Shown,
+    /// Those of the same renditions beside one that grows.
+    Growing,
+}
 
 /// What a video can be played as.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,6 +37,17 @@ pub struct Master {
     pub chapters: bool,
     /// Whether every segment of every rendition can be decoded without the ones before.
     pub independent_segments: bool,
+    /// Which lists it leads to.
+    pub lists: Lists,
+}
+
+impl Lists {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Shown => PLAYLIST_NAME,
+            Self::Growing => GROWING_NAME,
+        }
+    }
 }
 
 impl Master {
@@ -46,23 +67,50 @@ impl Master {
             _ = writeln!(out, "#EXT-X-SESSION-DATA:DATA-ID=\"com.apple.hls.chapters\",URI=\"{CHAPTERS_NAME}\"");
         }
         for group in &groups {
-            group.write_members(&mut out, self.video.is_empty());
+            group.write_members(&mut out, self.video.is_empty(), self.lists.name());
         }
         if subtitles {
-            groups::write_subtitles(&mut out, &self.subtitles);
+            groups::write_subtitles(&mut out, &self.subtitles, self.lists.name());
         }
         if self.video.is_empty() {
-            groups.iter().for_each(|group| write_alone(&mut out, group));
+            groups.iter().for_each(|group| write_alone(&mut out, group, self.lists.name()));
         }
         for video in &self.video {
             let range = self.range_attribute(video.range);
-            groups.iter().for_each(|group| write_variant(&mut out, (video, range), Some(group), subtitles));
+            groups.iter().for_each(|group| self.write_variant(&mut out, (video, range), Some(group)));
             if groups.is_empty() {
-                write_variant(&mut out, (video, range), None, subtitles);
+                self.write_variant(&mut out, (video, range), None);
             }
         }
         self.video.iter().for_each(|video| write_i_frames(&mut out, (video, self.range_attribute(video.range))));
         out
+    }
+
+    fn write_variant(&self, out: &mut String, (video, range): (&VideoRendition, &str), sound: Option<&Group<'_>>) {
+        let more = sound.map(Group::rates).unwrap_or_default();
+        write_rates(
+            out,
+            "STREAM-INF",
+            Rates {
+                peak: video.rates.peak.saturating_add(more.peak),
+                average: video.rates.average.saturating_add(more.average),
+            },
+        );
+        let codecs = std::iter::once(video.codecs.as_str()).chain(sound.map(Group::codecs).unwrap_or_default());
+        let codecs: Vec<String> = codecs.filter_map(quotable).collect();
+        _ = write!(out, ",CODECS=\"{}\"", codecs.join(","));
+        _ = write!(out, ",RESOLUTION={}x{}", video.resolution.width, video.resolution.height);
+        if let Some(rate) = video.frame_rate.filter(|rate| rate.num > 0) {
+            _ = write!(out, ",FRAME-RATE={:.3}", rate.value());
+        }
+        out.push_str(range);
+        if let Some(group) = sound {
+            _ = write!(out, ",AUDIO=\"{}\"", group.id);
+        }
+        if !self.subtitles.is_empty() {
+            _ = write!(out, ",SUBTITLES=\"{SUBTITLES}\"");
+        }
+        _ = write!(out, "\n{}/{}\n", video.name, self.lists.name());
     }
 
     /// Said of everything as soon as something is not SDR (A 9.16).
@@ -78,43 +126,11 @@ impl Master {
 }
 
 /// A variant of sound alone.
-fn write_alone(out: &mut String, group: &Group<'_>) {
+fn write_alone(out: &mut String, group: &Group<'_>, list: &str) {
     write_rates(out, "STREAM-INF", group.rates());
     let codecs: Vec<String> = group.codecs().into_iter().filter_map(quotable).collect();
     _ = write!(out, ",CODECS=\"{}\",AUDIO=\"{}\"", codecs.join(","), group.id);
-    _ = write!(out, "\n{}/{PLAYLIST_NAME}\n", group.main().name);
-}
-
-fn write_variant(
-    out: &mut String,
-    (video, range): (&VideoRendition, &str),
-    sound: Option<&Group<'_>>,
-    subtitles: bool,
-) {
-    let more = sound.map(Group::rates).unwrap_or_default();
-    write_rates(
-        out,
-        "STREAM-INF",
-        Rates {
-            peak: video.rates.peak.saturating_add(more.peak),
-            average: video.rates.average.saturating_add(more.average),
-        },
-    );
-    let codecs = std::iter::once(video.codecs.as_str()).chain(sound.map(Group::codecs).unwrap_or_default());
-    let codecs: Vec<String> = codecs.filter_map(quotable).collect();
-    _ = write!(out, ",CODECS=\"{}\"", codecs.join(","));
-    _ = write!(out, ",RESOLUTION={}x{}", video.resolution.width, video.resolution.height);
-    if let Some(rate) = video.frame_rate.filter(|rate| rate.num > 0) {
-        _ = write!(out, ",FRAME-RATE={:.3}", rate.value());
-    }
-    out.push_str(range);
-    if let Some(group) = sound {
-        _ = write!(out, ",AUDIO=\"{}\"", group.id);
-    }
-    if subtitles {
-        _ = write!(out, ",SUBTITLES=\"{SUBTITLES}\"");
-    }
-    _ = write!(out, "\n{}/{PLAYLIST_NAME}\n", video.name);
+    _ = write!(out, "\n{}/{list}\n", group.main().name);
 }
 
 /// The pictures alone, so `CODECS` and rates are without sound (RFC 8216bis, 4.4.6.3).

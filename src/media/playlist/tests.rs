@@ -173,6 +173,22 @@ fn a_variant_tells_what_a_player_must_know() {
 }
 
 #[test]
+fn a_master_of_what_grows_leads_to_lists_of_their_own() {
+    let texts = vec![TextRendition {
+        name: TrackName::new(RenditionKind::Subtitles, 0),
+        language: None,
+        label: None,
+        forced: false,
+    }];
+    let (video, audio) = (vec![video(1, 3_000_000)], vec![audio(0, "mp4a.40.2", None, None)]);
+    let text = Master { video, audio, subtitles: texts, lists: Lists::Growing, ..Master::default() }.write();
+    for list in ["\nv1/growing.m3u8\n", "URI=\"a0/growing.m3u8\"", "URI=\"s0/growing.m3u8\""] {
+        assert!(text.contains(list), "{list}: {text}");
+    }
+    assert!(!text.contains("playlist.m3u8"), "{text}");
+}
+
+#[test]
 fn the_i_frames_of_every_picture_that_has_some_follow_the_variants() {
     let (mut high, low, mut hdr) = (video(0, 6_000_000), video(1, 3_000_000), video(2, 9_000_000));
     high.i_frames = Some(Rates { peak: 700_000, average: 400_000 });

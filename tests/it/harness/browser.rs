@@ -79,6 +79,13 @@ impl Browser {
         input.send_keys(file.to_str().expect("a test's path is plain")).await.expect("the input takes a file");
     }
 
+    /// Sends a key to an element that has the focus then, as a keyboard does; `key` is a character, those without one as in
+    /// the standard of web drivers.
+    pub async fn press(&self, selector: &str, key: &str) {
+        let element = self.page.find(Locator::Css(selector)).await.expect("the element is there");
+        element.send_keys(key).await.expect("the element takes keys");
+    }
+
     /// What the browser complained of so far, other than about things the caller expects.
     pub async fn complaints(&self) -> Vec<String> {
         let session = self.page.session_id().await.expect("the driver answers").expect("a session is open");

@@ -4,6 +4,18 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
+/// Encodes of what is behind the first span of films, as bash sees their arguments.
+pub const MIDDLES: &str = r#"*" -ss "*" mp4 "*"#;
+
+/// Pictures to scrub by.
+pub const SCRUB_PICTURES: &str = "*tile=*";
+
+/// What has such arguments waits as long as there is a file.
+const HELD_UP: &str = r#"#!/bin/bash
+if [[ " $* " == SUCH ]]; then while [ -e "$(dirname "$0")/held" ]; do sleep 0.05; done; fi
+exec REAL "$@"
+"#;
+
 /// A folder with a stand-in, to be searched before the others.
 pub struct StandIn {
     folder: TempDir,
@@ -19,6 +31,18 @@ impl StandIn {
         let mode = std::fs::Permissions::from_mode(0o755);
         std::fs::set_permissions(&program, mode).expect("a script can be made a program");
         Self { folder }
+    }
+
+    /// Holds up what has such arguments, until `let_go`.
+    pub fn that_holds_up(such: &str) -> Self {
+        let stand_in = Self::of(&HELD_UP.replace("SUCH", such));
+        std::fs::write(stand_in.folder().join("held"), "").expect("a file can be written");
+        stand_in
+    }
+
+    /// Lets what is held up go on.
+    pub fn let_go(&self) {
+        std::fs::remove_file(self.folder().join("held")).expect("it was held up");
     }
 
     /// Where the script lies, as `ffmpeg`.

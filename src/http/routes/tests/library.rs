@@ -33,9 +33,8 @@ async fn a_film_is_shown_with_everything_known_of_it() {
              "average_bandwidth": 2_400_000, "language": "de", "label": null, "channels": 2, "forced": false, "added": false},
         ],
     });
-    for (name, nothing) in
-        [("waiting", json!([])), ("planned", json!([])), ("chapters_url", Value::Null), ("download", Value::Null)]
-    {
+    let nothings = ["chapters_url", "download", "growing_url", "refinement"].map(|name| (name, Value::Null));
+    for (name, nothing) in [("waiting", json!([])), ("planned", json!([]))].into_iter().chain(nothings) {
         expected[name] = nothing;
     }
     expected["mp3_url"] = Value::Null;

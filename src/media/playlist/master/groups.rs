@@ -1,6 +1,6 @@
 //! Groups of sounds and subtitles, and their lines.
 
-use super::{PLAYLIST_NAME, quotable, yes_no};
+use super::{quotable, yes_no};
 use crate::media::language;
 use crate::media::rendition::{AudioRendition, MP3, Rates, TextRendition, TrackName};
 use std::collections::HashSet;
@@ -120,7 +120,7 @@ impl Group<'_> {
         self.members[self.main]
     }
 
-    pub(super) fn write_members(&self, out: &mut String, without_pictures: bool) {
+    pub(super) fn write_members(&self, out: &mut String, without_pictures: bool, list: &str) {
         let languages: Vec<Option<String>> =
             self.members.iter().map(|member| tag(member.language.as_deref())).collect();
         let mut names = Names::default();
@@ -134,7 +134,7 @@ impl Group<'_> {
             _ = write!(out, ",DEFAULT={},AUTOSELECT={}", yes_no(main), yes_no(automatic));
             _ = write!(out, ",CHANNELS=\"{}\"", audio.channels.max(1));
             if !(without_pictures && main) {
-                _ = write!(out, ",URI=\"{}/{PLAYLIST_NAME}\"", audio.name);
+                _ = write!(out, ",URI=\"{}/{list}\"", audio.name);
             }
             out.push('\n');
         }
@@ -143,7 +143,7 @@ impl Group<'_> {
 
 /// The lines of all subtitles. None is shown unasked but those of what is spoken in another language. Of those
 /// that are alike to a player which chooses by itself, it may choose the first (RFC 8216bis, 4.4.6.1.1).
-pub(super) fn write_subtitles(out: &mut String, texts: &[TextRendition]) {
+pub(super) fn write_subtitles(out: &mut String, texts: &[TextRendition], list: &str) {
     let mut names = Names::default();
     let mut offered = HashSet::new();
     for text in texts {
@@ -153,7 +153,7 @@ pub(super) fn write_subtitles(out: &mut String, texts: &[TextRendition]) {
         _ = write!(out, "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"{SUBTITLES}\",NAME=\"{name}\"");
         write_language(out, language.as_deref());
         _ = write!(out, ",DEFAULT=NO,AUTOSELECT={},FORCED={}", yes_no(automatic), yes_no(text.forced));
-        _ = writeln!(out, ",URI=\"{}/{PLAYLIST_NAME}\"", text.name);
+        _ = writeln!(out, ",URI=\"{}/{list}\"", text.name);
     }
 }
 

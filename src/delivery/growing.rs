@@ -1,0 +1,52 @@
+//! What browsers can play of a film whose picture is copied in a form that they cannot decode, while it is made: a
+//! master playlist and lists of its own, all of which grow together. Beside what is finished it would break both: the
+//! playlists of a master are of one type and equally long (RFC 8216bis, 6.2.4; A 8.3).
+
+use super::{Delivery, DeliveryError, Playlist, PlaylistKey, Sounds, playlists};
+use crate::catalog::TrackPlaylist;
+use crate::media::id::VideoId;
+use crate::media::rendition::{RenditionKind, TrackName};
+use std::sync::Arc;
+
+impl Delivery {
+    /// The master playlist of what grows for browsers; where nothing does, the one of all there is.
+    ///
+    /// # Errors
+    /// `Catalog`, `UnknownTrackName`.
+    pub async fn growing_master(&self, video: VideoId) -> Result<Option<Arc<Playlist>>, DeliveryError> {
+        let (key, version) = (PlaylistKey::GrowingMaster(video), self.catalog.version());
+        if let Some(known) = self.memory.playlists.get(&key, version) {
+            return Ok(Some(known));
+        }
+        let growing = self.catalog.growing_pictures(video).await?;
+        if growing.is_empty() {
+            return self.master(video, Sounds::ForAll).await;
+        }
+        let Some(tracks) = self.catalog.tracks(video).await? else { return Ok(None) };
+        let has_chapters = !self.chapters_of(video).await?.is_empty();
+        let text = playlists::growing_master(tracks.renditions, growing, has_chapters)?;
+        Ok(Some(self.keep_playlist(key, version, text)))
+    }
+
+    /// A track's media playlist as the growing master names it: an `EVENT` until the pictures for browsers are whole.
+    ///
+    /// # Errors
+    /// `Catalog`.
+    pub async fn growing_playlist(
+        &self,
+        video: VideoId,
+        track: TrackName,
+    ) -> Result<Option<Arc<Playlist>>, DeliveryError> {
+        let (key, version) = (PlaylistKey::GrowingMedia(video, track), self.catalog.version());
+        if let Some(known) = self.memory.playlists.get(&key, version) {
+            return Ok(Some(known));
+        }
+        let Some(playlist) = self.catalog.track_playlist(video, track.to_string()).await? else { return Ok(None) };
+        let grows = track.kind == RenditionKind::Video && playlist.beside_growing;
+        if !playlist.shown && !grows {
+            return Ok(None);
+        }
+        let playlist = TrackPlaylist { finished: playlist.finished && !playlist.beside_growing, ..playlist };
+        Ok(Some(self.keep_playlist(key, version, playlists::media(&playlist))))
+    }
+}

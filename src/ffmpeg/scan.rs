@@ -10,8 +10,8 @@ use std::path::Path;
 use tokio_util::sync::CancellationToken;
 
 impl Ffmpeg {
-    /// Calls `each` with every packet of stream `stream`, in file order, as they are read: memory does
-    /// not grow with the film. `within` limits it to packets from the last key frame before its
+    /// Calls `each` with every packet of stream `stream`, in file order, as they are read, and with the place in the
+    /// file where it begins, if its container tells: memory does not grow with the film. `within` limits it to packets from the last key frame before its
     /// start up to its end, in the source's own seconds.
     ///
     /// # Errors
@@ -22,7 +22,7 @@ impl Ffmpeg {
         stream: u32,
         within: Option<Range<f64>>,
         cancel: &CancellationToken,
-        each: &mut impl FnMut(Packet),
+        each: &mut impl FnMut(Packet, Option<u64>),
     ) -> Result<(), FfmpegError> {
         let cpu_s = self.settings.encode_cpu.as_secs().max(1);
         let limits = CageLimits { cpu_s, ..self.short_limits() };
@@ -32,8 +32,8 @@ impl Ffmpeg {
         let read = async {
             let mut on_line = |line: &str| {
                 packets.send_replace(());
-                if let Some(packet) = packet(line) {
-                    each(packet);
+                if let Some((packet, place)) = packet(line) {
+                    each(packet, place);
                 }
                 Ok(())
             };
@@ -59,7 +59,7 @@ fn arguments(file: &Path, stream: u32, within: Option<Range<f64>>) -> Vec<OsStri
     let mut list = words("-hide_banner -loglevel error -threads 1");
     list.extend(input::protections());
     list.extend(words(&format!(
-        "-select_streams {stream} -show_entries packet=pts,dts,duration,size,flags -of compact=print_section=0"
+        "-select_streams {stream} -show_entries packet=pts,dts,duration,size,pos,flags -of compact=print_section=0"
     )));
     if let Some(Range { start, end }) = within {
         list.extend(words(&format!("-read_intervals {:.6}%{end:.6}", start.max(0.0))));
@@ -68,16 +68,17 @@ fn arguments(file: &Path, stream: u32, within: Option<Range<f64>>) -> Vec<OsStri
     list
 }
 
-/// One line like `pts=0|dts=-512|duration=512|size=1234|flags=K_`.
-fn packet(line: &str) -> Option<Packet> {
+/// One line like `pts=0|dts=-512|duration=512|size=1234|pos=48|flags=K_`, and its place.
+fn packet(line: &str) -> Option<(Packet, Option<u64>)> {
     let mut packet = Packet { pts: None, dts: None, duration: 0, bytes: 0, key: false };
-    let mut has_size = false;
+    let (mut place, mut has_size) = (None, false);
     for field in line.split('|') {
         let Some((key, value)) = field.split_once('=') else { continue };
         match key {
             "pts" => packet.pts = value.parse().ok(),
             "dts" => packet.dts = value.parse().ok(),
             "duration" => packet.duration = value.parse().unwrap_or(0),
+            "pos" => place = value.parse().ok(),
             "flags" => packet.key = value.starts_with('K'),
             "size" => {
                 packet.bytes = value.parse().ok()?;
@@ -86,7 +87,7 @@ fn packet(line: &str) -> Option<Packet> {
             _ => {}
         }
     }
-    has_size.then_some(packet)
+    has_size.then_some((packet, place))
 }
 
 #[cfg(test)]
@@ -95,10 +96,10 @@ mod tests {
 
     #[test]
     fn a_packet_line_is_read_with_and_without_times() {
-        let full = packet("pts=1024|dts=-512|duration=512|size=77|flags=K_").unwrap();
-        let bare = packet("pts=N/A|dts=N/A|duration=N/A|size=5|flags=__").unwrap();
-        assert_eq!(full, Packet { pts: Some(1024), dts: Some(-512), duration: 512, bytes: 77, key: true });
-        assert_eq!(bare, Packet { pts: None, dts: None, duration: 0, bytes: 5, key: false });
+        let full = packet("pts=1024|dts=-512|duration=512|size=77|pos=48|flags=K_").unwrap();
+        let bare = packet("pts=N/A|dts=N/A|duration=N/A|size=5|pos=N/A|flags=__").unwrap();
+        assert_eq!(full, (Packet { pts: Some(1024), dts: Some(-512), duration: 512, bytes: 77, key: true }, Some(48)));
+        assert_eq!(bare, (Packet { pts: None, dts: None, duration: 0, bytes: 5, key: false }, None));
         assert_eq!(packet(""), None);
     }
 }

@@ -26,7 +26,7 @@ impl Run<'_> {
     async fn measure(&self, sound: &mut AudioStream) -> Result<(), IngestError> {
         let time_base = sound.time_base.map_or(0.0, |base| base.value());
         let (mut count, mut begin, mut end) = (0_u64, f64::INFINITY, f64::NEG_INFINITY);
-        let mut hear = |packet: Packet| {
+        let mut hear = |packet: Packet, _| {
             count += 1;
             if let Some(at) = packet.pts.or(packet.dts) {
                 begin = begin.min(at as f64 * time_base);

@@ -250,6 +250,9 @@ impl Run<'_> {
             // The first seconds of a film that cannot be played yet wait for nobody: they are short.
             let is_opening = turn == Turn::First && listed.iter().all(Option::is_none) && is_first(encoding, span);
             let _slot = if is_opening { None } else { Some(self.slot(turn, lacking[0].sealed()).await?) };
+            if is_first(encoding, span) {
+                lacking.iter_mut().for_each(|track| track.begin_at(span.first_tick));
+            }
             self.run_ffmpeg(&task, &mut lacking, Some(meter)).await?;
             for track in lacking {
                 track.end_span(span.next_tick).await?;

@@ -138,14 +138,15 @@ fn openings_in_packets(file: &File, codec: &str, places: &[u64]) -> io::Result<O
     Ok((!places.is_empty()).then_some(found))
 }
 
-/// Whether key frames among the samples of an MP4 lean on others; `None` when one of them does not begin at its place.
+/// Whether key frames among the samples of an MP4 lean on others: readers take those for key frames that it lists as
+/// such. `None` when one of them cannot be seen at its place.
 fn openings_of_samples(file: &File, codec: &str, places: &[u64]) -> io::Result<Option<Opening>> {
     let (mut sets, mut found) = (ParameterSets::new(codec), Opening::default());
     let mut begin = [0; KEY_FRAME_BEGIN];
     for &place in places {
         let len = read_up_to(file, &mut begin, place)?;
         let opening = sets.look(&begin[..len]);
-        if opening.enters != Some(true) {
+        if opening.enters.is_none() {
             return Ok(None);
         }
         found = found.and(opening);
@@ -163,4 +164,19 @@ fn read_up_to(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
         }
     }
     Ok(len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    #[test]
+    fn samples_that_are_listed_as_key_frames_lean_on_others_unless_they_are_idrs() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&[0, 0, 0, 2, 0x65, 1, 0, 0, 0, 2, 0x41, 1, 0, 0, 0, 2, 9, 0xF0]).unwrap();
+        let leans = |places: &[u64]| openings_of_samples(&file, "h264", places).unwrap().map(|keys| keys.leans);
+        assert_eq!((leans(&[0]), leans(&[0, 6])), (Some(false), Some(true)));
+        assert_eq!(leans(&[0, 12]), None, "no picture is there");
+    }
 }

@@ -231,7 +231,7 @@ async fn main() {
     let folder = stage::folder();
     let (data, world) = (folder.path().join("data"), folder.path().join("world"));
     std::fs::create_dir(&data).unwrap();
-    let film = stage::film(folder.path(), number("BENCH_MIB", 1024));
+    let film = stage::film(folder.path(), number("BENCH_MIB", 1024), "mp4");
     let settings = Settings { latency: LATENCY, bot_bytes_per_second: Some(line), ..Settings::bots(BOTS) };
     let sim = Simulator::start(settings.kept_in(world)).unwrap();
     let environment = environment(&sim.url(), &sim.world().bots());

@@ -13,6 +13,8 @@
 //! - [`catalog`]: the library's records; the only place with SQL
 //! - [`ffmpeg`]: child processes that probe, copy and encode
 //! - [`cmaf`]: MP4 as values: ffmpeg's fragments and files' indexes in, our segments out
+//! - [`matroska`]: what Matroska files list of their pictures
+//! - [`mpegts`]: the beginning of a picture in a transport stream
 //! - [`check`]: any HLS as a player sees it, measured against the rules
 //! - [`disk`]: files read and synced without blocking the runtime
 //! - [`telegram`]: the bots: what they may be asked, and what their answers mean
@@ -50,7 +52,9 @@ pub mod http;
 pub mod ingest;
 pub mod jobs;
 pub mod library;
+pub mod matroska;
 pub mod media;
+pub mod mpegts;
 pub mod shutdown;
 pub mod spool;
 pub mod store;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// How often a server is asked how far it is.
-const LOOK: Duration = Duration::from_millis(20);
+pub const LOOK: Duration = Duration::from_millis(20);
 
 /// A number from the environment.
 pub fn number(name: &str, otherwise: u64) -> u64 {
@@ -30,16 +30,17 @@ pub fn ffmpeg(arguments: &str, output: &Path) {
     assert!(status.success(), "ffmpeg {arguments}");
 }
 
-/// A film of so many bytes: a minute of noise at 22 Mbit/s, again and again.
-pub fn film(folder: &Path, mib: u64) -> PathBuf {
-    let (seed, film) = (folder.join("seed.mp4"), folder.join("film.mp4"));
+/// A film of so many bytes in a file with this ending: a minute of noise at 22 Mbit/s, again and again.
+pub fn film(folder: &Path, mib: u64, ending: &str) -> PathBuf {
+    let (seed, film) = (folder.join("seed.mp4"), folder.join(format!("film.{ending}")));
     ffmpeg(
         "-f lavfi -i testsrc2=size=1280x720:rate=25:duration=60,noise=alls=40:allf=t -f lavfi -i sine=440:duration=60 \
          -c:v libx264 -preset ultrafast -b:v 22M -maxrate 24M -bufsize 24M -g 50 -c:a aac -b:a 128k",
         &seed,
     );
     let turns = (mib * 1024 * 1024).div_ceil(seed.metadata().unwrap().len());
-    ffmpeg(&format!("-stream_loop {} -i {} -c copy -movflags +faststart", turns - 1, seed.display()), &film);
+    let index_first = if ending == "mp4" { "-movflags +faststart" } else { "" };
+    ffmpeg(&format!("-stream_loop {} -i {} -c copy {index_first}", turns - 1, seed.display()), &film);
     std::fs::remove_file(seed).unwrap();
     film
 }

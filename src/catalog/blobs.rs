@@ -19,6 +19,17 @@ pub struct PackInMaking {
     pub committed_len: u64,
 }
 
+/// A pack of a rendition in which segments are listed.
+#[derive(Clone, Copy, Debug)]
+pub struct FilledPack {
+    /// The blob.
+    pub blob: BlobId,
+    /// Its position among the rendition's packs.
+    pub number: u32,
+    /// The blob's hash (`Hash::of_chunks`), once it is sealed.
+    pub hash: Option<Hash>,
+}
+
 /// How far an open pack has grown.
 #[derive(Clone, Copy, Debug)]
 pub struct PackLength {
@@ -83,6 +94,21 @@ impl Catalog {
                     Ok(PackInMaking { blob: BlobId(row.get(0)?), number: row.get(1)?, committed_len: row.get(2)? })
                 })?;
                 Ok((open.next().transpose()?, empty))
+            })
+            .await
+    }
+
+    /// The packs of a rendition in which segments are listed, in order.
+    pub async fn filled_packs(&self, rendition: RenditionId) -> Result<Vec<FilledPack>, CatalogError> {
+        self.sqlite
+            .read(move |tx| {
+                let sql = "SELECT id, number, hash FROM blobs WHERE rendition = ?1 AND len > 0 ORDER BY number";
+                let mut statement = tx.prepare_cached(sql)?;
+                let rows = statement.query_map([rendition.0], |row| {
+                    let hash: Option<[u8; 32]> = row.get(2)?;
+                    Ok(FilledPack { blob: BlobId(row.get(0)?), number: row.get(1)?, hash: hash.map(Hash) })
+                })?;
+                Ok(rows.collect::<Result<_, _>>()?)
             })
             .await
     }

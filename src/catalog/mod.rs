@@ -37,7 +37,7 @@ mod uploads;
 mod videos;
 
 pub use affected::{AffectedVideo, Unreadable};
-pub use blobs::{PackInMaking, PackLength, SealedBlob};
+pub use blobs::{FilledPack, PackInMaking, PackLength, SealedBlob};
 pub use bots::{SavedPace, SavedRest};
 pub use copies::{BlobToStore, CopyRecord, CopyState, Intent};
 pub use doubts::Doubt;

@@ -5,12 +5,21 @@
 use super::boxes::child;
 use super::source::SourceTrack;
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 /// Bytes in front of the boxes of an `stsd` with one entry of a picture: two headers, a count, the fixed part.
 const BEFORE_BOXES: usize = 16 + 8 + 78;
 
 /// The kind of a slice at which an H.264 decoder can begin (ITU-T H.264 table 7-1).
 const IDR: u8 = 5;
+
+/// The kinds of pictures at which a decoder of HEVC can begin (ITU-T H.265 table 7-1).
+const ENTRIES: RangeInclusive<u8> = 16..=23;
+
+/// The kind of a unit with supplemental messages, and the type of the one that says that a decoder can begin here,
+/// with pictures that are whole after a while (ITU-T H.264 annex D).
+const MESSAGES: u8 = 6;
+const RECOVERY: usize = 6;
 
 /// What the beginning of a key frame says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,6 +28,17 @@ pub struct Opening {
     pub changes: bool,
     /// It is H.264 and no IDR: pictures behind it may need ones before it.
     pub leans: bool,
+    /// Whether readers take it for a key frame: an IDR, H.264 that says that one can begin with it, or any picture
+    /// of HEVC that is meant for that. `None` where its picture cannot be seen.
+    pub enters: Option<bool>,
+}
+
+impl Opening {
+    /// What one of two key frames says.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { changes: self.changes || other.changes, leans: self.leans || other.leans, enters: None }
+    }
 }
 
 /// The parameter sets of one stream, each under its kind and, of picture sets, its id.
@@ -39,21 +59,24 @@ impl ParameterSets {
     /// Those in the header of a track; `None` when it is neither H.264 nor HEVC.
     pub fn of(track: &SourceTrack) -> Option<Self> {
         let boxes = track.configuration().get(BEFORE_BOXES..)?;
-        let (mut sets, lists) = match child(boxes, b"avcC").ok()? {
-            Some(record) => {
-                let length_size = usize::from(record.body.get(4)? & 3) + 1;
-                let sequence = usize::from(record.body.get(5)? & 0x1f);
-                (Self { length_size, ..Self::new("h264") }, (record.body.get(6..)?, vec![sequence, usize::MAX]))
-            }
-            None => {
-                let record = child(boxes, b"hvcC").ok()??;
-                let length_size = usize::from(record.body.get(21)? & 3) + 1;
-                let arrays = usize::from(*record.body.get(22)?);
-                (Self { length_size, ..Self::new("hevc") }, (record.body.get(23..)?, vec![usize::MAX; arrays]))
-            }
+        match child(boxes, b"avcC").ok()? {
+            Some(record) => Self::of_record("h264", record.body),
+            None => Self::of_record("hevc", child(boxes, b"hvcC").ok()??.body),
+        }
+    }
+
+    /// Those in a decoder configuration record (ISO/IEC 14496-15, 5.3.3 and 8.3.3); `None` when it is not one of this
+    /// codec, which is ffmpeg's name of H.264 or HEVC.
+    pub fn of_record(codec: &str, record: &[u8]) -> Option<Self> {
+        let (at, counts) = match codec {
+            "h264" => (4, vec![usize::from(record.get(5)? & 0x1f), usize::MAX]),
+            "hevc" => (21, vec![usize::MAX; usize::from(*record.get(22)?)]),
+            _ => return None,
         };
-        sets.take_lists(lists.0, &lists.1)?;
-        Some(sets)
+        let length_size = usize::from(record.get(at)? & 3) + 1;
+        let mut sets = Self { length_size, ..Self::new(codec) };
+        sets.take_lists(record.get(at + 2..)?, &counts)?;
+        (record.first() == Some(&1)).then_some(sets)
     }
 
     /// Lists of units with lengths of two bytes. Each list has its count, or says it itself (`usize::MAX`):
@@ -77,33 +100,61 @@ impl ParameterSets {
         Some(())
     }
 
-    /// Takes the beginning of a key frame.
+    /// Takes the beginning of a key frame whose units have their lengths before them.
     pub fn look(&mut self, sample: &[u8]) -> Opening {
-        let (mut rest, mut found) = (sample, Opening::default());
+        let (mut rest, mut found, mut recovers) = (sample, Opening::default(), false);
         while let Some((length, body)) = rest.split_at_checked(self.length_size) {
             let len = length.iter().fold(0, |len, byte| len << 8 | usize::from(*byte));
             // Nothing of interest comes behind a picture, and what does not end here is one.
-            let Some(&first) = body.first() else { break };
-            if self.is_picture(first) {
-                found.leans = !self.is_hevc && self.kind(first) != IDR;
+            let is_picture = body.first().is_some_and(|first| self.is_picture(*first));
+            let unit = if is_picture { Some(body) } else { body.get(..len) };
+            let Some(unit) = unit else { break };
+            self.take(unit, &mut recovers, &mut found);
+            if is_picture {
                 break;
             }
-            let Some((unit, after)) = body.split_at_checked(len) else { break };
-            found.changes |= self.is_new(unit);
-            rest = after;
+            rest = &body[len..];
         }
         found
     }
 
-    /// Takes units behind start codes (ITU-T H.264 annex B), and says whether they set the decoder up in
-    /// another way than before.
+    /// The same of one whose units stand behind start codes (ITU-T H.264 annex B).
+    pub fn look_in_stream(&mut self, bytes: &[u8]) -> Opening {
+        let (mut found, mut recovers) = (Opening::default(), false);
+        let units = units(bytes);
+        for (number, unit) in units.iter().enumerate() {
+            let is_picture = unit.first().is_some_and(|first| self.is_picture(*first));
+            // The last one may go on.
+            if is_picture || number + 1 < units.len() {
+                self.take(unit, &mut recovers, &mut found);
+            }
+            if is_picture {
+                break;
+            }
+        }
+        found
+    }
+
+    /// Takes one unit of a key frame.
+    fn take(&mut self, unit: &[u8], recovers: &mut bool, found: &mut Opening) {
+        let Some(&first) = unit.first() else { return };
+        let kind = self.kind(first);
+        if !self.is_picture(first) {
+            found.changes |= self.is_new(unit);
+            *recovers |= !self.is_hevc && kind == MESSAGES && is_recovery(&unit[1..]);
+        } else if self.is_hevc {
+            found.enters = Some(ENTRIES.contains(&kind));
+        } else {
+            found.leans = kind != IDR;
+            found.enters = Some(*recovers || kind == IDR);
+        }
+    }
+
+    /// Takes units behind start codes, and says whether they set the decoder up in another way than before.
     pub fn change_in_stream(&mut self, bytes: &[u8]) -> bool {
-        let mut starts: Vec<usize> =
-            bytes.windows(3).enumerate().filter(|(_, code)| *code == [0, 0, 1]).map(|(at, _)| at).collect();
-        starts.push(bytes.len());
         let mut changed = false;
-        for pair in starts.windows(2) {
-            changed |= self.is_new(&bytes[(pair[0] + 3).min(pair[1])..pair[1]]);
+        for unit in units(bytes) {
+            changed |= self.is_new(unit);
         }
         changed
     }
@@ -134,6 +185,45 @@ impl ParameterSets {
         let kind = self.kind(first);
         if self.is_hevc { kind < 32 } else { (1..=5).contains(&kind) }
     }
+}
+
+/// What stands behind start codes, up to the next one each.
+fn units(bytes: &[u8]) -> Vec<&[u8]> {
+    let codes = bytes.windows(3).enumerate().filter(|(_, code)| *code == [0, 0, 1]).map(|(at, _)| at);
+    let starts: Vec<usize> = codes.chain([bytes.len()]).collect();
+    starts.windows(2).map(|pair| &bytes[(pair[0] + 3).min(pair[1])..pair[1]]).collect()
+}
+
+/// Whether one of the messages in a unit is that of recovery.
+fn is_recovery(unit: &[u8]) -> bool {
+    // A three behind two zeros keeps them from looking like a start code, and is no part of a message.
+    let mut zeros = 0;
+    let mut plain = unit.iter().copied().filter(|byte| {
+        let is_guard = zeros >= 2 && *byte == 3;
+        zeros = if *byte == 0 { zeros + 1 } else { 0 };
+        !is_guard
+    });
+    loop {
+        let (Some(kind), Some(len)) = (long_byte(&mut plain), long_byte(&mut plain)) else { return false };
+        if kind == RECOVERY {
+            return true;
+        }
+        if len > 0 && plain.nth(len - 1).is_none() {
+            return false;
+        }
+    }
+}
+
+/// A number in bytes of which all but the last are 255.
+fn long_byte(bytes: &mut impl Iterator<Item = u8>) -> Option<usize> {
+    let mut sum = 0;
+    for byte in bytes {
+        sum += usize::from(byte);
+        if byte != u8::MAX {
+            return Some(sum);
+        }
+    }
+    None
 }
 
 /// An unsigned number in the code of Exp-Golomb at this bit, which comes before anything that is escaped in
@@ -187,17 +277,40 @@ mod tests {
         let unit = |unit: &[u8]| [&(unit.len() as u32).to_be_bytes()[..], unit].concat();
         let other = [0x67, 100, 0, 31, 0xAC, 0xD9];
         let mut look = |units: &[Vec<u8>]| sets.look(&units.concat());
-        assert_eq!(look(&[unit(&SEQUENCE), unit(&[0x65, 1])]), Opening::default());
-        assert_eq!(look(&[unit(&[0x65, 1]), unit(&other)]), Opening::default());
+        let plain = Opening { enters: Some(true), ..Opening::default() };
+        assert_eq!(look(&[unit(&SEQUENCE), unit(&[0x65, 1])]), plain);
+        assert_eq!(look(&[unit(&[0x65, 1]), unit(&other)]), plain);
         assert!(look(&[unit(&[9, 0xF0]), unit(&other)]).changes);
-        assert_eq!(look(&[vec![0, 0, 1, 0, 0x65]]), Opening::default(), "cut off behind its first byte");
+        assert_eq!(look(&[vec![0, 0, 1, 0, 0x65]]), plain, "cut off behind its first byte");
+        assert_eq!(look(&[unit(&[9, 0xF0]), vec![0, 0, 1, 0, 6, 5, 255]]), Opening::default(), "cut off before it");
+    }
+
+    #[test]
+    fn a_key_frame_behind_start_codes_is_read_alike() {
+        let mut sets = ParameterSets::new("h264");
+        let mut look = |units: &[&[u8]]| sets.look_in_stream(&stream(units));
+        let plain = Opening { enters: Some(true), ..Opening::default() };
+        assert_eq!(look(&[&[9, 0xF0], &SEQUENCE, &PICTURE, &[0x65, 1]]), plain);
+        assert_eq!(look(&[&[6, 6, 1, 0x80], &[0x41, 1]]), Opening { leans: true, ..plain });
+        assert_eq!(look(&[&SEQUENCE, &[0x68, 0xEB, 0xE7], &[0x65, 1]]), Opening { changes: true, ..plain });
+        assert_eq!(look(&[&SEQUENCE, &[0x68, 0xEB]]), Opening::default(), "its last unit may go on");
     }
 
     #[test]
     fn a_key_frame_that_is_no_idr_leans_on_others() {
         let mut sets = ParameterSets::new("h264");
-        let recovery = [0, 0, 0, 2, 6, 6, 0, 0, 9, 0, 0x41, 1];
-        assert_eq!(sets.look(&recovery), Opening { changes: false, leans: true });
-        assert!(!ParameterSets::new("hevc").look(&[0, 0, 9, 0, 0x2A, 1]).leans, "of HEVC players take such ones");
+        let recovery = [0, 0, 0, 4, 6, 6, 1, 0x80, 0, 0, 9, 0, 0x41, 1];
+        assert_eq!(sets.look(&recovery), Opening { changes: false, leans: true, enters: Some(true) });
+        let enters = |message: &[u8]| {
+            let unit = [&[0, 0, 0, message.len() as u8 + 1, 6], message].concat();
+            ParameterSets::new("h264").look(&[&unit[..], &[0, 0, 9, 0, 0x41, 1]].concat()).enters
+        };
+        assert_eq!(enters(&[4, 2, 7, 7, 6, 1, 0x80]), Some(true), "behind another message");
+        assert_eq!(enters(&[4, 4, 0, 0, 3, 1, 1, 6, 1, 0x80]), Some(true), "behind one with a guarded zero");
+        assert_eq!(enters(&[4, 3, 6, 1, 0x80]), Some(false), "in the middle of another message");
+        assert_eq!(enters(&[255, 6, 0]), Some(false), "261 is another type");
+        let hevc = |kind: u8| ParameterSets::new("hevc").look(&[0, 0, 9, 0, kind << 1, 1]);
+        assert_eq!(hevc(21), Opening { enters: Some(true), ..Opening::default() }, "of HEVC players take such ones");
+        assert_eq!(hevc(1).enters, Some(false));
     }
 }

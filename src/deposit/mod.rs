@@ -4,6 +4,7 @@
 //! Every step is recorded before the next one begins and can be repeated: a job that runs again
 //! goes on with the pack it was filling and finds the copies it had sent.
 
+mod again;
 mod copy;
 mod discard;
 mod error;
@@ -13,6 +14,7 @@ mod packer;
 #[cfg(test)]
 mod tests;
 
+pub use again::Again;
 pub use error::DepositError;
 pub use packer::{FreshSegment, Packer, PackerSettings};
 

@@ -54,13 +54,13 @@ pub struct FreshSegment {
 /// Fills the packs of one rendition. What was added since the last commit is lost with it, and so may
 /// be what a commit was begun with.
 pub struct Packer {
-    deposit: Deposit,
-    settings: PackerSettings,
+    pub(super) deposit: Deposit,
+    pub(super) settings: PackerSettings,
     /// Where sealed packs go, once listed.
     sealed: mpsc::UnboundedSender<BlobId>,
     next_segment: u32,
     next_pack: u32,
-    open: Option<OpenPack>,
+    pub(super) open: Option<OpenPack>,
     pending: Growth,
     pending_bytes: u64,
     /// Sealed packs whose bytes are not durable yet.
@@ -69,10 +69,10 @@ pub struct Packer {
     committing: JoinSet<Result<(), DepositError>>,
 }
 
-struct OpenPack {
-    blob: BlobId,
+pub(super) struct OpenPack {
+    pub(super) blob: BlobId,
     number: u32,
-    writer: PackWriter,
+    pub(super) writer: PackWriter,
     entries: Vec<PackEntry>,
 }
 
@@ -276,7 +276,7 @@ impl Packer {
         self.deposit.settings.max_blob_bytes.saturating_sub(frame as u64).max(1)
     }
 
-    fn header(&self, number: u32) -> PackHeader {
+    pub(super) fn header(&self, number: u32) -> PackHeader {
         let PackerSettings { video, number: rendition, init, .. } = &self.settings;
         PackHeader { video: *video, rendition: *rendition, number, init: init.clone() }
     }

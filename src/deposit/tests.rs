@@ -1,3 +1,4 @@
+mod again;
 mod desk;
 mod faulty;
 mod mending;

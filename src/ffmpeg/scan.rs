@@ -10,8 +10,8 @@ use std::path::Path;
 use tokio_util::sync::CancellationToken;
 
 impl Ffmpeg {
-    /// Calls `each` with every packet of stream `stream`, in file order, as they are read: memory does
-    /// not grow with the film. `within` limits it to packets from the last key frame before its
+    /// Calls `each` with every packet of stream `stream`, in file order, as they are read, and with the place in the
+    /// file where it begins, if its container tells: memory does not grow with the film. `within` limits it to packets from the last key frame before its
     /// start up to its end, in the source's own seconds.
     ///
     /// # Errors
@@ -22,19 +22,51 @@ impl Ffmpeg {
         stream: u32,
         within: Option<Range<f64>>,
         cancel: &CancellationToken,
-        each: &mut impl FnMut(Packet),
+        each: &mut impl FnMut(Packet, Option<u64>),
+    ) -> Result<(), FfmpegError> {
+        let list = arguments(input, &stream.to_string(), within);
+        let mut on_line = |line: &str| {
+            if let Some(found) = found(line) {
+                each(found.packet, found.place);
+            }
+        };
+        self.list(list, cancel, &mut on_line).await
+    }
+
+    /// Calls `each` with every packet of every sound, and the index of its stream, in one reading of the file.
+    ///
+    /// # Errors
+    /// As `scan`.
+    pub async fn scan_sounds(
+        &self,
+        input: &Path,
+        cancel: &CancellationToken,
+        each: &mut impl FnMut(u32, Packet),
+    ) -> Result<(), FfmpegError> {
+        let mut on_line = |line: &str| {
+            if let Some((found, stream)) = found(line).and_then(|found| Some((found.packet, found.stream?))) {
+                each(stream, found);
+            }
+        };
+        self.list(arguments(input, "a", None), cancel, &mut on_line).await
+    }
+
+    /// Runs ffprobe for its lines, one for each packet.
+    async fn list(
+        &self,
+        arguments: Vec<OsString>,
+        cancel: &CancellationToken,
+        each: &mut impl FnMut(&str),
     ) -> Result<(), FfmpegError> {
         let cpu_s = self.settings.encode_cpu.as_secs().max(1);
         let limits = CageLimits { cpu_s, ..self.short_limits() };
-        let mut child = self.spawn(Program::Ffprobe, &limits, arguments(input, stream, within)).await?;
+        let mut child = self.spawn(Program::Ffprobe, &limits, arguments).await?;
         let (stdout, stderr) = pipes(&mut child)?;
         let (packets, mut count) = tokio::sync::watch::channel(());
         let read = async {
             let mut on_line = |line: &str| {
                 packets.send_replace(());
-                if let Some(packet) = packet(line) {
-                    each(packet);
-                }
+                each(line);
                 Ok(())
             };
             let (lines, words) = tokio::join!(each_line(stdout, &mut on_line), words_of(stderr));
@@ -55,11 +87,11 @@ impl Ffmpeg {
     }
 }
 
-fn arguments(file: &Path, stream: u32, within: Option<Range<f64>>) -> Vec<OsString> {
+fn arguments(file: &Path, streams: &str, within: Option<Range<f64>>) -> Vec<OsString> {
     let mut list = words("-hide_banner -loglevel error -threads 1");
     list.extend(input::protections());
     list.extend(words(&format!(
-        "-select_streams {stream} -show_entries packet=pts,dts,duration,size,flags -of compact=print_section=0"
+        "-select_streams {streams} -show_entries packet=stream_index,pts,dts,duration,size,pos,flags -of compact=print_section=0"
     )));
     if let Some(Range { start, end }) = within {
         list.extend(words(&format!("-read_intervals {:.6}%{end:.6}", start.max(0.0))));
@@ -68,17 +100,29 @@ fn arguments(file: &Path, stream: u32, within: Option<Range<f64>>) -> Vec<OsStri
     list
 }
 
-/// One line like `pts=0|dts=-512|duration=512|size=1234|flags=K_`.
-fn packet(line: &str) -> Option<Packet> {
-    let mut packet = Packet { pts: None, dts: None, duration: 0, bytes: 0, key: false };
+/// What a line says.
+#[derive(Debug, PartialEq)]
+struct Found {
+    packet: Packet,
+    place: Option<u64>,
+    stream: Option<u32>,
+}
+
+/// One line like `stream_index=0|pts=0|dts=-512|duration=512|size=1234|pos=48|flags=K_`.
+fn found(line: &str) -> Option<Found> {
+    let packet = Packet { pts: None, dts: None, duration: 0, bytes: 0, key: false };
+    let mut found = Found { packet, place: None, stream: None };
     let mut has_size = false;
     for field in line.split('|') {
         let Some((key, value)) = field.split_once('=') else { continue };
+        let packet = &mut found.packet;
         match key {
             "pts" => packet.pts = value.parse().ok(),
             "dts" => packet.dts = value.parse().ok(),
             "duration" => packet.duration = value.parse().unwrap_or(0),
             "flags" => packet.key = value.starts_with('K'),
+            "pos" => found.place = value.parse().ok(),
+            "stream_index" => found.stream = value.parse().ok(),
             "size" => {
                 packet.bytes = value.parse().ok()?;
                 has_size = true;
@@ -86,7 +130,7 @@ fn packet(line: &str) -> Option<Packet> {
             _ => {}
         }
     }
-    has_size.then_some(packet)
+    has_size.then_some(found)
 }
 
 #[cfg(test)]
@@ -95,10 +139,12 @@ mod tests {
 
     #[test]
     fn a_packet_line_is_read_with_and_without_times() {
-        let full = packet("pts=1024|dts=-512|duration=512|size=77|flags=K_").unwrap();
-        let bare = packet("pts=N/A|dts=N/A|duration=N/A|size=5|flags=__").unwrap();
-        assert_eq!(full, Packet { pts: Some(1024), dts: Some(-512), duration: 512, bytes: 77, key: true });
-        assert_eq!(bare, Packet { pts: None, dts: None, duration: 0, bytes: 5, key: false });
-        assert_eq!(packet(""), None);
+        let full = found("stream_index=1|pts=1024|dts=-512|duration=512|size=77|pos=48|flags=K_").unwrap();
+        let bare = found("pts=N/A|dts=N/A|duration=N/A|size=5|pos=N/A|flags=__").unwrap();
+        let packet = Packet { pts: Some(1024), dts: Some(-512), duration: 512, bytes: 77, key: true };
+        assert_eq!(full, Found { packet, place: Some(48), stream: Some(1) });
+        let packet = Packet { pts: None, dts: None, duration: 0, bytes: 5, key: false };
+        assert_eq!(bare, Found { packet, place: None, stream: None });
+        assert_eq!(found(""), None);
     }
 }

@@ -2,25 +2,24 @@
 
 use super::{Ingest, IngestError, Run};
 use crate::catalog::{JobLease, Shown};
-use crate::cmaf::{Descriptions, Index, IndexedSample, IndexedTrack, Opening, ParameterSets, TrackKind};
+use crate::cmaf::{Descriptions, Opening};
 use crate::disk;
 use crate::media::plan::{Plan, VideoAction, plan};
-use crate::media::probe::{Packet, Probe, Ratio, VideoStream};
+use crate::media::probe::{Packet, Probe, VideoStream};
 use std::fs::File;
 use std::io::BufReader;
-use std::os::unix::fs::FileExt;
 
 /// A film of a day at 60 pictures a second has five million; more is not a film.
 const MOST_PACKETS: usize = 6_000_000;
 
-/// Parameter sets stand in the first bytes of a key frame, before its picture.
-const KEY_FRAME_BEGIN: usize = 2048;
-
 /// Where packets are known from.
-#[derive(Clone, Copy)]
-enum Known {
+pub(super) enum Known {
+    /// An MP4 file's index, which says nothing of how key frames begin.
     Index,
-    Reading,
+    /// The blocks of a Matroska film, and what its key frames say.
+    Blocks(Opening),
+    /// The film was read; where its key frames begin, as far as its container tells.
+    Reading(Vec<u64>),
 }
 
 impl Run<'_> {
@@ -41,23 +40,22 @@ impl Run<'_> {
             return Ok((probe, plan));
         };
         probe.video[0].changes = descriptions.count(stream.index) > 1;
-        // A file's own index says enough of a film that is copied.
-        let packets = self.indexed(&stream).await?;
-        if !packets.is_empty() {
+        // A file's own list says enough of a film that is copied.
+        if let Some((packets, from)) = self.listed(&stream).await? {
             let mut whole = probe.clone();
-            let plan = self.plan_from(&mut whole, &stream, &packets, Known::Index).await?;
+            let plan = self.plan_from(&mut whole, &stream, &packets, from).await?;
             if plan.is_copied() {
                 return Ok((whole, plan));
             }
             (probe.video[0].changes, probe.video[0].leans) = (whole.video[0].changes, whole.video[0].leans);
         }
-        let packets = self.packets(stream.index).await?;
+        let (packets, places) = self.packets(stream.index).await?;
         if packets.is_empty() {
             return Err(IngestError::refused(
                 "The file lists a picture but holds none: it ends too early. Copy it again and add it once more.",
             ));
         }
-        let plan = self.plan_from(&mut probe, &stream, &packets, Known::Reading).await?;
+        let plan = self.plan_from(&mut probe, &stream, &packets, Known::Reading(places)).await?;
         Ok((probe, plan))
     }
 
@@ -77,62 +75,19 @@ impl Run<'_> {
         }
         let keys = match from {
             Known::Index => self.openings_by_index(stream).await?,
-            Known::Reading => Opening { changes: self.changes_by_reading(stream).await?, leans: false },
+            Known::Blocks(keys) => keys,
+            Known::Reading(places) => self.openings_by_reading(&probe.container, stream, places).await?,
         };
         (probe.video[0].changes, probe.video[0].leans) = (keys.changes, keys.leans);
         Ok(plan(probe, packets, &self.ingest.policy)?)
     }
 
-    /// What any key frame says that keeps it from being copied. Only their first bytes are read.
-    async fn openings_by_index(&self, stream: &VideoStream) -> Result<Opening, IngestError> {
-        let (path, stream) = (self.input().to_path_buf(), stream.clone());
-        let look = move || {
-            let mut file = BufReader::new(File::open(path)?);
-            let mut found = Opening::default();
-            let Some(index) = Index::read(&mut file)? else { return Ok(found) };
-            let Some(mut sets) = index.source(stream.index).as_ref().and_then(ParameterSets::of) else {
-                return Ok(found);
-            };
-            let file = file.into_inner();
-            let mut begin = Vec::with_capacity(KEY_FRAME_BEGIN);
-            let samples = listed_picture(&index, &stream).map(|track| track.samples).unwrap_or_default();
-            for sample in samples.iter().filter(|sample| sample.sync) {
-                begin.resize(KEY_FRAME_BEGIN.min(sample.bytes as usize), 0);
-                file.read_exact_at(&mut begin, sample.at)?;
-                let key = sets.look(&begin);
-                found = Opening { changes: found.changes || key.changes, leans: found.leans || key.leans };
-            }
-            Ok(found)
-        };
-        disk::blocking(look).await.map_err(IngestError::Source)
-    }
-
-    /// Whether key frames of a file without an index set the decoder up in another way than its header does. It
-    /// has to be read for that.
-    async fn changes_by_reading(&self, stream: &VideoStream) -> Result<bool, IngestError> {
-        let (codec, cancel) = (stream.codec.as_str(), &self.work.cancel);
-        let sets = self.ingest.ffmpeg.parameter_sets(self.input(), stream.index, codec, cancel).await?;
-        Ok(ParameterSets::new(codec).change_in_stream(&sets))
-    }
-
-    /// The packets that an MP4 file lists of its picture; none when it has to be read for that.
-    async fn indexed(&self, stream: &VideoStream) -> Result<Vec<Packet>, IngestError> {
-        let Some(index) = self.index().await? else { return Ok(Vec::new()) };
-        let picture = listed_picture(&index, stream);
-        Ok(picture.map(|track| track.samples.iter().map(IndexedSample::packet).collect()).unwrap_or_default())
-    }
-
-    /// The file's own index, if it is an MP4 that has one.
-    pub(super) async fn index(&self) -> Result<Option<Index>, IngestError> {
-        let path = self.input().to_path_buf();
-        let read = disk::blocking(move || Index::read(&mut BufReader::new(File::open(path)?)));
-        read.await.map_err(IngestError::Source)
-    }
-
-    async fn packets(&self, stream: u32) -> Result<Vec<Packet>, IngestError> {
-        let mut packets = Vec::new();
-        let mut keep = |packet: Packet| {
+    /// The packets of a picture, and where those of key frames begin.
+    async fn packets(&self, stream: u32) -> Result<(Vec<Packet>, Vec<u64>), IngestError> {
+        let (mut packets, mut places) = (Vec::new(), Vec::new());
+        let mut keep = |packet: Packet, place: Option<u64>| {
             if packets.len() <= MOST_PACKETS {
+                places.extend(place.filter(|_| packet.key));
                 packets.push(packet);
             }
         };
@@ -142,7 +97,7 @@ impl Run<'_> {
                 "The file has more pictures than a film of a whole day. It was not taken.",
             ));
         }
-        Ok(packets)
+        Ok((packets, places))
     }
 
     pub(super) async fn record(&self, probe: &Probe, plan: &Plan) -> Result<(), IngestError> {
@@ -173,13 +128,6 @@ impl Ingest {
         self.catalog.record_plan(lease, probe, plan, shown, self.clock.now()).await?;
         Ok(())
     }
-}
-
-/// The picture as an index lists it; `None` when the probe found it to begin elsewhere.
-pub(super) fn listed_picture(index: &Index, stream: &VideoStream) -> Option<IndexedTrack> {
-    let track = index.track(stream.index).filter(|track| track.kind == TrackKind::Video)?;
-    let time_base = Ratio { num: 1, den: track.timescale };
-    (stream.time_base == time_base && stream.start_ticks == track.first_shown()).then_some(track)
 }
 
 fn as_json(value: &impl serde::Serialize) -> Result<String, IngestError> {

@@ -3,6 +3,7 @@
 use super::{IngestError, Run};
 use crate::media::probe::{AudioStream, MAX_SECONDS, Packet, Probe, VideoStream};
 use crate::media::span::Frames;
+use std::collections::BTreeMap;
 
 /// Sound that is said to go on so many seconds after the last picture is not believed unheard.
 const TAIL_S: f64 = 2.0;
@@ -13,32 +14,38 @@ impl Run<'_> {
     pub(super) async fn listen(&self, probe: &mut Probe, picture_end_s: Option<f64>) -> Result<(), IngestError> {
         let file_end_s = probe.duration_s.map(|length| probe.start_s + length);
         let (sounds, latest_s) = (probe.audio.len(), probe.start_s + MAX_SECONDS);
-        for sound in &mut probe.audio {
-            if is_doubted(sound, sounds, picture_end_s, file_end_s) {
-                self.measure(sound).await?;
+        let doubted = |sound: &AudioStream| is_doubted(sound, sounds, picture_end_s, file_end_s);
+        if probe.audio.iter().any(doubted) {
+            let mut heard = self.heard(&probe.audio).await?;
+            for sound in probe.audio.iter_mut().filter(|sound| doubted(sound)) {
+                let reach = heard.remove(&sound.index);
+                sound.is_empty = reach.is_none();
+                if let Some((begin, end)) = reach.filter(|(begin, _)| begin.is_finite()) {
+                    (sound.start_s, sound.end_s) = (Some(begin), Some(end));
+                }
             }
+        }
+        for sound in &mut probe.audio {
             sound.end_s = sound.end_s.map(|end| end.min(latest_s));
         }
         Ok(())
     }
 
-    /// Finds out from when to when there is sound.
-    async fn measure(&self, sound: &mut AudioStream) -> Result<(), IngestError> {
-        let time_base = sound.time_base.map_or(0.0, |base| base.value());
-        let (mut count, mut begin, mut end) = (0_u64, f64::INFINITY, f64::NEG_INFINITY);
-        let mut hear = |packet: Packet| {
-            count += 1;
-            if let Some(at) = packet.pts.or(packet.dts) {
-                begin = begin.min(at as f64 * time_base);
-                end = end.max((at as f64 + packet.duration as f64) * time_base);
+    /// From when to when there is sound, by stream, in seconds of the file: infinite where no packet has a time. Streams
+    /// that hold nothing are left out. The file is read once.
+    async fn heard(&self, sounds: &[AudioStream]) -> Result<BTreeMap<u32, (f64, f64)>, IngestError> {
+        let bases: BTreeMap<u32, f64> =
+            sounds.iter().filter_map(|sound| Some((sound.index, sound.time_base?.value()))).collect();
+        let mut heard: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
+        let mut hear = |stream: u32, packet: Packet| {
+            let (begin, end) = heard.entry(stream).or_insert((f64::INFINITY, f64::NEG_INFINITY));
+            if let Some((at, base)) = packet.pts.or(packet.dts).zip(bases.get(&stream)) {
+                *begin = begin.min(at as f64 * base);
+                *end = end.max((at as f64 + packet.duration as f64) * base);
             }
         };
-        self.ingest.ffmpeg.scan(self.input(), sound.index, None, &self.work.cancel, &mut hear).await?;
-        sound.is_empty = count == 0;
-        if begin.is_finite() && time_base > 0.0 {
-            (sound.start_s, sound.end_s) = (Some(begin), Some(end));
-        }
-        Ok(())
+        self.ingest.ffmpeg.scan_sounds(self.input(), &self.work.cancel, &mut hear).await?;
+        Ok(heard)
     }
 
     /// The film's length in seconds, from its start to the end of what goes on longest.

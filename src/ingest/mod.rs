@@ -12,6 +12,7 @@ mod attach;
 mod error;
 mod inspect;
 mod length;
+mod listed;
 mod original;
 mod pipe;
 mod progress;

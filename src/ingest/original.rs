@@ -2,7 +2,7 @@
 //! which no player is told of.
 
 use super::transcode::Sealed;
-use super::{IngestError, Run};
+use super::{IngestError, Run, source};
 use crate::catalog::{NewRendition, Rendition};
 use crate::deposit::{FreshSegment, Packer, PackerSettings};
 use crate::disk::{self, Buffers};
@@ -63,6 +63,9 @@ impl Run<'_> {
     }
 
     /// Packs what is not listed yet of a file of so many bytes; answers the hash of all of it.
+    ///
+    /// # Errors
+    /// `Refused` when it is not the file any more of which a part was packed.
     async fn pack_file(
         &self,
         bytes: u64,
@@ -72,10 +75,18 @@ impl Run<'_> {
     ) -> Result<[u8; 32], IngestError> {
         let listed = self.ingest.catalog.segment_sizes(rendition.id).await?;
         let mut reader = Reader::open(self.input.clone()).await?;
-        // What an earlier run packed is read once more, as a hash cannot be kept half-way.
+        // What an earlier run packed is read once more, as a hash cannot be kept half-way, and as it may be another
+        // file by now.
+        let mut again = packer.again().await?;
         for (len, _) in &listed {
             self.go_on()?;
-            reader.read(*len).await?;
+            let data = reader.read(*len).await?;
+            let compare = move || Ok((again.take(&data), again));
+            let is_same;
+            (is_same, again) = disk::blocking(compare).await.map_err(IngestError::Source)?;
+            if !is_same {
+                return Err(source::changed());
+            }
         }
         let run = packer.even_run(LONGEST_RUN);
         for start in listed.len() as u64.. {

@@ -1,7 +1,7 @@
 //! A plain MP4 whose streams are copied needs no child process: its index says where every sample
 //! lies, and they go into segments as they are.
 
-use super::inspect::listed_picture;
+use super::listed::listed_picture;
 use super::progress::Meter;
 use super::track::Track;
 use super::{IngestError, Run};

@@ -16,10 +16,7 @@ pub(super) async fn open(spool: &Spool, source: &Source, bytes: u64) -> Result<P
     };
     match tokio::fs::metadata(&path).await {
         Ok(found) if found.is_file() && found.len() == bytes => Ok(path),
-        // What is made already belongs to the other one.
-        Ok(found) if found.is_file() => Err(IngestError::refused(
-            "The file was changed after it was added. Delete this entry and add the film again.",
-        )),
+        Ok(found) if found.is_file() => Err(changed()),
         _ => Err(IngestError::refused(match source {
             Source::Upload(_) => {
                 "The uploaded file is not on the server any more. Delete this entry and add the film again."
@@ -27,6 +24,11 @@ pub(super) async fn open(spool: &Spool, source: &Source, bytes: u64) -> Result<P
             Source::File(_) => "The file is not where it was any more. Put it back and try again.",
         })),
     }
+}
+
+/// What is made already belongs to another file.
+pub(super) fn changed() -> IngestError {
+    IngestError::refused("The file was changed after it was added. Delete this entry and add the film again.")
 }
 
 /// Frees the source's bytes if they are ours: the video is stored. What cannot be removed now is a

@@ -152,6 +152,9 @@ impl Run<'_> {
             if slot.is_none() && !is_opening {
                 return Ok(Reached::EnoughForNow);
             }
+            if is_first(encoding, span) {
+                lacking.iter_mut().for_each(|track| track.begin_at(span.first_tick));
+            }
             self.run_ffmpeg(&task, &mut lacking, meter).await?;
             drop(slot);
             for track in lacking {

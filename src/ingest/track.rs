@@ -37,6 +37,8 @@ pub(super) struct Track<'a> {
     packager: Option<Packager>,
     packer: Option<Packer>,
     source: Option<SourceTrack>,
+    /// Presentation tick from which on the next sample is shown at the latest.
+    begins_at: Option<i64>,
     listed_at: Instant,
     /// Whether this run told anybody that there is something to play.
     is_shown: bool,
@@ -66,6 +68,7 @@ impl<'a> Track<'a> {
             packager: None,
             packer: None,
             source: None,
+            begins_at: None,
             listed_at: Instant::now(),
             is_shown: false,
         })
@@ -163,7 +166,8 @@ impl<'a> Track<'a> {
 
     /// Takes the samples of one fragment. In a run of one piece segments are listed as they come.
     pub(super) async fn push(&mut self, samples: Vec<Sample>) -> Result<(), IngestError> {
-        let samples = self.before_end(samples);
+        let mut samples = self.before_end(samples);
+        self.begin(&mut samples);
         let Some(packager) = &mut self.packager else { return Ok(()) };
         let segments = packager.push(samples)?;
         self.keep(segments).await?;
@@ -171,6 +175,20 @@ impl<'a> Track<'a> {
             self.list_if_due().await?;
         }
         Ok(())
+    }
+
+    /// From this tick on the first picture is shown, which may have a later time of its own.
+    pub(super) fn begin_at(&mut self, tick: i64) {
+        self.begins_at = Some(tick);
+    }
+
+    fn begin(&mut self, samples: &mut [Sample]) {
+        let Some(first) = samples.first_mut() else { return };
+        let rounding = self.source.as_ref().map_or(0, |source| i64::from(source.timescale) / 100);
+        let early = self.begins_at.take().map_or(0, |tick| first.pts - tick);
+        if early > rounding {
+            (first.pts, first.dts) = (first.pts - early, first.dts - early);
+        }
     }
 
     /// Sound that is copied goes no further than the picture.

@@ -260,7 +260,8 @@ pub fn plan(probe: &Probe, packets: &[Packet], policy: &Policy) -> Result<Plan, 
     let frames = stream.map(|stream| Frames::of(packets, stream.time_base.value())).unwrap_or_default();
     let reach = Reach::of(probe, &frames);
     let pictures = stream.map(|stream| picture::forms(probe, stream, (packets, &frames), policy));
-    let within = pictures.as_ref().map_or_else(|| reach.of_sound(), |pictures| reach.until(pictures.until_s));
+    let within =
+        pictures.as_ref().map_or_else(|| reach.of_sound(), |pictures| reach.within(pictures.from_s, pictures.until_s));
     let audio = sound::forms(probe, policy, within);
     if pictures.is_none() && audio.is_empty() {
         return Err(Refusal(

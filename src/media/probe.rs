@@ -85,6 +85,9 @@ pub struct VideoStream {
     /// Seconds of the file at which it ends, as far as it says so by itself.
     #[serde(default)]
     pub end_s: Option<f64>,
+    /// How many pictures are decoded before their turn, at most.
+    #[serde(default)]
+    pub reordered: u32,
     /// Whether its decoder has to be set up anew in the middle; found by looking at its key frames.
     #[serde(default)]
     pub changes: bool,
@@ -232,6 +235,7 @@ mod tests {
             time_base: Ratio { num: 1, den: 90_000 },
             start_ticks: None,
             end_s: None,
+            reordered: 0,
             changes: false,
             leans: false,
             interlaced: false,

@@ -36,7 +36,8 @@ pub struct Span {
     pub from_s: f64,
     /// Half a frame before the next span's first frame; `None` for the last span, unless its end is to be filled.
     pub to_s: Option<f64>,
-    /// Presentation time of the first frame on the output's timeline, in `VIDEO_TIMESCALE` ticks.
+    /// Presentation time of the first frame on the output's timeline, in `VIDEO_TIMESCALE` ticks. In the first span it
+    /// may be before the frame's own.
     pub first_tick: i64,
     /// Presentation time of the next span's first frame in those ticks, or of the film's end where it is known.
     pub next_tick: Option<i64>,
@@ -69,6 +70,8 @@ pub struct Frames {
 pub struct Joints {
     /// No two pictures are nearer to each other than these seconds: the others are dropped.
     pub least_gap_s: Option<f64>,
+    /// Seconds of the file from which on the first picture is shown, if not from its own time on.
+    pub from_s: Option<f64>,
     /// Seconds of the file at which the last picture ends; `None` when unknown.
     pub until_s: Option<f64>,
     /// Whether pictures are repeated up to there.
@@ -151,7 +154,10 @@ impl Frames {
             let seconds = file_s - start_s + TIMELINE_OFFSET_SECONDS as f64;
             (seconds * f64::from(VIDEO_TIMESCALE)).round() as i64
         };
-        let tick = |index: usize| tick_at(self.times[index].0);
+        let tick = |index: usize| {
+            let begun_s = joints.from_s.filter(|_| index == 0);
+            tick_at(begun_s.unwrap_or(self.times[index].0))
+        };
         if self.times.is_empty() {
             let first_tick = TIMELINE_OFFSET_SECONDS as i64 * i64::from(VIDEO_TIMESCALE);
             return vec![Span { seek_s: start_s, from_s: start_s - 1.0, to_s: None, first_tick, next_tick: None }];

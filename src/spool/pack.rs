@@ -90,6 +90,14 @@ impl PackWriter {
         self.len
     }
 
+    /// The hash of what was written so far, as `SealedPack::hash` has it of the whole.
+    ///
+    /// # Errors
+    /// `Torn`, as `append`.
+    pub fn hash(&self) -> Result<Hash, SpoolError> {
+        self.file.as_ref().map(|file| file.hasher.clone().finish().0).ok_or(SpoolError::Torn)
+    }
+
     /// Appends the slices and returns the offset of the first one. After an error the pack is as it was before, and
     /// the same append can be tried again.
     ///

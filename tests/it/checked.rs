@@ -62,6 +62,19 @@ async fn an_encoded_film_keeps_to_the_rules() {
 }
 
 #[tokio::test]
+async fn an_encoded_picture_is_as_long_as_the_sound_that_begins_before_it() {
+    let world = World::start().await;
+    let words = "-itsoffset 0.15 -f lavfi -i testsrc2=size=854x480:rate=25:duration=15.85 \
+                 -f lavfi -i sine=frequency=440:sample_rate=48000:duration=16 -c:v mpeg4 -q:v 4 -g 25 -c:a aac -ac 2";
+    let clip = clip::made("mkv", &words.split_whitespace().collect::<Vec<_>>());
+    let video = complete(&world, &clip).await;
+    let tracks = world.video(&video).await["tracks"].clone();
+    let is_copied = |track: &Value| track["kind"] == "audio" && track["method"] == "copied";
+    assert!(tracks.as_array().unwrap().iter().any(is_copied), "{tracks:#}");
+    assert_clean(&world, &world.url(&world.player(&video).master_path())).await;
+}
+
+#[tokio::test]
 async fn what_is_no_playlist_cannot_be_checked() {
     let world = World::prepared(&[]);
     let shelf = Shelf::of(Files::from([("/page.html".to_owned(), b"<html>".to_vec())]), Manners::Good).await;

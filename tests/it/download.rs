@@ -117,31 +117,53 @@ async fn sends_without_the_file(clip: &Clip) -> u32 {
     u32::try_from(telegram.messages().len()).unwrap()
 }
 
-#[tokio::test]
-async fn a_kill_in_the_middle_of_keeping_a_file_loses_nothing_of_it() {
-    let clip = sound();
-    let sends = sends_without_the_file(&clip).await;
-    let telegram = Telegram::with(1);
+/// A film of which a part of the file is kept, killed.
+async fn half_kept(telegram: &Telegram, world: &mut World, clip: &Clip) -> String {
+    let sends = sends_without_the_file(clip).await;
     let bot = telegram.bots()[0].id;
-    let mut world = telegram.folder();
     let small = [("MAX_UPLOAD_SIZE", "4MiB"), ("SPOOL_MAX_SIZE", "6MiB"), ("REPLICAS", "1")];
     world.set(small.into_iter().chain([KEPT, SMALL_PACKS]).map(|(name, value)| (name.to_owned(), value.to_owned())));
     world.resume().await;
     // Three packs of the file get through; then nothing is answered, until the spool is full.
     telegram.world().fault(bot, Fault::standing(Operation::Send, Trouble::Hang).after(sends + 3));
-    let video = world.published(&clip).await;
+    let video = world.published(clip).await;
     let three_are_stored = || telegram.messages().len() >= sends as usize + 3;
     let is_half_kept = async || world.files("spool/packs").len() >= 7 && three_are_stored();
     until_true("a part of the file is stored and another one waits in the spool", is_half_kept).await;
     assert_eq!(world.video(&video).await["download"]["making"], "remuxed", "it is not kept yet");
-
     world.kill();
     telegram.world().clear_faults(bot);
+    video
+}
+
+#[tokio::test]
+async fn a_kill_in_the_middle_of_keeping_a_file_loses_nothing_of_it() {
+    let (clip, telegram) = (sound(), Telegram::with(1));
+    let mut world = telegram.folder();
+    let video = half_kept(&telegram, &mut world, &clip).await;
     world.resume().await;
     world.at_rest().await;
 
     assert_eq!(world.video(&video).await["download"]["making"], "original");
     assert!(world.bytes(&address(&video)).await == clip.bytes(), "not the file that went in");
+    assert!(world.files("spool").is_empty(), "{:?}", world.files("spool"));
+}
+
+#[tokio::test]
+async fn a_file_that_was_changed_while_it_was_kept_is_not_kept_as_two_halves() {
+    let (clip, telegram) = (sound(), Telegram::with(1));
+    let mut world = telegram.folder();
+    let video = half_kept(&telegram, &mut world, &clip).await;
+    let file = world.data().join("spool/uploads").join(world.files("spool/uploads").pop().expect("the file"));
+    let mut bytes = clip.bytes();
+    bytes[200_000] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    world.resume().await;
+    world.at_rest().await;
+
+    let details = world.video(&video).await;
+    assert_eq!(details["download"]["making"], "remuxed", "{details:#}");
+    assert!(details["left_out"].to_string().contains("was changed after it was added"), "{details:#}");
     assert!(world.files("spool").is_empty(), "{:?}", world.files("spool"));
 }
 

@@ -230,8 +230,8 @@ async fn packets_are_listed_as_the_file_has_them() {
     let (mut all, mut part) = (Vec::new(), Vec::new());
     let cancel = CancellationToken::new();
 
-    bench.ffmpeg.scan(&film, 0, None, &cancel, &mut |packet| all.push(packet)).await.unwrap();
-    bench.ffmpeg.scan(&film, 0, Some(1.5..2.0), &cancel, &mut |packet| part.push(packet)).await.unwrap();
+    bench.ffmpeg.scan(&film, 0, None, &cancel, &mut |packet, _| all.push(packet)).await.unwrap();
+    bench.ffmpeg.scan(&film, 0, Some(1.5..2.0), &cancel, &mut |packet, _| part.push(packet)).await.unwrap();
 
     assert_eq!((all.len(), all.iter().filter(|packet| packet.key).count()), (100, 4));
     assert!(all.is_sorted_by_key(|packet| packet.dts));
@@ -374,7 +374,7 @@ async fn odd_sound_becomes_stereo_aac_of_the_same_length_and_place() {
         );
         assert!((made.start_s - start).abs() < 0.04, "{name} starts at {}", made.start_s);
         let (mut first, mut end) = (i64::MAX, 0);
-        let mut each = |packet: telecine::media::probe::Packet| {
+        let mut each = |packet: telecine::media::probe::Packet, _| {
             first = first.min(packet.pts.unwrap());
             end = end.max(packet.pts.unwrap() + packet.duration as i64);
         };

@@ -40,7 +40,7 @@ async fn times(bench: &Bench, bytes: &[u8]) -> Vec<i64> {
     let path = bench.path("out.mp4");
     std::fs::write(&path, bytes).unwrap();
     let mut packets: Vec<Packet> = Vec::new();
-    bench.ffmpeg.scan(&path, 0, None, &CancellationToken::new(), &mut |packet| packets.push(packet)).await.unwrap();
+    bench.ffmpeg.scan(&path, 0, None, &CancellationToken::new(), &mut |packet, _| packets.push(packet)).await.unwrap();
     assert!(packets[0].key);
     let mut times: Vec<i64> = packets.iter().map(|packet| packet.pts.unwrap()).collect();
     times.sort_unstable();
@@ -53,7 +53,7 @@ async fn assert_joins(name: &str, source: &str) {
     let path = bench.make(name, source);
     let probe = bench.probe(&path).await;
     let mut packets: Vec<Packet> = Vec::new();
-    bench.ffmpeg.scan(&path, 0, None, &CancellationToken::new(), &mut |packet| packets.push(packet)).await.unwrap();
+    bench.ffmpeg.scan(&path, 0, None, &CancellationToken::new(), &mut |packet, _| packets.push(packet)).await.unwrap();
     let tick = probe.video[0].time_base.value();
     let keys: Vec<f64> = packets
         .iter()

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Every module, bottom to top, with what it may import besides itself and [`EVERYBODY`].
-const TABLE: [(&str, &str); 30] = [
+const TABLE: [(&str, &str); 32] = [
     ("telemetry", ""),
     ("shutdown", ""),
     ("events", "media"),
@@ -15,6 +15,8 @@ const TABLE: [(&str, &str); 30] = [
     ("catalog", "media"),
     ("ffmpeg", "media"),
     ("cmaf", "media"),
+    ("matroska", "media"),
+    ("mpegts", ""),
     // Shares nothing with what it measures.
     ("check", ""),
     ("disk", "media"),
@@ -24,7 +26,7 @@ const TABLE: [(&str, &str); 30] = [
     ("cache", "media disk store spool"),
     ("deposit", "media catalog store spool"),
     ("jobs", "media catalog"),
-    ("ingest", "media catalog ffmpeg cmaf disk spool deposit jobs"),
+    ("ingest", "media catalog ffmpeg cmaf matroska mpegts disk spool deposit jobs"),
     ("live", "media catalog ffmpeg cmaf spool deposit jobs"),
     ("delivery", "media catalog cmaf store cache jobs"),
     ("library", "media catalog jobs"),

@@ -83,6 +83,19 @@ async fn a_picture_that_changes_in_the_middle_is_encoded() {
     }
 }
 
+#[tokio::test]
+async fn h264_whose_key_frames_are_no_idr_is_encoded_whatever_it_lies_in() {
+    let world = World::start().await;
+    let words = "-f lavfi -i testsrc2=size=320x180:rate=25:duration=8 -c:v libx264 -preset veryfast -g 50 -bf 0 \
+                 -x264-params intra-refresh=1 -pix_fmt yuv420p";
+    for (ending, more) in [("mkv", ""), ("ts", ""), ("mp4", ""), ("mp4", "-movflags frag_keyframe+empty_moov")] {
+        let video = world.published(&film(ending, &format!("{words} {more}"))).await;
+        let tracks = world.video(&video).await["tracks"].clone();
+        assert_eq!(tracks[0]["method"], "encoded", "{ending} {more}: {tracks:#}");
+        assert!(tracks[0]["why"].as_str().unwrap().contains("lean on each other"), "{ending} {more}: {tracks:#}");
+    }
+}
+
 /// What is wrong with a film by our own checker.
 async fn violations(world: &World, video: &str) -> serde_json::Value {
     let url = world.url(&world.player(video).master_path());

@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 /// More chapters are not for people.
 const MOST_CHAPTERS: usize = 500;
 
+/// What H.264 and HEVC allow.
+const MOST_REORDERED: u32 = 16;
+
 #[derive(Debug, Deserialize)]
 pub(super) struct Report {
     #[serde(default)]
@@ -51,6 +54,7 @@ struct Stream {
     r_frame_rate: Option<String>,
     avg_frame_rate: Option<String>,
     time_base: Option<String>,
+    has_b_frames: i64,
     field_order: Option<String>,
     color_transfer: Option<String>,
     extradata_size: u64,
@@ -171,6 +175,7 @@ impl Stream {
             time_base: ratio(self.time_base.as_ref()).unwrap_or(Ratio { num: 1, den: 90_000 }),
             start_ticks: self.start_pts,
             end_s: self.end(),
+            reordered: u32::try_from(self.has_b_frames).unwrap_or(0).min(MOST_REORDERED),
             changes: false,
             leans: false,
             interlaced: self.field_order.is_some_and(|order| !matches!(order.as_str(), "progressive" | "unknown")),

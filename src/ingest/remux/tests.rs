@@ -35,6 +35,7 @@ fn stream() -> VideoStream {
         time_base: Ratio { num: 1, den: 1 },
         start_ticks: None,
         end_s: None,
+        reordered: 0,
         changes: false,
         leans: false,
         interlaced: false,

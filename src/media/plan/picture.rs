@@ -31,6 +31,8 @@ pub(super) struct Pictures {
     pub(super) encoding: Option<Encoding>,
     /// Seconds of the longest segment of any form.
     pub(super) longest_s: f64,
+    /// Seconds of the file from which on the first picture is shown, if not from its own time on.
+    pub(super) from_s: Option<f64>,
     /// Seconds of the file at which the last picture ends; `None` when unknown.
     pub(super) until_s: Option<f64>,
 }
@@ -56,6 +58,8 @@ pub(super) fn forms(
     let reach = Reach::of(probe, frames);
     // All forms end together; a copy ends where it ends.
     let until_s = if reach.tail_s() > SLACK_S && !is_copied { reach.sound_s } else { reach.picture_s };
+    // And all begin together, a copy where it begins.
+    let from_s = reach.early_s().filter(|_| !is_copied);
     let encoder =
         Encoder { pace: Pace::of(stream, frames), index: stream.index, end_s: until_s.map(|end| end - probe.start_s) };
     let first = first_of(&wanted);
@@ -74,22 +78,23 @@ pub(super) fn forms(
         };
         forms.push(encoder.form(*rung, turn, why));
     }
-    let encoding = (!wanted.is_empty()).then(|| encoding(probe, frames, encoder.pace, until_s));
+    let encoding = (!wanted.is_empty()).then(|| encoding(probe, frames, encoder.pace, (from_s, until_s)));
     if let Some(encoding) = &encoding {
         let gap = frames.longest_gap();
+        let lead = frames.first_s().zip(from_s).map_or(0.0, |(first, from)| first - from);
         let gap = if encoding.hold_s.is_some() { gap.min(LONGEST_SHOWN) } else { gap };
         // A key frame comes every 2 s, at the first picture from then on.
-        longest_s = longest_s.max(2.0 + gap).max(f64::from(policy.segment_s) + gap.min(0.49));
+        longest_s = longest_s.max(2.0 + lead + gap).max(f64::from(policy.segment_s) + gap.min(0.49));
     }
-    Pictures { forms, encoding, longest_s, until_s }
+    Pictures { forms, encoding, longest_s, from_s, until_s }
 }
 
 /// How all encoded forms are made.
-fn encoding(probe: &Probe, frames: &Frames, pace: Pace, until_s: Option<f64>) -> Encoding {
+fn encoding(probe: &Probe, frames: &Frames, pace: Pace, (from_s, until_s): (Option<f64>, Option<f64>)) -> Encoding {
     let last_s = until_s.zip(frames.last_s()).map_or(0.0, |(until, last)| until - last);
     let is_filled = frames.longest_gap().max(last_s) > LONGEST_SHOWN;
     let least_gap_s = pace.least_gap_s;
-    let spans = frames.spans(probe.start_s, Joints { least_gap_s, until_s, is_filled });
+    let spans = frames.spans(probe.start_s, Joints { least_gap_s, from_s, until_s, is_filled });
     Encoding { least_gap_s, hold_s: is_filled.then_some(last_s), spans }
 }
 

@@ -2,10 +2,14 @@
 
 use super::sound::is_heard;
 use crate::media::probe::Probe;
-use crate::media::span::Frames;
+use crate::media::span::{Frames, LONGEST_SHOWN};
 
 /// Sound and picture that begin or end so many seconds apart count as one.
 pub(super) const SLACK_S: f64 = 0.1;
+
+/// Sound that begins less before the picture counts as beginning with it: a frame, and what decoders of sound warm up
+/// with.
+const LEAD_S: f64 = 0.04;
 
 /// A tail of sound of so many seconds after the last picture is given up for a picture that is copied.
 pub(super) const TAIL_S: f64 = 2.0;
@@ -15,6 +19,8 @@ pub(super) const TAIL_S: f64 = 2.0;
 pub(super) struct Reach {
     /// Where the picture begins, or the film if there is none.
     from_s: f64,
+    /// Where the earliest sound begins.
+    heard_from_s: Option<f64>,
     /// Where the last picture ends.
     pub(super) picture_s: Option<f64>,
     /// Where the longest sound ends.
@@ -36,6 +42,7 @@ impl Reach {
         let heard = || probe.audio.iter().filter(|track| is_heard(track));
         Self {
             from_s: frames.first_s().unwrap_or(probe.start_s),
+            heard_from_s: heard().filter_map(|track| track.start_s).reduce(f64::min),
             picture_s: frames.end_s(),
             sound_s: heard().filter_map(|track| track.end_s).reduce(f64::max),
             sounds: heard().count(),
@@ -47,14 +54,21 @@ impl Reach {
         self.sound_s.zip(self.picture_s).map_or(0.0, |(sound, picture)| sound - picture)
     }
 
-    /// For sounds beside a picture that ends there.
-    pub(super) fn until(self, until_s: Option<f64>) -> Within {
-        Within { from_s: self.from_s, until_s }
+    /// Where sound begins a little before the first picture: an encoded one is shown from there on, as one length is
+    /// declared of everything (A 8.3).
+    pub(super) fn early_s(self) -> Option<f64> {
+        let lead = |heard: &f64| (LEAD_S..=LONGEST_SHOWN).contains(&(self.from_s - heard));
+        self.heard_from_s.filter(lead)
+    }
+
+    /// For sounds beside a picture that goes on from there, if not from its own beginning, and ends there.
+    pub(super) fn within(self, from_s: Option<f64>, until_s: Option<f64>) -> Within {
+        Within { from_s: from_s.unwrap_or(self.from_s), until_s }
     }
 
     /// For sounds without a picture: several end together. One alone ends where it ends, as what its container says
     /// of that may be a guess.
     pub(super) fn of_sound(self) -> Within {
-        self.until(self.sound_s.filter(|_| self.sounds > 1))
+        self.within(None, self.sound_s.filter(|_| self.sounds > 1))
     }
 }

@@ -31,6 +31,7 @@ fn video() -> VideoStream {
         average_rate: Some(Ratio { num: 25, den: 1 }),
         start_ticks: Some(0),
         end_s: None,
+        reordered: 0,
         changes: false,
         leans: false,
         time_base: Ratio { num: 1, den: 25 },

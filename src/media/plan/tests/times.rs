@@ -96,3 +96,18 @@ fn sound_that_begins_late_or_ends_early_is_encoded_with_silence() {
     let early = with_sound(VideoStream { codec: "vp9".into(), ..video() }, -1.0, 60.0);
     assert_eq!(early.audio[0].action, AudioAction::Copy, "what comes before the picture stays");
 }
+
+#[test]
+fn an_encoded_picture_is_shown_from_where_the_sound_before_it_begins() {
+    let vp9 = || VideoStream { codec: "vp9".into(), ..video() };
+    let first_tick = |plan: Plan| plan.encoding.unwrap().spans[0].first_tick;
+    let early = with_sound(vp9(), -0.128, 60.0);
+    assert_eq!(early.audio[0].action, AudioAction::Copy);
+    assert_eq!(first_tick(early), 900_000 - 128 * 90);
+    assert_eq!(first_tick(with_sound(vp9(), -1.5, 60.0)), 900_000, "it does not stand still for long");
+    assert_eq!(first_tick(with_sound(vp9(), -0.03, 60.0)), 900_000, "that is no time at all");
+    assert_eq!(first_tick(with_sound(vp9(), 0.5, 60.0)), 900_000, "silence goes before the sound");
+    let hevc = with_sound(VideoStream { codec: "hevc".into(), ..video() }, -0.128, 60.0);
+    assert!(is_copied(&hevc));
+    assert_eq!(first_tick(hevc), 900_000, "a copy begins where it begins, and all others with it");
+}

@@ -1,0 +1,182 @@
+//! What a file lists of its picture by itself, so that it need not be read to be planned: an MP4 in its index, a
+//! Matroska film in the heads of its blocks.
+
+use super::inspect::Known;
+use super::{IngestError, Run};
+use crate::cmaf::{Index, IndexedSample, IndexedTrack, Opening, ParameterSets, TrackKind};
+use crate::disk;
+use crate::matroska::{Film, give_decode_times};
+use crate::media::probe::{Packet, Ratio, VideoStream};
+use crate::mpegts;
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::os::unix::fs::FileExt;
+
+/// Parameter sets stand in the first bytes of a key frame, before its picture.
+const KEY_FRAME_BEGIN: usize = 2048;
+
+const NS_PER_S: u64 = 1_000_000_000;
+
+impl Run<'_> {
+    /// The packets that a file lists of its picture, and where; `None` when it has to be read for that.
+    pub(super) async fn listed(&self, stream: &VideoStream) -> Result<Option<(Vec<Packet>, Known)>, IngestError> {
+        if let Some(index) = self.index().await? {
+            let packets = |track: IndexedTrack| track.samples.iter().map(IndexedSample::packet).collect();
+            return Ok(listed_picture(&index, stream).map(|track| (packets(track), Known::Index)));
+        }
+        let (path, stream) = (self.input().to_path_buf(), stream.clone());
+        let listed = disk::blocking(move || blocks(File::open(path)?, &stream)).await.map_err(IngestError::Source)?;
+        Ok(listed.map(|(packets, keys)| (packets, Known::Blocks(keys))))
+    }
+
+    /// What any key frame says that keeps it from being copied. Only their first bytes are read.
+    pub(super) async fn openings_by_index(&self, stream: &VideoStream) -> Result<Opening, IngestError> {
+        let (path, stream) = (self.input().to_path_buf(), stream.clone());
+        let look = move || {
+            let mut file = BufReader::new(File::open(path)?);
+            let mut found = Opening::default();
+            let Some(index) = Index::read(&mut file)? else { return Ok(found) };
+            let Some(mut sets) = index.source(stream.index).as_ref().and_then(ParameterSets::of) else {
+                return Ok(found);
+            };
+            let file = file.into_inner();
+            let mut begin = Vec::with_capacity(KEY_FRAME_BEGIN);
+            let samples = listed_picture(&index, &stream).map(|track| track.samples).unwrap_or_default();
+            for sample in samples.iter().filter(|sample| sample.sync) {
+                begin.resize(KEY_FRAME_BEGIN.min(sample.bytes as usize), 0);
+                file.read_exact_at(&mut begin, sample.at)?;
+                found = found.and(sets.look(&begin));
+            }
+            Ok(found)
+        };
+        disk::blocking(look).await.map_err(IngestError::Source)
+    }
+
+    /// The same of a film that was read: at the places where its key frames begin, if its container is one in which
+    /// they can be seen there; else it is read once more for whether they set the decoder up anew.
+    pub(super) async fn openings_by_reading(
+        &self,
+        container: &str,
+        stream: &VideoStream,
+        places: Vec<u64>,
+    ) -> Result<Opening, IngestError> {
+        let (path, codec) = (self.input().to_path_buf(), stream.codec.clone());
+        let look: fn(&File, &str, &[u64]) -> io::Result<Option<Opening>> = match container {
+            "mpegts" => openings_in_packets,
+            container if container.split(',').any(|name| name == "mp4") => openings_of_samples,
+            _ => |_, _, _| Ok(None),
+        };
+        let seen = disk::blocking(move || look(&File::open(path)?, &codec, &places)).await;
+        let seen = seen.map_err(IngestError::Source)?;
+        if let ("mpegts", Some(seen)) = (container, seen) {
+            return Ok(seen);
+        }
+        let (codec, cancel) = (stream.codec.as_str(), &self.work.cancel);
+        let sets = self.ingest.ffmpeg.parameter_sets(self.input(), stream.index, codec, cancel).await?;
+        let changes = ParameterSets::new(codec).change_in_stream(&sets);
+        Ok(Opening { changes, ..seen.unwrap_or_default() })
+    }
+
+    /// The file's own index, if it is an MP4 that has one.
+    pub(super) async fn index(&self) -> Result<Option<Index>, IngestError> {
+        let path = self.input().to_path_buf();
+        let read = disk::blocking(move || Index::read(&mut BufReader::new(File::open(path)?)));
+        read.await.map_err(IngestError::Source)
+    }
+}
+
+/// The picture as an index lists it; `None` when the probe found it to begin elsewhere.
+pub(super) fn listed_picture(index: &Index, stream: &VideoStream) -> Option<IndexedTrack> {
+    let track = index.track(stream.index).filter(|track| track.kind == TrackKind::Video)?;
+    let time_base = Ratio { num: 1, den: track.timescale };
+    (stream.time_base == time_base && stream.start_ticks == track.first_shown()).then_some(track)
+}
+
+/// The picture as a Matroska film lists it, and what any of its key frames says; `None` when the probe found it to be
+/// another one, or readers take other pictures for key frames than those that are marked.
+fn blocks(file: File, stream: &VideoStream) -> io::Result<Option<(Vec<Packet>, Opening)>> {
+    let Some(mut film) = Film::open(file)? else { return Ok(None) };
+    let Some(track) = film.track(stream.index).cloned() else { return Ok(None) };
+    let time_base = stream.time_base;
+    let is_same_clock = u64::from(time_base.num) * NS_PER_S == film.tick_ns().saturating_mul(u64::from(time_base.den));
+    let codec = match track.codec.as_str() {
+        "V_MPEG4/ISO/AVC" => "h264",
+        "V_MPEGH/ISO/HEVC" => "hevc",
+        _ => return Ok(None),
+    };
+    let Some(mut sets) = ParameterSets::of_record(codec, &track.private) else { return Ok(None) };
+    if !is_same_clock || stream.codec != codec {
+        return Ok(None);
+    }
+    let (mut packets, mut found, mut are_marked) = (Vec::new(), Opening::default(), true);
+    let walked = film.pictures(&track, |packet, begin| {
+        let opening = sets.look(begin);
+        // Readers of HEVC go by the mark, of H.264 by the picture.
+        are_marked &= codec == "hevc" || opening.enters == Some(packet.key);
+        found.changes |= opening.changes;
+        found.leans |= opening.leans && packet.key;
+        packets.push(packet);
+    })?;
+    give_decode_times(&mut packets, stream.reordered as usize);
+    let first_shown = packets.iter().filter_map(|packet| packet.pts).min();
+    let is_it = walked.is_some() && are_marked && first_shown.is_some() && first_shown == stream.start_ticks;
+    Ok(is_it.then_some((packets, found)))
+}
+
+/// What key frames in the packets of a transport stream say; `None` when one of them does not begin at its place.
+fn openings_in_packets(file: &File, codec: &str, places: &[u64]) -> io::Result<Option<Opening>> {
+    let (mut sets, mut found) = (ParameterSets::new(codec), Opening::default());
+    for &place in places {
+        let read = |buffer: &mut [u8], at| read_up_to(file, buffer, at);
+        let Some(begin) = mpegts::picture_at(place, KEY_FRAME_BEGIN, read)? else { return Ok(None) };
+        let opening = sets.look_in_stream(&begin);
+        if opening.enters != Some(true) {
+            return Ok(None);
+        }
+        found = found.and(opening);
+    }
+    Ok((!places.is_empty()).then_some(found))
+}
+
+/// Whether key frames among the samples of an MP4 lean on others: readers take those for key frames that it lists as
+/// such. `None` when one of them cannot be seen at its place.
+fn openings_of_samples(file: &File, codec: &str, places: &[u64]) -> io::Result<Option<Opening>> {
+    let (mut sets, mut found) = (ParameterSets::new(codec), Opening::default());
+    let mut begin = [0; KEY_FRAME_BEGIN];
+    for &place in places {
+        let len = read_up_to(file, &mut begin, place)?;
+        let opening = sets.look(&begin[..len]);
+        if opening.enters.is_none() {
+            return Ok(None);
+        }
+        found = found.and(opening);
+    }
+    Ok(Some(found))
+}
+
+/// Fills a buffer from a place, as far as the file goes.
+fn read_up_to(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+    let mut len = 0;
+    while len < buffer.len() {
+        match file.read_at(&mut buffer[len..], at + len as u64)? {
+            0 => break,
+            more => len += more,
+        }
+    }
+    Ok(len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    #[test]
+    fn samples_that_are_listed_as_key_frames_lean_on_others_unless_they_are_idrs() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&[0, 0, 0, 2, 0x65, 1, 0, 0, 0, 2, 0x41, 1, 0, 0, 0, 2, 9, 0xF0]).unwrap();
+        let leans = |places: &[u64]| openings_of_samples(&file, "h264", places).unwrap().map(|keys| keys.leans);
+        assert_eq!((leans(&[0]), leans(&[0, 6])), (Some(false), Some(true)));
+        assert_eq!(leans(&[0, 12]), None, "no picture is there");
+    }
+}

@@ -24,9 +24,6 @@ const BEGIN: usize = 1024;
 /// A film of a day at 60 pictures a second has five million.
 const MOST_FRAMES: usize = 6_000_000;
 
-/// Elements of such a film with many sounds; more are there to keep us busy.
-const MOST_ELEMENTS: usize = 64_000_000;
-
 /// Flags of a block (RFC 9559, 10.2): nothing before it is needed, and several frames are in it.
 const KEY: u8 = 0x80;
 const LACED: u8 = 0x06;
@@ -112,10 +109,9 @@ impl Film {
     fn clusters(&mut self, track: &Track, each: &mut impl FnMut(Packet, &[u8])) -> Result<(), Stop> {
         let usual = track.duration_ns / self.tick_ns;
         let (mut at, mut time) = (self.begin, None);
-        let (mut elements, mut frames) = (0, 0);
+        let mut frames = 0;
         while at < self.walk.end {
             let element = self.walk.element(at)?;
-            elements += 1;
             // What a cluster holds is walked like the cluster itself.
             at = if element.id == id::CLUSTER { element.body } else { element.end()? };
             let (block, duration, key) = match element.id {
@@ -145,7 +141,7 @@ impl Film {
             frames += 1;
             // Several frames in one block share its time.
             let is_laced = block.flags & LACED != 0;
-            if is_laced || block.bytes == 0 || frames > MOST_FRAMES || elements > MOST_ELEMENTS {
+            if is_laced || block.bytes == 0 || frames > MOST_FRAMES {
                 return Err(Stop::Odd);
             }
             let begin = block.bytes.min(if key { KEY_BEGIN } else { BEGIN } as u64);

@@ -125,16 +125,18 @@ impl Flight {
             };
             let chunk = chunks.position() - 1;
             let key = ChunkKey { blob: self.blob.id, chunk };
+            let is_next = chunk == self.run.start && !self.run.is_empty();
+            let standing = if is_next { self.standing } else { Standing::Passing };
             if let Some(slab) = slab {
-                slab.offer(key, &bytes, self.standing);
+                slab.offer(key, &bytes, standing);
             }
-            if chunk == self.run.start && !self.run.is_empty() {
-                inner.memory().publish(key, &bytes, self.standing);
+            if is_next {
+                inner.memory().publish(key, &bytes, standing);
                 self.run.start += 1;
                 self.was_hasty = false;
             } else {
                 // A store that only gives whole copies: somebody will ask for the rest.
-                inner.memory().keep(key, &bytes, Standing::Passing);
+                inner.memory().keep(key, &bytes, standing);
             }
         }
     }

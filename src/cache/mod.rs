@@ -215,9 +215,9 @@ impl Inner {
         wanted: Range<u64>,
         standing: Standing,
     ) -> Result<Bytes, CacheError> {
-        // Longer than a flight may take to try every copy for one chunk, in haste and then with patience.
+        // Longer than a flight may take to try every copy for one chunk, in haste, with patience and on second thoughts.
         let tries = u32::try_from(blob.copies.len()).unwrap_or(u32::MAX).saturating_add(1);
-        let deadline = inner.patience.saturating_mul(2).saturating_mul(tries);
+        let deadline = inner.patience.saturating_mul(4).saturating_mul(tries);
         let id = blob.id;
         let looking = async {
             for _ in 0..LOOKS {

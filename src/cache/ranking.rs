@@ -41,6 +41,11 @@ impl<K: Hash + Eq + Clone, V> Ranking<K, V> {
         Self { openings: Rank::new(), proven: Rank::new(), passing: Rank::new(), max }
     }
 
+    /// Changes how much there may be. Nothing goes before the next one comes.
+    pub(super) fn set_max(&mut self, max: u64) {
+        self.max = max;
+    }
+
     /// What an entry holds, which is proven from now on, unless it is an opening.
     pub(super) fn get(&mut self, key: &K) -> Option<&V> {
         if self.openings.entries.contains(key) {

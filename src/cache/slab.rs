@@ -24,7 +24,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// Chunks that may wait to be written (16 MiB).
@@ -32,6 +34,9 @@ const BACKLOG: usize = 64;
 
 /// Chunks written by one call.
 const BATCH: usize = 16;
+
+/// How often the room on the file system is looked at while nothing is written.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// What is left free on the file system: a twentieth of it, and no more than this.
 const MOST_LEFT_FREE: u64 = 2 << 30;
@@ -189,13 +194,15 @@ impl Slab {
     }
 }
 
-/// Writes what is offered until the end of the program; what still waits then is left out.
+/// Writes what is offered until the end of the program; what still waits then is left out. Room that others need is
+/// given back also while nothing is offered.
 async fn write_all(inner: Arc<Inner>, mut waiting: mpsc::Receiver<Offer>, end: CancellationToken) {
     loop {
         let mut batch = Vec::new();
-        match end.run_until_cancelled(waiting.recv_many(&mut batch, BATCH)).await {
-            None | Some(0) => return,
-            Some(_) => {}
+        let offered = timeout(LOOK_EVERY, waiting.recv_many(&mut batch, BATCH));
+        match end.run_until_cancelled(offered).await {
+            None | Some(Ok(0)) => return,
+            Some(Ok(_) | Err(_)) => {}
         }
         let writer = Arc::clone(&inner);
         let written = disk::blocking(move || {
@@ -223,15 +230,15 @@ impl Inner {
     fn read(&self, key: ChunkKey, hash: Hash) -> Option<Bytes> {
         let slot = self.slots().begin_reading(&key)?;
         let read = self.buffers.read_at(&self.file, u64::from(slot.number) * CHUNK_SIZE, slot.len as usize);
-        let right = read.ok().filter(|bytes| slot.is_proven || blake3::hash(bytes).as_bytes() == &hash.0);
-        let mut slots = self.slots();
-        slots.end_reading(slot.number);
+        // The file may have been cut off and grown again meanwhile: then there is a hole.
+        let is_proven = self.slots().end_reading(&key, slot.number) && slot.is_proven;
+        let right = read.ok().filter(|bytes| is_proven || blake3::hash(bytes).as_bytes() == &hash.0);
         match &right {
             Some(_) => {
-                slots.prove(&key, slot.number);
+                self.slots().prove(&key, slot.number);
                 self.hits.fetch_add(1, Ordering::Relaxed);
             }
-            None => slots.forget(&key, slot.number),
+            None => self.slots().forget(&key, slot.number),
         }
         right
     }

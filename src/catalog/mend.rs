@@ -166,13 +166,14 @@ impl Catalog {
     }
 }
 
-/// Ready videos with such blobs that nothing works on.
+/// Ready videos with such blobs that nothing works on, or will before they are removed for good.
 fn videos_of(tx: &Transaction<'_>, which: &str, parameters: &[&dyn ToSql]) -> Result<Vec<i64>, CatalogError> {
     let sql = format!(
         "SELECT DISTINCT blobs.video FROM blobs JOIN videos ON videos.id = blobs.video
           WHERE videos.state = 'ready' AND {which}
             AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.video = blobs.video
-                               AND jobs.state IN ('queued', 'running', 'waiting', 'paused'))
+                               AND jobs.state IN ('queued', 'running', 'waiting', 'paused')
+                               AND NOT (jobs.kind = 'forget' AND jobs.state = 'queued'))
           ORDER BY blobs.video"
     );
     let mut statement = tx.prepare_cached(&sql)?;

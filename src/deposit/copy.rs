@@ -261,11 +261,11 @@ impl Attempt<'_> {
         self.deposit.load.sort(&mut preferred, Instant::now());
         let closed = self.deposit.store.closed();
         let forwards = source.and_then(|source| closed.iter().find(|closed| closed.channel == source.channel));
-        // Those first that are known to see the source, and a closed one last.
-        preferred.sort_by_key(|channel| {
-            let is_closed = closed.iter().any(|closed| closed.channel == *channel);
-            (is_closed, forwards.is_some_and(|from| !from.forwards_to.contains(channel)))
-        });
+        // A closed one last; and none that is known not to see the source: to be refused costs a message, too.
+        preferred.sort_by_key(|channel| closed.iter().any(|closed| closed.channel == *channel));
+        if let Some(from) = forwards.filter(|from| !from.forwards_to.is_empty()) {
+            preferred.retain(|channel| from.forwards_to.contains(channel));
+        }
         let mut channels: Vec<ChannelId> = Vec::new();
         for channel in begun(CopyState::Sent).chain(begun(CopyState::Intended)).chain(preferred) {
             let is_open = !is_taken(&channel) && !is_source(&channel) && !keeps_lost(&channel);

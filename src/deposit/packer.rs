@@ -262,9 +262,14 @@ impl Packer {
         parts
     }
 
-    /// What is left in the open pack, where it is more than a fifth of one and less than a segment of `len` needs.
+    /// What is left in the open pack, where it is more than a fifth of one and less than a segment of `len` needs. Packs
+    /// that do not ramp are filled evenly, and each of their segments is compared with one pack.
     fn room_to_fill(&self, len: u64) -> Option<u64> {
-        let open = self.open.as_ref().filter(|open| open.entries.len() < self.most_entries(open))?;
+        let open = self
+            .open
+            .as_ref()
+            .filter(|_| self.settings.ramps)
+            .filter(|open| open.entries.len() < self.most_entries(open))?;
         let most = self.deposit.settings.max_blob_bytes;
         let left = most.saturating_sub(open.writer.len() + trailer_len(open.entries.len() + 1) as u64);
         (left > most / 5 && left < len).then_some(left)

@@ -94,7 +94,8 @@ impl Run<'_> {
         Ok(tracks)
     }
 
-    /// Copied picture, and sounds, in one run from beginning to end.
+    /// Copied picture, and sounds, in one run from beginning to end. What the file lists by itself is copied from where
+    /// it lies, and ffmpeg takes apart the rest: the picture that was planned by the list is cut by no other one.
     pub(super) async fn in_one_piece(
         &self,
         probe: &Probe,
@@ -106,8 +107,16 @@ impl Run<'_> {
             return Ok(());
         }
         let mut runs: Vec<&mut Track<'_>> = tracks.iter_mut().collect();
+        let pictures = runs.iter().filter(|track| track.picture().is_some()).count();
         if let Some(listing) = self.listing(probe, plan, &runs).await? {
             self.remux(listing, &mut runs, meter).await?;
+        } else if pictures > 0
+            && let Some(listing) = self.listing(probe, plan, &runs[..pictures]).await?
+        {
+            let (pictures, sounds) = runs.split_at_mut(pictures);
+            let task = copy_task(self.input(), probe, sounds);
+            let ffmpeg = self.run_ffmpeg(&task, sounds, None);
+            tokio::try_join!(self.remux(listing, pictures, meter).boxed(), ffmpeg.boxed())?;
         } else {
             self.run_ffmpeg(&copy_task(self.input(), probe, &runs), &mut runs, meter).await?;
         }

@@ -75,6 +75,12 @@ impl Element {
     }
 }
 
+/// Elements of a film of a day with many sounds; more are there to keep us busy.
+const MOST_ELEMENTS: u64 = 64_000_000;
+
+/// More than any head lists.
+const MOST_CHILDREN: usize = 10_000;
+
 /// A file and the bytes of it that were read last.
 #[derive(Debug)]
 pub(super) struct Walk {
@@ -83,11 +89,13 @@ pub(super) struct Walk {
     pub(super) end: u64,
     start: u64,
     window: Vec<u8>,
+    /// Elements looked at so far.
+    elements: u64,
 }
 
 impl Walk {
     pub(super) fn new(file: File, end: u64) -> Self {
-        Self { file, end, start: 0, window: Vec::new() }
+        Self { file, end, start: 0, window: Vec::new(), elements: 0 }
     }
 
     /// These bytes of the file; `Odd` when it ends before.
@@ -109,6 +117,10 @@ impl Walk {
 
     /// The head of the element at this place.
     pub(super) fn element(&mut self, at: u64) -> Result<Element, Stop> {
+        self.elements += 1;
+        if self.elements > MOST_ELEMENTS {
+            return Err(Stop::Odd);
+        }
         let first = self.at(at, 1)?[0];
         let width = u64::from(first.leading_zeros()) + 1;
         if width > 4 {
@@ -169,6 +181,9 @@ pub(super) fn children(mut rest: &[u8]) -> Result<Vec<(u32, &[u8])>, Stop> {
         }
         let len = number(len) & ((1 << (7 * width)) - 1);
         let (body, after) = usize::try_from(len).ok().and_then(|len| after.split_at_checked(len)).ok_or(Stop::Odd)?;
+        if found.len() == MOST_CHILDREN {
+            return Err(Stop::Odd);
+        }
         found.push((number(name) as u32, body));
         rest = after;
     }

@@ -278,6 +278,19 @@ async fn what_is_not_in_the_trash_is_not_forgotten() {
 }
 
 #[tokio::test]
+async fn a_film_in_the_trash_moves_while_it_can_be_restored_and_is_not_mended() {
+    let sample = Sample::new().await;
+    let video = sample.film("Film").await;
+    let now = sample.clock.now();
+    sample.catalog.trash_video(video, now.after(Duration::from_secs(60)), now).await.unwrap();
+    let elsewhere = vec![ChannelId("-100".into())];
+    assert_eq!(sample.catalog.queue_mends(&Wanted::of(sample.store.channels(), 2), now).await.unwrap(), 0);
+    assert!(sample.catalog.moving(&elsewhere).await.unwrap().blobs > 0);
+    assert_eq!(sample.catalog.queue_moves(&elsewhere, 1, now).await.unwrap(), 1);
+    assert_eq!(sample.catalog.queue_moves(&elsewhere, 1, now).await.unwrap(), 0, "it is queued already");
+}
+
+#[tokio::test]
 async fn a_copy_that_a_reader_misses_is_not_read_again() {
     let mut sample = Sample::with_copies(2).await;
     let video = sample.film("Film").await;

@@ -116,8 +116,10 @@ impl Slots {
         Some(slot)
     }
 
-    pub(super) fn end_reading(&mut self, number: u32) {
-        let Some(readers) = self.readers.get_mut(&number) else { return };
+    /// Answers whether the chunk has lain there all the time.
+    pub(super) fn end_reading(&mut self, key: &ChunkKey, number: u32) -> bool {
+        let is_there = self.ranking.peek_mut(key).is_some_and(|slot| slot.number == number);
+        let Some(readers) = self.readers.get_mut(&number) else { return is_there };
         *readers -= 1;
         if *readers == 0 {
             self.readers.remove(&number);
@@ -125,6 +127,7 @@ impl Slots {
                 self.release(number);
             }
         }
+        is_there
     }
 
     /// The chunk's bytes were compared with their hash.
@@ -144,20 +147,20 @@ impl Slots {
 
     /// The file may grow as far as it was meant to.
     pub(super) fn may_grow(&mut self) {
-        self.allowed = self.most;
+        self.allow(self.most);
     }
 
     /// The file stays as long as it is.
     pub(super) fn may_not_grow(&mut self) {
-        self.allowed = self.made;
+        self.allow(self.made);
     }
 
     /// Gives up the last slots of the file, at most so many; says how many slots are left.
     pub(super) fn cut_off(&mut self, slots: u32) -> u32 {
         self.made = self.made.saturating_sub(slots);
-        self.allowed = self.made;
         let made = self.made;
         self.ranking.retain(|slot| slot.number < made);
+        self.allow(made);
         self.free.retain(|number| *number < made);
         self.leaving.retain(|number| *number < made);
         made
@@ -165,6 +168,12 @@ impl Slots {
 
     pub(super) fn entries(&self) -> u64 {
         self.ranking.len() as u64
+    }
+
+    /// Each rank has its share of what there may be.
+    fn allow(&mut self, slots: u32) {
+        self.allowed = slots;
+        self.ranking.set_max(u64::from(slots));
     }
 
     fn release(&mut self, number: u32) {
@@ -214,9 +223,9 @@ mod tests {
         assert_eq!(slots.begin_reading(&key(0)), Some(slot(0)));
         slots.begin_reading(&key(0));
         assert_eq!(slots.take(&key(1)), None);
-        slots.end_reading(0);
+        assert!(slots.end_reading(&key(0), 0) || !slots.holds(&key(0)));
         assert_eq!(slots.take(&key(1)), None);
-        slots.end_reading(0);
+        slots.end_reading(&key(0), 0);
         assert_eq!(slots.take(&key(1)), Some(0));
     }
 
@@ -244,7 +253,7 @@ mod tests {
         assert_eq!(written(&mut slots, 4), 0, "it does not grow");
         slots.may_grow();
         assert_eq!(written(&mut slots, 5), 3, "somebody still reads where the third was");
-        slots.end_reading(2);
+        assert!(!slots.end_reading(&key(2), 2), "its bytes may be a hole");
         assert_eq!(written(&mut slots, 6), 2);
     }
 

@@ -141,7 +141,8 @@ impl SegmentCache {
     }
 
     /// The bytes `within` the concatenation of the pieces. Nothing is fetched before the first poll, and a chunk only
-    /// when it is its turn (the run of missing chunks after it comes along).
+    /// when it is its turn (the run of missing chunks after it comes along); but what goes on in a second blob is
+    /// fetched there at once.
     ///
     /// The stream ends in `Moved` when a piece left the spool: then all bytes up to it were given, and the rest can be
     /// asked for with pieces looked up anew.

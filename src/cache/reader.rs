@@ -26,6 +26,7 @@ pub(super) struct Reader {
     rest: VecDeque<Portion>,
     standing: Standing,
     spooled: Option<(BlobId, PackStream)>,
+    is_begun: bool,
 }
 
 impl Reader {
@@ -35,11 +36,14 @@ impl Reader {
         within: ByteRange,
         standing: Standing,
     ) -> Result<Self, CacheError> {
-        Ok(Self { inner, rest: portions(pieces, within)?, standing, spooled: None })
+        Ok(Self { inner, rest: portions(pieces, within)?, standing, spooled: None, is_begun: false })
     }
 
     /// The next slice, at most `CHUNK_SIZE` bytes; `None` after the last one.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, CacheError> {
+        if !std::mem::replace(&mut self.is_begun, true) {
+            begin(&self.inner, &self.rest, self.standing).await?;
+        }
         loop {
             if let Some((blob, stream)) = &mut self.spooled {
                 match stream.next().await {
@@ -64,6 +68,19 @@ impl Reader {
             }
         }
     }
+}
+
+/// What goes on in a second blob is begun when both can be read: that it cannot is told before the first byte, and the
+/// second one is on its way while the first is read.
+async fn begin(inner: &Arc<Inner>, rest: &VecDeque<Portion>, standing: Standing) -> Result<(), CacheError> {
+    let begin = async |portion: Option<&Portion>| match portion {
+        Some(Portion { place: Place::Store(stored), range, .. }) => {
+            slice_of_chunk(inner, Arc::clone(stored), *range, standing).await.map(drop)
+        }
+        _ => Ok(()),
+    };
+    let second = rest.get(1);
+    tokio::try_join!(begin(second.and(rest.front())), begin(second)).map(drop)
 }
 
 /// The first bytes of `range`, as many as lie in its first chunk.

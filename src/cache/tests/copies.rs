@@ -177,3 +177,27 @@ async fn what_may_be_had_any_time_is_worth_asking_for_before_a_flood_is_over() {
     };
     assert!(retry_after <= Some(Duration::from_secs(5)), "{retry_after:?}");
 }
+
+#[tokio::test]
+async fn what_goes_on_in_a_blob_that_cannot_be_read_is_refused_before_its_first_byte() {
+    let bench = Bench::of(EVERYTHING).await;
+    let bytes = pattern(2 * CHUNK);
+    let copy = bench.copy_of(&bytes, &[]).await;
+    bench.store.throttled.lock().unwrap().insert(copy.clone());
+    let pieces = vec![bench.blob(1, &bytes).await, whole(2, &bytes, vec![copy.clone()])];
+
+    let refused = bench.cache.open(pieces.clone(), range(0, 3 * CHUNK), Standing::Passing).await.err();
+    assert!(matches!(refused, Some(CacheError::Unreadable { blob: BlobId(2), .. })), "{refused:?}");
+    assert!(
+        bench.cache.open(pieces.clone(), range(0, CHUNK), Standing::Passing).await.is_ok(),
+        "all of it lies in one"
+    );
+
+    bench.store.throttled.lock().unwrap().clear();
+    let before = bench.reads();
+    assert_eq!(
+        bench.read(pieces, CHUNK, 2 * CHUNK).await.unwrap(),
+        bytes[CHUNK..].iter().chain(&bytes[..CHUNK]).copied().collect::<Vec<_>>()
+    );
+    assert_eq!(bench.reads() - before, 1, "the first one is there already");
+}

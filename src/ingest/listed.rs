@@ -17,6 +17,9 @@ const KEY_FRAME_BEGIN: usize = 2048;
 
 const NS_PER_S: u64 = 1_000_000_000;
 
+/// Ticks a second of pictures, at most, that are copied by their list: the longest segment is counted in 32 bits.
+const FINEST_TIMESCALE: u32 = 10_000_000;
+
 impl Run<'_> {
     /// The packets that a file lists of its picture, and where; `None` when it has to be read for that.
     pub(super) async fn listed(&self, stream: &VideoStream) -> Result<Option<(Vec<Packet>, Known)>, IngestError> {
@@ -85,11 +88,13 @@ impl Run<'_> {
     }
 }
 
-/// The picture as an index lists it; `None` when the probe found it to begin elsewhere.
+/// The picture as an index lists it; `None` when the probe found it to begin elsewhere, or it is not copied by the list:
+/// then it is not planned by it either, as ffmpeg may take other pictures for key frames.
 pub(super) fn listed_picture(index: &Index, stream: &VideoStream) -> Option<IndexedTrack> {
     let track = index.track(stream.index).filter(|track| track.kind == TrackKind::Video)?;
     let time_base = Ratio { num: 1, den: track.timescale };
-    (stream.time_base == time_base && stream.start_ticks == track.first_shown()).then_some(track)
+    let fits = track.timescale <= FINEST_TIMESCALE && stream.time_base == time_base;
+    (fits && stream.start_ticks == track.first_shown()).then_some(track)
 }
 
 /// The picture as a Matroska film lists it, and what any of its key frames says; `None` when the probe found it to be

@@ -38,9 +38,6 @@ const LARGEST_SOUND: u32 = 64 * 1024;
 /// A packet of sound that lasts longer is a gap, which ffmpeg knows how to fill.
 const LONGEST_SOUND_S: u32 = 1;
 
-/// Ticks a second of pictures, at most: the longest segment is counted in 32 bits.
-const FINEST_TIMESCALE: u32 = 10_000_000;
-
 /// Ticks a second of sound, which are samples of it.
 const SOUND_TIMESCALES: RangeInclusive<u32> = 8_000..=192_000;
 
@@ -78,7 +75,7 @@ impl Run<'_> {
         let listed = tracks.iter().map(|track| match (track.picture(), track.sound()) {
             (Some(video), _) => {
                 let stream = probe.video.iter().find(|stream| stream.index == video.index)?;
-                let track = listed_picture(&index, stream).filter(|track| track.timescale <= FINEST_TIMESCALE)?;
+                let track = listed_picture(&index, stream)?;
                 is_planned(probe, plan, &track).then(|| Listed::of(&index, stream.index, track, probe.start_s))?
             }
             (None, sound) => {

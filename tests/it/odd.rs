@@ -96,6 +96,30 @@ async fn h264_whose_key_frames_are_no_idr_is_encoded_whatever_it_lies_in() {
     }
 }
 
+#[tokio::test]
+async fn a_picture_that_only_readers_take_for_a_key_frame_begins_no_segment() {
+    let world = World::start().await;
+    for timescale in [12_800, 23_040_000] {
+        let words = format!(
+            "-f lavfi -i testsrc2=size=320x180:rate=25:duration=8 -c:v libx264 -preset veryfast -g 50 -bf 0 \
+             -x264-params intra-refresh=1 -pix_fmt yuv420p -video_track_timescale {timescale}"
+        );
+        let clip = film("mp4", &words);
+        let mut bytes = clip.bytes();
+        // Only the first of its key frames is listed.
+        let list = bytes.windows(4).position(|name| name == b"stss").unwrap();
+        assert!(bytes[list + 11] > 1, "there are others");
+        bytes[list + 11] = 1;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("film.mp4");
+        fs::write(&path, bytes).unwrap();
+        let video = world.published(&Clip { path }).await;
+        let found = violations(&world, &video).await;
+        let of_begins = found.as_array().unwrap().iter().filter(|found| found.to_string().contains("no IDR"));
+        assert_eq!(of_begins.count(), 0, "{timescale}: {found:#}");
+    }
+}
+
 /// What is wrong with a film by our own checker.
 async fn violations(world: &World, video: &str) -> serde_json::Value {
     let url = world.url(&world.player(video).master_path());

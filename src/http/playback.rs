@@ -18,12 +18,16 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use futures::stream;
 use std::convert::Infallible;
+use std::sync::Arc;
 
 const PLAYLIST: &str = "application/vnd.apple.mpegurl";
 const TRANSPORT: &str = "video/mp2t";
 const TEXT: &str = "text/vtt; charset=utf-8";
 const JSON: &str = "application/json";
 const JPEG: &str = "image/jpeg";
+
+/// A request for a list, and where it is answered from.
+type Asking = (HttpRequest, web::Data<Delivery>, web::Data<Texts>);
 
 /// Start playing a film
 ///
@@ -36,13 +40,11 @@ const JPEG: &str = "image/jpeg";
 ))]
 pub(super) async fn master_playlist(
     _: Grant,
-    request: HttpRequest,
-    delivery: web::Data<Delivery>,
-    texts: web::Data<Texts>,
+    (request, delivery, texts): Asking,
     video: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let playlist = delivery.master(address::video(&video)?, Sounds::ForAll).await?.ok_or_else(address::nothing_here)?;
-    Ok(playlist_answer(&request, &texts, &playlist))
+    let found = delivery.master(address::video(&video)?, Sounds::ForAll).await?;
+    list_answer(&request, &texts, PLAYLIST, found)
 }
 
 /// Start playing a film in a browser that cannot decode its picture
@@ -56,13 +58,11 @@ pub(super) async fn master_playlist(
 ))]
 pub(super) async fn growing_master_playlist(
     _: Grant,
-    request: HttpRequest,
-    delivery: web::Data<Delivery>,
-    texts: web::Data<Texts>,
+    (request, delivery, texts): Asking,
     video: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let playlist = delivery.growing_master(address::video(&video)?).await?.ok_or_else(address::nothing_here)?;
-    Ok(playlist_answer(&request, &texts, &playlist))
+    let found = delivery.growing_master(address::video(&video)?).await?;
+    list_answer(&request, &texts, PLAYLIST, found)
 }
 
 /// List a track's segments beside pictures that grow
@@ -76,14 +76,12 @@ pub(super) async fn growing_master_playlist(
 ))]
 pub(super) async fn growing_media_playlist(
     _: Grant,
-    request: HttpRequest,
-    delivery: web::Data<Delivery>,
-    texts: web::Data<Texts>,
+    (request, delivery, texts): Asking,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, ApiError> {
     let (video, track) = (address::video(&path.0)?, address::track(&path.1)?);
-    let playlist = delivery.growing_playlist(video, track).await?.ok_or_else(address::nothing_here)?;
-    Ok(playlist_answer(&request, &texts, &playlist))
+    let found = delivery.growing_playlist(video, track).await?;
+    list_answer(&request, &texts, PLAYLIST, found)
 }
 
 /// List a track's segments
@@ -97,14 +95,12 @@ pub(super) async fn growing_media_playlist(
 ))]
 pub(super) async fn media_playlist(
     _: Grant,
-    request: HttpRequest,
-    delivery: web::Data<Delivery>,
-    texts: web::Data<Texts>,
+    (request, delivery, texts): Asking,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, ApiError> {
     let (video, track) = (address::video(&path.0)?, address::track(&path.1)?);
-    let playlist = delivery.media_playlist(video, track).await?.ok_or_else(address::nothing_here)?;
-    Ok(playlist_answer(&request, &texts, &playlist))
+    let found = delivery.media_playlist(video, track).await?;
+    list_answer(&request, &texts, PLAYLIST, found)
 }
 
 /// Start playing a film with MP3 as it is
@@ -118,14 +114,11 @@ pub(super) async fn media_playlist(
 ))]
 pub(super) async fn master_with_mp3(
     _: Grant,
-    request: HttpRequest,
-    delivery: web::Data<Delivery>,
-    texts: web::Data<Texts>,
+    (request, delivery, texts): Asking,
     video: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let found = delivery.master(address::video(&video)?, Sounds::WithMp3).await?;
-    let playlist = found.ok_or_else(address::nothing_here)?;
-    Ok(playlist_answer(&request, &texts, &playlist))
+    list_answer(&request, &texts, PLAYLIST, found)
 }
 
 /// List a track's key frames
@@ -140,14 +133,12 @@ pub(super) async fn master_with_mp3(
 ))]
 pub(super) async fn i_frame_playlist(
     _: Grant,
-    request: HttpRequest,
-    delivery: web::Data<Delivery>,
-    texts: web::Data<Texts>,
+    (request, delivery, texts): Asking,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, ApiError> {
     let (video, track) = (address::video(&path.0)?, address::track(&path.1)?);
-    let playlist = delivery.i_frame_playlist(video, track).await?.ok_or_else(address::nothing_here)?;
-    Ok(playlist_answer(&request, &texts, &playlist))
+    let found = delivery.i_frame_playlist(video, track).await?;
+    list_answer(&request, &texts, PLAYLIST, found)
 }
 
 /// List chapters
@@ -160,14 +151,11 @@ pub(super) async fn i_frame_playlist(
 ))]
 pub(super) async fn chapters(
     _: Grant,
-    request: HttpRequest,
-    delivery: web::Data<Delivery>,
-    texts: web::Data<Texts>,
+    (request, delivery, texts): Asking,
     video: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let found = delivery.chapters(address::video(&video)?, ChapterList::Vtt).await?;
-    let list = found.ok_or_else(address::nothing_here)?;
-    Ok(texts.of(&list).answer(&request, TEXT, Freshness::Revalidate))
+    list_answer(&request, &texts, TEXT, found)
 }
 
 /// List chapters for Apple's players
@@ -180,14 +168,11 @@ pub(super) async fn chapters(
 ))]
 pub(super) async fn chapters_as_json(
     _: Grant,
-    request: HttpRequest,
-    delivery: web::Data<Delivery>,
-    texts: web::Data<Texts>,
+    (request, delivery, texts): Asking,
     video: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let found = delivery.chapters(address::video(&video)?, ChapterList::Json).await?;
-    let list = found.ok_or_else(address::nothing_here)?;
-    Ok(texts.of(&list).answer(&request, JSON, Freshness::Revalidate))
+    list_answer(&request, &texts, JSON, found)
 }
 
 /// Show what to show while somebody scrubs
@@ -201,14 +186,12 @@ pub(super) async fn chapters_as_json(
 ))]
 pub(super) async fn thumbnails(
     _: Grant,
-    request: HttpRequest,
-    delivery: web::Data<Delivery>,
-    texts: web::Data<Texts>,
+    (request, delivery, texts): Asking,
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, ApiError> {
     let (video, track) = (address::video(&path.0)?, address::track(&path.1)?);
-    let list = delivery.thumbnails(video, track).await?.ok_or_else(address::nothing_here)?;
-    Ok(texts.of(&list).answer(&request, TEXT, Freshness::Revalidate))
+    let found = delivery.thumbnails(video, track).await?;
+    list_answer(&request, &texts, TEXT, found)
 }
 
 /// Fetch a segment
@@ -262,8 +245,14 @@ pub(super) async fn poster(
     stored_answer(&request, &delivery, &found, JPEG, Freshness::Revalidate).await
 }
 
-fn playlist_answer(request: &HttpRequest, texts: &Texts, playlist: &Playlist) -> HttpResponse {
-    texts.of(playlist).answer(request, PLAYLIST, Freshness::Revalidate)
+fn list_answer(
+    request: &HttpRequest,
+    texts: &Texts,
+    media_type: &'static str,
+    found: Option<Arc<Playlist>>,
+) -> Result<HttpResponse, ApiError> {
+    let list = found.ok_or_else(address::nothing_here)?;
+    Ok(texts.of(&list).answer(request, media_type, Freshness::Revalidate))
 }
 
 fn init_answer(request: &HttpRequest, track: TrackName, bytes: Bytes) -> Result<HttpResponse, ApiError> {

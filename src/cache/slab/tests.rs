@@ -161,6 +161,20 @@ async fn where_the_file_system_is_short_of_room_some_is_given_back() {
 }
 
 #[tokio::test]
+async fn room_that_others_need_is_given_back_while_nothing_is_kept() {
+    let free = Arc::new(AtomicU64::new(1 << 40));
+    let shown = Arc::clone(&free);
+    let space: Space = Box::new(move |_| Ok((shown.load(Ordering::SeqCst), 40 << 30)));
+    let bench = Bench::opened(tempfile::tempdir().unwrap(), 100, space);
+    bench.fill(0..6).await;
+    free.store(0, Ordering::SeqCst);
+    while bench.file().metadata().unwrap().len() > 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(bench.slab.stats().entries, 0);
+}
+
+#[tokio::test]
 async fn an_emptied_file_takes_no_room_and_is_filled_again() {
     let bench = Bench::of(8);
     bench.fill(0..6).await;

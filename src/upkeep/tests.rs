@@ -2,6 +2,7 @@ mod forwards;
 mod mending;
 mod probing;
 mod rescue;
+mod unsteady;
 
 use super::*;
 use crate::cache::Standing;

@@ -19,6 +19,18 @@ async fn stored() -> (Desk, BlobId, Vec<CopyRecord>) {
     (desk, blob, copies)
 }
 
+/// A blob in two channels, all there are: one is closed, and the copy in the other one counts as lost.
+async fn one_closed_one_lost() -> (Desk, BlobId, [CopyRecord; 2]) {
+    let (desk, blob, copies) = stored().await;
+    let [closed, lost] = <[CopyRecord; 2]>::try_from(copies).expect("there are two copies");
+    lose(&desk, blob, &lost).await;
+    // Asked before the lock, which the question takes as well.
+    let others = all_but(&desk, &[&closed.channel, &lost.channel]);
+    desk.store.away.lock().unwrap().extend(others);
+    desk.store.closed.lock().unwrap().insert(closed.channel.clone());
+    (desk, blob, [closed, lost])
+}
+
 async fn mend(desk: &Desk, blob: BlobId) -> Result<(), DepositError> {
     desk.deposit.mend(desk.lease, blob, &CancellationToken::new()).await
 }
@@ -67,13 +79,7 @@ async fn the_last_good_copy_of_a_stored_blob_is_never_given_up() {
 
 #[tokio::test]
 async fn a_lost_copy_that_nobody_could_read_again_does_not_make_room_for_a_forward() {
-    let (desk, blob, copies) = stored().await;
-    let [closed, lost] = &copies[..] else { panic!("{copies:?}") };
-    lose(&desk, blob, lost).await;
-    // Asked before the lock, which the question takes as well.
-    let others = all_but(&desk, &[&closed.channel, &lost.channel]);
-    desk.store.away.lock().unwrap().extend(others);
-    desk.store.closed.lock().unwrap().insert(closed.channel.clone());
+    let (desk, blob, [closed, lost]) = one_closed_one_lost().await;
     desk.store.throttled.lock().unwrap().insert(lost.channel.clone());
 
     let failed = mend(&desk, blob).await.unwrap_err();
@@ -89,12 +95,7 @@ async fn a_lost_copy_that_nobody_could_read_again_does_not_make_room_for_a_forwa
 
 #[tokio::test]
 async fn a_lost_copy_makes_room_for_a_forward_when_it_is_missing_and_not_when_it_is_damaged() {
-    let (desk, blob, copies) = stored().await;
-    let [closed, lost] = &copies[..] else { panic!("{copies:?}") };
-    lose(&desk, blob, lost).await;
-    let others = all_but(&desk, &[&closed.channel, &lost.channel]);
-    desk.store.away.lock().unwrap().extend(others);
-    desk.store.closed.lock().unwrap().insert(closed.channel.clone());
+    let (desk, blob, [_, lost]) = one_closed_one_lost().await;
 
     *desk.store.spoilt_readings.lock().unwrap() = 1;
     mend(&desk, blob).await.unwrap_err();

@@ -1,17 +1,14 @@
 //! Copies that are made by forwarding, and the messages that lost answers to forwards leave.
 
+use super::unsteady::Unsteady;
 use super::{keeper, parts};
 use crate::catalog::{JobKind, JobLease};
 use crate::deposit::Deposit;
-use crate::media::extent::{ChannelId, Locator, Place, StoredBlob, UnheardCopy};
-use crate::media::range::ByteRange;
-use crate::store::{BlobStore, Presence, Purpose, PutTicket, Reading, Search, StoreError, TelegramStore};
+use crate::media::extent::{ChannelId, Locator, Place, StoredBlob};
+use crate::store::{Presence, PutTicket, TelegramStore};
 use crate::tests::{Sample, fleet_of, packs};
 use crate::upkeep::forget;
-use async_trait::async_trait;
-use futures::future::BoxFuture;
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use telegram_sim::{Fault, Operation, Settings, Simulator, Trouble};
@@ -205,56 +202,6 @@ async fn a_film_is_forgotten_with_its_forwards_that_nobody_heard_of() {
     }
 }
 
-/// A store on which something else happens while it is searched.
-struct Busy {
-    store: Arc<dyn BlobStore>,
-    meanwhile: Mutex<Option<BoxFuture<'static, ()>>>,
-}
-
-#[async_trait]
-impl BlobStore for Busy {
-    fn channels(&self) -> Vec<ChannelId> {
-        self.store.channels()
-    }
-
-    fn channel_of(&self, copy: &Locator) -> Option<ChannelId> {
-        self.store.channel_of(copy)
-    }
-
-    async fn put(&self, ticket: &PutTicket, file: &Path) -> Result<Locator, StoreError> {
-        self.store.put(ticket, file).await
-    }
-
-    async fn put_again(&self, ticket: &PutTicket, from: &Locator) -> Result<Locator, StoreError> {
-        self.store.put_again(ticket, from).await
-    }
-
-    async fn find(
-        &self,
-        channel: &ChannelId,
-        unheard: &[UnheardCopy],
-        named: &[Locator],
-    ) -> Result<Search, StoreError> {
-        let meanwhile = self.meanwhile.lock().unwrap().take();
-        if let Some(meanwhile) = meanwhile {
-            meanwhile.await;
-        }
-        self.store.find(channel, unheard, named).await
-    }
-
-    async fn read(&self, copy: &Locator, range: ByteRange, purpose: Purpose) -> Result<Reading, StoreError> {
-        self.store.read(copy, range, purpose).await
-    }
-
-    async fn remove(&self, copies: &[Locator]) -> Result<Vec<Locator>, StoreError> {
-        self.store.remove(copies).await
-    }
-
-    async fn probe(&self, copy: &Locator) -> Result<Presence, StoreError> {
-        self.store.probe(copy).await
-    }
-}
-
 #[tokio::test]
 async fn a_copy_that_is_forwarded_again_during_the_search_is_not_taken_for_the_lost_one() {
     for is_heard in [false, true] {
@@ -276,7 +223,7 @@ async fn a_copy_that_is_forwarded_again_during_the_search_is_not_taken_for_the_l
             *made.lock().unwrap() = Some((nonce, copy));
         });
         let mut keeper = keeper(&scene.sample, 1);
-        keeper.store = Arc::new(Busy { store: scene.sample.store.clone(), meanwhile: Mutex::new(Some(meanwhile)) });
+        keeper.store = Arc::new(Unsteady::meanwhile(scene.sample.store.clone(), meanwhile));
 
         keeper.round().await.unwrap();
 

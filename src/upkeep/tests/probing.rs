@@ -1,65 +1,14 @@
 //! What is looked for when one copy was found missing.
 
+use super::unsteady::Unsteady;
 use crate::catalog::Unreadable;
-use crate::media::extent::{ChannelId, Locator, Place, UnheardCopy};
-use crate::media::range::ByteRange;
-use crate::store::{BlobStore, Presence, Purpose, PutTicket, Reading, Search, StoreError};
+use crate::media::extent::Place;
+use crate::store::BlobStore;
 use crate::tests::Sample;
 use crate::upkeep::Prober;
-use async_trait::async_trait;
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
-
-/// A store that says of every copy once that it is not there.
-struct Forgetful {
-    store: Arc<dyn BlobStore>,
-    asked: Mutex<BTreeSet<String>>,
-}
-
-#[async_trait]
-impl BlobStore for Forgetful {
-    fn channels(&self) -> Vec<ChannelId> {
-        self.store.channels()
-    }
-
-    fn channel_of(&self, copy: &Locator) -> Option<ChannelId> {
-        self.store.channel_of(copy)
-    }
-
-    async fn put(&self, ticket: &PutTicket, file: &Path) -> Result<Locator, StoreError> {
-        self.store.put(ticket, file).await
-    }
-
-    async fn put_again(&self, ticket: &PutTicket, from: &Locator) -> Result<Locator, StoreError> {
-        self.store.put_again(ticket, from).await
-    }
-
-    async fn find(
-        &self,
-        channel: &ChannelId,
-        unheard: &[UnheardCopy],
-        named: &[Locator],
-    ) -> Result<Search, StoreError> {
-        self.store.find(channel, unheard, named).await
-    }
-
-    async fn read(&self, copy: &Locator, range: ByteRange, purpose: Purpose) -> Result<Reading, StoreError> {
-        self.store.read(copy, range, purpose).await
-    }
-
-    async fn remove(&self, copies: &[Locator]) -> Result<Vec<Locator>, StoreError> {
-        self.store.remove(copies).await
-    }
-
-    async fn probe(&self, copy: &Locator) -> Result<Presence, StoreError> {
-        if self.asked.lock().unwrap().insert(copy.0.clone()) {
-            return Ok(Presence::Absent);
-        }
-        self.store.probe(copy).await
-    }
-}
 
 fn prober(sample: &Sample, store: Arc<dyn BlobStore>) -> Prober {
     let prober = Prober::new(sample.catalog.clone(), store, sample.clock.clone(), Arc::default());
@@ -76,11 +25,11 @@ async fn a_copy_that_is_missing_once_is_not_lost() {
         Arc::clone(blob)
     };
     let blob = place().await;
-    let forgetful = Arc::new(Forgetful { store: sample.store.clone(), asked: Mutex::default() });
+    let store = Arc::new(Unsteady::forgetful(sample.store.clone()));
 
-    prober(&sample, forgetful.clone()).look_around(blob.id, &blob.copies[0]).await.unwrap();
+    prober(&sample, store.clone()).look_around(blob.id, &blob.copies[0]).await.unwrap();
 
-    assert!(!forgetful.asked.lock().unwrap().is_empty());
+    assert!(store.has_missed());
     let (affected, _) = sample.catalog.affected(Unreadable::default(), 10).await.unwrap();
     assert_eq!((affected, place().await.copies.len()), (0, 1));
 }

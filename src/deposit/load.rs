@@ -1,5 +1,7 @@
-//! How busy each channel is with copies on their way to it: the next one goes where the line is free, and
-//! only so many go at once.
+//! How busy each channel is with copies on their way to it. The hash of a blob says where a copy goes, as long as
+//! that channel has no more than its share of all that may go at once; else the next one of the hash takes it
+//! (rendezvous hashing with bounded loads). So the lines are all busy while much is to be sent, and placement is the
+//! hash's alone while little is.
 //!
 //! Reading a copy back goes the other way and holds nobody up. If it did, all sends would end together,
 //! and the lines would stand idle until all were read back.
@@ -13,13 +15,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// What is under way now. Clones are the same.
 #[derive(Clone, Debug)]
 pub(super) struct Load {
+    sends: usize,
     turns: Arc<Semaphore>,
     channels: Arc<Mutex<HashMap<ChannelId, State>>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct State {
-    sends: u32,
+    sends: usize,
     /// Until when it asked to be left alone.
     pause: Option<Instant>,
 }
@@ -41,7 +44,8 @@ pub(super) struct Sending {
 impl Load {
     /// Nothing under way, and room for so many sends, 1 at least.
     pub(super) fn new(sends: usize) -> Self {
-        Self { turns: Arc::new(Semaphore::new(sends.max(1))), channels: Arc::default() }
+        let sends = sends.max(1);
+        Self { sends, turns: Arc::new(Semaphore::new(sends)), channels: Arc::default() }
     }
 
     /// Waits for a turn, in order. The channel is chosen afterwards.
@@ -50,12 +54,14 @@ impl Load {
         Turn { load: self.clone(), _permit: permit }
     }
 
-    /// Puts the least busy channels first, and last those that asked for a pause; equals stay in their order.
+    /// Keeps the order of the channels, which is that of a blob's hash, but for those that have their share of
+    /// sends, which come behind the others, the busiest last, and those that asked for a pause, which come after all.
     pub(super) fn sort(&self, channels: &mut [ChannelId], now: Instant) {
+        let share = self.sends.div_ceil(channels.len().max(1));
         let known = self.channels();
         channels.sort_by_key(|channel| {
             let state = known.get(channel).copied().unwrap_or_default();
-            (state.pause.is_some_and(|until| until > now), state.sends)
+            (state.pause.is_some_and(|until| until > now), (state.sends + 1).saturating_sub(share))
         });
     }
 
@@ -97,19 +103,35 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_least_busy_channel_comes_first_and_one_that_wants_a_pause_last() {
-        let (load, now) = (Load::new(8), Instant::now());
+    async fn the_hash_decides_until_a_channel_has_its_share_and_one_that_wants_a_pause_comes_last() {
+        let (load, now) = (Load::new(6), Instant::now());
         let channel = |name: &str| ChannelId(name.to_owned());
-        assert_eq!(sorted(&load, now), "abc");
         let first = load.turn().await.to(&channel("a"));
+        assert_eq!(sorted(&load, now), "abc", "two of six are the share of each of three");
+        let _second = load.turn().await.to(&channel("a"));
         assert_eq!(sorted(&load, now), "bca");
-        let _second = load.turn().await.to(&channel("b"));
-        assert_eq!(sorted(&load, now), "cab");
+        let _more = [load.turn().await.to(&channel("b")), load.turn().await.to(&channel("b"))];
+        let _beyond = load.turn().await.to(&channel("b"));
+        assert_eq!(sorted(&load, now), "cab", "the busiest is the last");
         drop(first);
         assert_eq!(sorted(&load, now), "acb");
         load.pause(&channel("a"), Duration::from_secs(5), now);
         assert_eq!(sorted(&load, now), "cba");
         assert_eq!(sorted(&load, now + Duration::from_secs(5)), "acb");
+    }
+
+    #[tokio::test]
+    async fn while_everything_is_sent_that_may_be_no_channel_has_more_than_its_share() {
+        let (load, now) = (Load::new(9), Instant::now());
+        let mut under_way = Vec::new();
+        for _ in 0..9 {
+            // The hash prefers the same channel each time.
+            let first = sorted(&load, now)[..1].to_owned();
+            under_way.push((first.clone(), load.turn().await.to(&ChannelId(first))));
+        }
+        for name in ["a", "b", "c"] {
+            assert_eq!(under_way.iter().filter(|(channel, _)| channel == name).count(), 3, "{name}");
+        }
     }
 
     #[tokio::test]

@@ -241,7 +241,7 @@ impl Catalog {
 
     /// Records that a copy is not there or not right, so that nobody reads it any more. The last
     /// verified copy keeps its name all the same: it may be a disk that is away for a moment, and
-    /// without the name nobody would find it again. Its blob is *missed*.
+    /// without the name nobody would find it again. Its blob is *missed*, and to be looked for at once.
     pub async fn copy_lost(&self, blob: BlobId, locator: Locator, now: Timestamp) -> Result<(), CatalogError> {
         self.sqlite
             .write(move |tx| {
@@ -252,9 +252,9 @@ impl Catalog {
                 .execute(params![blob.0, locator.0, now.0])?;
                 tx.prepare_cached(
                     "INSERT OR IGNORE INTO missed_blobs (blob, checked_at)
-                     SELECT blob, ?3 FROM copies WHERE blob = ?1 AND locator = ?2 AND state = 'verified'",
+                     SELECT blob, 0 FROM copies WHERE blob = ?1 AND locator = ?2 AND state = 'verified'",
                 )?
-                .execute(params![blob.0, locator.0, now.0])?;
+                .execute(params![blob.0, locator.0])?;
                 Ok(())
             })
             .await

@@ -1,7 +1,7 @@
 //! Deleting in two phases: to the trash, where nobody reads it any more and it can be restored;
 //! then, when its time has come, doomed blob by blob until nothing is left.
 
-use super::doubts::unheard_of;
+use super::doubts::{abandon, unheard_of};
 use super::jobs::{self, JobKind, JobLease, JobState, cancel, hold};
 use super::videos::{self, requeue};
 use super::{Catalog, CatalogError, NotRemoved, Source, litter, sidecars};
@@ -161,6 +161,25 @@ impl Catalog {
                     tx.prepare_cached("DELETE FROM blobs WHERE id = ?1 AND video = ?2 AND state = 'doomed'")?;
                 for blob in blobs {
                     statement.execute(params![blob.0, video])?;
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    /// Gives up doomed blobs of which something may be left: their copies are litter from now on, and those of which
+    /// nobody heard are doubts.
+    pub async fn abandon_blobs(&self, lease: JobLease, blobs: Vec<BlobId>, now: Timestamp) -> Result<(), CatalogError> {
+        self.sqlite
+            .write(move |tx| {
+                let video = hold(tx, lease)?;
+                for blob in blobs {
+                    let is_doomed = tx
+                        .prepare_cached("SELECT 1 FROM blobs WHERE id = ?1 AND video = ?2 AND state = 'doomed'")?
+                        .exists(params![blob.0, video])?;
+                    if is_doomed {
+                        abandon(tx, blob, now)?;
+                    }
                 }
                 Ok(())
             })

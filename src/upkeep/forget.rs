@@ -2,7 +2,8 @@
 //!
 //! First its blobs are doomed in one commit, from which there is no way back; then their copies are removed
 //! from the store, channel by channel, and forgotten batch by batch; then the blobs go, and at last the video.
-//! A blob is forgotten only when its bytes are gone, so a stop at any point leaves nothing that nobody names.
+//! A blob is forgotten only when its bytes are gone, so a stop at any point leaves nothing that nobody names. What a
+//! channel does not let go now keeps nobody's film: it is litter, which the keeper removes when it can.
 
 use super::litter::{BATCH, by_channel};
 use crate::catalog::{Catalog, CatalogError, DoomedBlob, JobLease, Source};
@@ -36,41 +37,35 @@ pub enum ForgetError {
     /// The catalog failed, or the job's lease is lost.
     #[error("recording what was removed")]
     Catalog(#[from] CatalogError),
-    /// A copy could not be removed from the store.
-    #[error("removing a blob's copies")]
-    Store(#[from] StoreError),
     /// A file could not be removed from the spool.
     #[error("removing a file from the spool")]
     Spool(#[from] SpoolError),
 }
 
 /// Removes the job's video and every byte of it that is ours; the job's record goes with it. A
-/// file that was imported where it lies is not touched. What cannot be removed now keeps nothing else from it.
+/// file that was imported where it lies is not touched. What the store does not remove now stays known as litter.
 ///
 /// # Errors
 /// `Catalog` with `NotAllowed` when the video is not in the trash any more; else see `ForgetError`.
 /// After any of them another run goes on.
 pub async fn forget(parts: &Parts, lease: JobLease, cancel: &CancellationToken) -> Result<(), ForgetError> {
     let doomed = parts.catalog.doom(lease).await?;
-    let mut pass = Pass { parts, lease, cancel, closed: BTreeSet::new(), failure: None };
+    let mut pass = Pass { parts, lease, cancel, closed: BTreeSet::new() };
     let mut copies = pass.look_for_unheard(&doomed).await?;
     copies.extend(doomed.iter().flat_map(|blob| blob.locators.iter().cloned()));
     pass.remove(copies).await?;
-    let mut gone = Vec::new();
-    for blob in doomed.iter().filter(|blob| pass.is_gone(blob)) {
+    for blob in &doomed {
         parts.spool.remove_pack(blob.blob).await?;
-        gone.push(blob.blob);
     }
-    parts.catalog.forget_blobs(lease, gone).await?;
-    if let Some(error) = pass.failure {
-        return Err(error.into());
-    }
+    let (gone, left): (Vec<_>, Vec<_>) = doomed.iter().partition(|blob| pass.is_gone(blob));
+    parts.catalog.forget_blobs(lease, gone.iter().map(|blob| blob.blob).collect()).await?;
+    parts.catalog.abandon_blobs(lease, left.iter().map(|blob| blob.blob).collect(), parts.clock.now()).await?;
     // Before the video, as nobody would know of the file afterwards.
     if let (Source::Upload(upload), _) = parts.catalog.source_of(lease).await? {
         parts.spool.remove_upload(upload).await?;
     }
     parts.catalog.forget_video(lease).await?;
-    tracing::info!("a video was removed for good");
+    tracing::info!(litter.blobs = left.len(), "a video was removed for good");
     Ok(())
 }
 
@@ -81,8 +76,6 @@ struct Pass<'a> {
     cancel: &'a CancellationToken,
     /// Channels in which something of the video may be left.
     closed: BTreeSet<Option<ChannelId>>,
-    /// The first thing that went wrong.
-    failure: Option<StoreError>,
 }
 
 impl Pass<'_> {
@@ -106,7 +99,7 @@ impl Pass<'_> {
                 }
             };
             if let Some(error) = broke_off {
-                self.fail(Some(channel.clone()), error);
+                self.close(Some(channel.clone()), &error);
             }
         }
         Ok(strays)
@@ -124,7 +117,7 @@ impl Pass<'_> {
                         catalog.forget_copies(self.lease, removed, refused, clock.now()).await?;
                     }
                     Err(error) => {
-                        self.fail(channel, error);
+                        self.close(channel, &error);
                         break;
                     }
                 }
@@ -138,10 +131,9 @@ impl Pass<'_> {
         named.chain(blob.unheard.keys().cloned().map(Some)).all(|channel| !self.closed.contains(&channel))
     }
 
-    fn fail(&mut self, channel: Option<ChannelId>, error: StoreError) {
-        tracing::warn!(error = &error as &dyn std::error::Error, "a channel still holds copies of a deleted video");
+    fn close(&mut self, channel: Option<ChannelId>, error: &StoreError) {
+        tracing::warn!(error = error as &dyn std::error::Error, "a channel may hold copies of a deleted video still");
         self.closed.insert(channel);
-        self.failure.get_or_insert(error);
     }
 
     fn check(&self) -> Result<(), ForgetError> {

@@ -104,13 +104,13 @@ async fn a_last_copy_that_was_away_for_a_while_counts_as_lost_until_it_is_back()
         videos.iter().map(|affected| (affected.id, affected.lost)).collect::<Vec<_>>()
     };
     assert_eq!(lost().await, []);
-    let long_ago = Timestamp(sample.clock.now().0 - 3_600_000);
-    sample.catalog.copy_lost(blob.id, blob.copies[0].clone(), long_ago).await.unwrap();
+    sample.catalog.copy_lost(blob.id, blob.copies[0].clone(), sample.clock.now()).await.unwrap();
     assert_eq!(lost().await, [(video, 1)]);
     keeper(&sample, 1).round().await.unwrap();
-    assert_eq!(lost().await, [], "it was read once more");
+    assert_eq!(lost().await, [], "it was read once more, and at once");
 
     sample.store.remove(&blob.copies).await.unwrap();
+    let long_ago = Timestamp(sample.clock.now().0 - 3_600_000);
     sample.catalog.copy_lost(blob.id, blob.copies[0].clone(), long_ago).await.unwrap();
     keeper(&sample, 1).round().await.unwrap();
     assert_eq!(lost().await, [(video, 1)]);
@@ -224,7 +224,7 @@ async fn a_film_that_was_never_stored_leaves_nothing_in_the_spool() {
 }
 
 #[tokio::test]
-async fn a_blob_is_not_forgotten_before_all_its_lost_answers_are_looked_for() {
+async fn a_film_is_forgotten_while_a_channel_cannot_be_searched_and_what_lies_there_is_looked_for_later() {
     let sample = Sample::new().await;
     let mut growing = sample.growing("Film").await;
     let blob = growing.sealed.recv().await.unwrap();
@@ -235,12 +235,14 @@ async fn a_blob_is_not_forgotten_before_all_its_lost_answers_are_looked_for() {
     let (_, lease) = sample.claimed().await;
     let file = break_copy(&sample, nonce);
 
-    let failed = forget(&parts(&sample), lease, &CancellationToken::new()).await;
-    assert!(matches!(failed, Err(ForgetError::Store(_))), "{failed:?}");
-    assert_eq!(sample.store.probe(&stray).await.unwrap(), Presence::Absent, "what was found is removed");
-
-    std::fs::remove_file(&file).unwrap();
     forget(&parts(&sample), lease, &CancellationToken::new()).await.unwrap();
+
+    assert_eq!(sample.store.probe(&stray).await.unwrap(), Presence::Absent, "what was found is removed");
+    assert!(sample.catalog.video(growing.video, 1).await.unwrap().is_none());
+    let doubts = sample.catalog.doubts().await.unwrap();
+    assert!(doubts[&channels[0]].iter().any(|doubt| doubt.copy.imprint == nonce), "{doubts:?}");
+    std::fs::write(std::fs::remove_file(&file).map(|()| file).unwrap(), b"sent, and not heard of").unwrap();
+    keeper(&sample, 1).round().await.unwrap();
     assert_eq!(sample.files(), 0);
 }
 

@@ -61,6 +61,7 @@ async fn answers(
         ("doom", catalog.doom(lease).await.map(drop)),
         ("forget_copies", catalog.forget_copies(lease, Vec::new(), Vec::new(), NOW).await),
         ("forget_blobs", catalog.forget_blobs(lease, vec![blob]).await),
+        ("abandon_blobs", catalog.abandon_blobs(lease, vec![blob], NOW).await),
         ("forget_video", catalog.forget_video(lease).await.map(drop)),
     ]
 }

@@ -7,7 +7,7 @@ use crate::media::extent::{ChannelId, Locator, Place, StoredBlob};
 use crate::media::id::VideoId;
 use crate::store::TelegramStore;
 use crate::tests::{Sample, fleet_of};
-use crate::upkeep::{ForgetError, Keeper, forget};
+use crate::upkeep::{Keeper, forget};
 use std::sync::Arc;
 use std::time::Duration;
 use telegram_sim::{Fault, MessageId, Operation, Settings, Simulator, Trouble};
@@ -174,18 +174,19 @@ async fn a_film_is_forgotten_although_a_channel_is_gone() {
 }
 
 #[tokio::test]
-async fn what_one_channel_keeps_is_removed_from_all_others() {
+async fn what_one_channel_keeps_is_litter_and_keeps_no_film() {
     let ward = Ward::new().await;
     let (bot, _) = ward.place(&ward.blob.copies[0]);
     let held = ward.sim.world().messages(bot.channel).len();
     ward.sim.world().fault(bot.id, Fault::once(Operation::Delete, Trouble::Status { code: 500 }));
     let lease = ward.deletion().await;
 
-    let failed = forget(&parts(&ward.sample), lease, &CancellationToken::new()).await;
-
-    assert!(matches!(failed, Err(ForgetError::Store(_))), "{failed:?}");
-    assert_eq!(ward.messages().iter().sum::<usize>(), held, "all that is left is in that channel");
     forget(&parts(&ward.sample), lease, &CancellationToken::new()).await.unwrap();
+
+    assert!(ward.sample.catalog.video(ward.video, 1).await.unwrap().is_none());
+    assert_eq!(ward.messages().iter().sum::<usize>(), held, "all that is left is in that channel");
+    assert_eq!(ward.litter().await, (held as u64, 0));
+    ward.round_after(Duration::ZERO).await;
     assert_eq!(ward.messages(), [0, 0, 0]);
 }
 

@@ -87,13 +87,22 @@ async fn each_leg_of_the_round_trip_is_judged() {
         (Operation::Delete, Trouble::Status { code: 500 }, Step::Delete),
     ] {
         let scene = Scene::with(Settings::bots(1), |_| {});
-        scene.sim.world().fault(scene.twin(0).id, Fault::once(operation, trouble.clone()));
+        scene.sim.world().fault(scene.twin(0).id, Fault::standing(operation, trouble.clone()));
         let test = scene.fleet.test(scene.bot(0).id).await.unwrap();
         assert_eq!(failures(&test).iter().map(|(step, _)| *step).collect::<Vec<_>>(), [step], "{trouble:?}: {test:?}");
         assert_eq!((test.up.is_some(), test.down.is_some()), (step != Step::Send, step == Step::Delete));
         let left = scene.sim.world().messages(scene.twin(0).channel).len();
         assert_eq!(left, usize::from(step == Step::Delete), "{trouble:?}");
     }
+}
+
+#[tokio::test]
+async fn a_hiccup_does_not_leave_the_message_of_the_test_behind() {
+    let scene = Scene::bots(1);
+    scene.sim.world().fault(scene.twin(0).id, Fault::once(Operation::Delete, Trouble::Status { code: 500 }));
+    let test = scene.fleet.test(scene.bot(0).id).await.unwrap();
+    assert!(test.is_ok(), "{test:?}");
+    assert_eq!(scene.sim.world().messages(scene.twin(0).channel).len(), 0);
 }
 
 #[tokio::test]

@@ -228,14 +228,16 @@ async fn a_look_that_nobody_waits_for_any_more_is_made_good_by_the_next_search()
 #[tokio::test]
 async fn what_a_test_of_the_bot_left_behind_is_cleared_by_the_next_search() {
     let scene = Scene::with_lost(1).await;
-    for (operation, trouble) in
-        [(Operation::Send, Trouble::LoseAnswer), (Operation::Delete, Trouble::Status { code: 500 })]
-    {
+    for trouble in [
+        Mischief::once(Operation::Send, Trouble::LoseAnswer),
+        Mischief::standing(Operation::Delete, Trouble::Status { code: 500 }),
+    ] {
         let messages = scene.bench.messages(0);
-        scene.trouble(Mischief::once(operation, trouble));
+        scene.trouble(trouble);
         let bot = scene.bench.store.fleet.bots()[0].id;
         assert!(!scene.bench.store.fleet.test(bot).await.unwrap().is_ok());
         assert_eq!(scene.bench.messages(0), messages + 1, "the probe is still there");
+        scene.bench.sim.world().clear_faults(scene.bench.bot(0).id);
     }
     let found = scene.search().await;
     assert_eq!(found.strays.len(), 1, "{found:?}");

@@ -16,6 +16,8 @@ pub struct Doubt {
     pub id: i64,
     /// What was sent.
     pub copy: UnheardCopy,
+    /// When the doubt arose, which is after the send began.
+    pub at: Timestamp,
 }
 
 impl Catalog {
@@ -25,14 +27,14 @@ impl Catalog {
         self.sqlite
             .read(|tx| {
                 let mut statement = tx.prepare(
-                    "SELECT channel, imprint, after, id FROM doubts
+                    "SELECT channel, imprint, after, id, at FROM doubts
                       WHERE NOT EXISTS (SELECT 1 FROM copies WHERE copies.channel = doubts.channel AND copies.state = 'intended'
                                            AND doubts.imprint IN (copies.nonce, copies.imprint))
                       ORDER BY id",
                 )?;
                 let rows = statement.query_map([], |row| {
                     let copy = UnheardCopy { imprint: row.get(1)?, after: row.get::<_, Option<String>>(2)?.map(Locator) };
-                    Ok((ChannelId(row.get(0)?), Doubt { id: row.get(3)?, copy }))
+                    Ok((ChannelId(row.get(0)?), Doubt { id: row.get(3)?, copy, at: Timestamp(row.get(4)?) }))
                 })?;
                 let mut doubts: BTreeMap<ChannelId, Vec<Doubt>> = BTreeMap::new();
                 for row in rows {

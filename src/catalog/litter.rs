@@ -71,6 +71,17 @@ impl Catalog {
             .await
     }
 
+    /// All litter there is.
+    pub async fn all_litter(&self) -> Result<Vec<Locator>, CatalogError> {
+        self.sqlite
+            .read(|tx| {
+                let mut statement = tx.prepare_cached("SELECT locator FROM litter")?;
+                let rows = statement.query_map([], |row| row.get(0).map(Locator))?;
+                Ok(rows.collect::<Result<_, _>>()?)
+            })
+            .await
+    }
+
     /// When litter is to be tried next, which may be past; `None` when none is.
     pub async fn next_litter(&self, now: Timestamp) -> Result<Option<Timestamp>, CatalogError> {
         self.sqlite

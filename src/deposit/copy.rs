@@ -38,7 +38,7 @@ const SHORT_PAUSE: Duration = Duration::from_secs(20);
 const LONGEST_PAUSES: Duration = Duration::from_secs(300);
 
 /// A store that takes longer for one blob is taken for hanging.
-const PATIENCE: Duration = Duration::from_secs(600);
+pub(super) const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Where the bytes of a copy come from.
 #[derive(Clone, Debug)]
@@ -69,7 +69,7 @@ impl Deposit {
         let Some(blob) = self.look_up(lease, blob).await? else { return Ok(()) };
         if blob.verified().next().is_none() {
             let bytes = Bytes::File(self.spool.pack_path(blob.stored.id));
-            self.attempt(lease, &blob, 0, &bytes, cancel).make_copy().await?;
+            self.attempt(lease, &blob, 0, (&bytes, Purpose::Deposit), cancel).make_copy().await?;
         }
         Ok(())
     }
@@ -86,7 +86,7 @@ impl Deposit {
         cancel: &CancellationToken,
     ) -> Result<bool, DepositError> {
         let bytes = Bytes::File(self.spool.pack_path(blob));
-        let done = self.copy_until_protected(lease, blob, &bytes, cancel).await;
+        let done = self.copy_until_protected(lease, blob, (&bytes, Purpose::Deposit), cancel).await;
         let is_protected = match done {
             Err(error @ (DepositError::Store(_) | DepositError::Spoilt)) => {
                 tracing::warn!(
@@ -110,7 +110,7 @@ impl Deposit {
         &self,
         lease: JobLease,
         blob: BlobId,
-        bytes: &Bytes,
+        bytes: (&Bytes, Purpose),
         cancel: &CancellationToken,
     ) -> Result<(), DepositError> {
         while let Some(blob) = self.look_up(lease, blob).await? {
@@ -145,10 +145,10 @@ impl Deposit {
         lease: JobLease,
         blob: &'a Blob,
         number: u32,
-        bytes: &'a Bytes,
+        (bytes, purpose): (&'a Bytes, Purpose),
         cancel: &'a CancellationToken,
     ) -> Attempt<'a> {
-        Attempt { deposit: self, lease, blob, number, bytes, cancel }
+        Attempt { deposit: self, lease, blob, number, bytes, purpose, cancel }
     }
 }
 
@@ -181,6 +181,7 @@ struct Attempt<'a> {
     blob: &'a Blob,
     number: u32,
     bytes: &'a Bytes,
+    purpose: Purpose,
     cancel: &'a CancellationToken,
 }
 
@@ -354,6 +355,7 @@ impl Attempt<'_> {
             caption: format!("telecine/1 {} {role} {hash} {nonce}", settings.installation),
             len: *len,
             hash: *hash,
+            purpose: self.purpose,
         };
         let put = match self.bytes {
             Bytes::File(path) => store.put(&ticket, path).await,
@@ -379,7 +381,7 @@ impl Attempt<'_> {
     async fn read_back(&self, locator: &Locator) -> Result<(), StoreError> {
         let stored = &self.blob.stored;
         let all = 0..stored.chunks.len() as u64;
-        let mut chunks = read_verified(&*self.deposit.store, locator, stored, all, Purpose::Deposit).await?;
+        let mut chunks = read_verified(&*self.deposit.store, locator, stored, all, self.purpose).await?;
         while chunks.next().await?.is_some() {}
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Copies of blobs that are stored already: the ones that are missing, and those that are to lie in
 //! the store in use and not where they are.
 
-use super::copy::{Blob, Bytes};
+use super::copy::{Blob, Bytes, PATIENCE};
 use super::error::most_hopeful;
 use super::{Deposit, DepositError};
 use crate::catalog::{CopyRecord, CopyState, JobLease};
@@ -9,6 +9,7 @@ use crate::media::extent::Locator;
 use crate::media::id::BlobId;
 use crate::spool::Unsynced;
 use crate::store::{Fault, Purpose, StoreError, read_verified};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// What reading the copies of a blob came to.
@@ -139,6 +140,9 @@ impl Deposit {
             let reading = async {
                 if findings.is_fetched { self.check(blob, locator).await } else { self.fetch(blob, locator).await }
             };
+            // A store that trickles is taken for one that gives no answer.
+            let late = |_| Err(StoreError::new(Fault::Unreachable, "reading a copy of a blob").into());
+            let reading = async { timeout(PATIENCE, reading).await.unwrap_or_else(late) };
             match cancel.run_until_cancelled(reading).await.ok_or(DepositError::Cancelled)? {
                 Ok(()) => findings.is_fetched = true,
                 Err(DepositError::Store(error)) => {
@@ -165,7 +169,7 @@ impl Deposit {
     ) -> Result<Vec<Locator>, DepositError> {
         let Sources { bytes, gone, mut failures } = sources;
         for bytes in &bytes {
-            match self.copy_until_protected(lease, blob, bytes, cancel).await {
+            match self.copy_until_protected(lease, blob, (bytes, Purpose::Upkeep), cancel).await {
                 Err(DepositError::Store(error)) => failures.push(error),
                 done => return done.map(|()| gone),
             }

@@ -44,6 +44,8 @@ pub struct PutTicket {
     pub len: u64,
     /// The blob's hash (`Hash::of_chunks`).
     pub hash: Hash,
+    /// Who waits for it.
+    pub purpose: Purpose,
 }
 
 /// Whether a copy is there.
@@ -98,6 +100,11 @@ pub trait BlobStore: Send + Sync {
         false
     }
 
+    /// Whether whoever reads a copy has nothing to do now, so that reading it unasked is in nobody's way.
+    fn is_idle(&self, _copy: &Locator) -> bool {
+        true
+    }
+
     /// Stores the file as one copy and says where it lies for ever.
     ///
     /// # Errors
@@ -129,7 +136,8 @@ pub trait BlobStore: Send + Sync {
     async fn read(&self, copy: &Locator, range: ByteRange, purpose: Purpose) -> Result<Reading, StoreError>;
 
     /// Removes copies, and answers those that it may not remove, now or ever; after an error some may be gone, and the
-    /// call can be repeated. Copies whose channel is gone are gone with it.
+    /// call can be repeated. Those whose channel cannot be seen are among them: it may
+    /// be there all the same.
     ///
     /// # Errors
     /// `Throttled`, `Unreachable`, `Refused`.

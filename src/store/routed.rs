@@ -54,6 +54,10 @@ impl BlobStore for RoutedStore {
         self.all().any(|store| store.is_near(copy))
     }
 
+    fn is_idle(&self, copy: &Locator) -> bool {
+        self.of(copy).is_ok_and(|store| store.is_idle(copy))
+    }
+
     async fn put(&self, ticket: &PutTicket, file: &Path) -> Result<Locator, StoreError> {
         self.home.put(ticket, file).await
     }

@@ -12,6 +12,8 @@ pub struct Search {
     pub strays: Vec<Locator>,
     /// Imprints that more copies may have than are among the strays. No more have any other one that was asked for.
     pub undecided: HashSet<Uuid>,
+    /// Imprints of which fewer copies were found than were asked for, where one may come long after its put.
+    pub absent: HashSet<Uuid>,
     /// Why it ended early.
     pub broke_off: Option<StoreError>,
 }
@@ -19,11 +21,12 @@ pub struct Search {
 impl Search {
     /// One that came to its end.
     pub fn complete(strays: Vec<Locator>) -> Self {
-        Self { strays, undecided: HashSet::new(), broke_off: None }
+        Self { strays, undecided: HashSet::new(), absent: HashSet::new(), broke_off: None }
     }
 
     /// One that found these, and then could not look for the rest.
     pub fn broken_off(strays: Vec<Locator>, rest: &[UnheardCopy], error: StoreError) -> Self {
-        Self { strays, undecided: rest.iter().map(|copy| copy.imprint).collect(), broke_off: Some(error) }
+        let undecided = rest.iter().map(|copy| copy.imprint).collect();
+        Self { strays, undecided, absent: HashSet::new(), broke_off: Some(error) }
     }
 }

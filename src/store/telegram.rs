@@ -44,17 +44,30 @@ impl TelegramStore {
         Self { fleet, searched: Searched::default() }
     }
 
+    /// A bot that failed, and what to do about it where that is known.
+    fn unusable(&self, bot: BotId, doing: &'static str, error: TelegramError) -> StoreError {
+        let kind = error.kind;
+        let failed = failed(doing, error);
+        match kind {
+            Kind::UnknownBot => failed.until(missing(bot)),
+            Kind::Unauthorized | Kind::Forbidden | Kind::ChatNotFound => {
+                let known = self.fleet.bots().into_iter().find(|known| known.id == bot);
+                let name = known.map_or_else(|| bot.to_string(), |known| known.slot.to_string());
+                failed.until(format!(
+                    "it lies with bot {name}, which is out; the system page and `telecine test-bots` say what to do"
+                ))
+            }
+            _ => failed,
+        }
+    }
+
     fn bot_of(&self, channel: &ChannelId, doing: &'static str) -> Result<Bot, StoreError> {
         let bot = channel.0.parse().ok().and_then(|channel| self.fleet.by_channel(channel));
         bot.ok_or_else(|| StoreError::new(Fault::Refused, doing).definitely())
     }
 
     async fn lease(&self, bot: BotId, purpose: Purpose, doing: &'static str) -> Result<BotLease, StoreError> {
-        self.fleet.lease(bot, purpose).await.map_err(|error| {
-            let is_unknown = error.kind == Kind::UnknownBot;
-            let failed = failed(doing, error).definitely();
-            if is_unknown { failed.until(missing(bot)) } else { failed }
-        })
+        self.fleet.lease(bot, purpose).await.map_err(|error| self.unusable(bot, doing, error).definitely())
     }
 }
 
@@ -79,6 +92,10 @@ impl BlobStore for TelegramStore {
         channel_in(copy, "tg:")
     }
 
+    fn is_idle(&self, copy: &Locator) -> bool {
+        Spot::parse(copy, "looking who is idle").is_ok_and(|spot| self.fleet.is_idle(spot.bot))
+    }
+
     async fn put(&self, ticket: &PutTicket, file: &Path) -> Result<Locator, StoreError> {
         const DOING: &str = "sending a blob to Telegram";
         let bot = self.bot_of(&ticket.channel, DOING)?;
@@ -88,7 +105,7 @@ impl BlobStore for TelegramStore {
             let cause = format!("the spooled file has {found} bytes, {} were announced", ticket.len);
             return Err(refused(std::io::Error::other(cause)));
         }
-        let lease = self.lease(bot.id, Purpose::Deposit, DOING).await?;
+        let lease = self.lease(bot.id, ticket.purpose, DOING).await?;
         let document = Document {
             name: neutral_name(ticket.nonce),
             caption: ticket.caption.clone(),
@@ -122,7 +139,8 @@ impl BlobStore for TelegramStore {
         const DOING: &str = "reading a blob from Telegram";
         let spot = Spot::parse(copy, DOING)?;
         let lease = self.lease(spot.bot, purpose, DOING).await?;
-        let download = lease.download(&spot.file, range).await.map_err(|error| failed(DOING, error))?;
+        let answer = lease.download(&spot.file, range).await;
+        let download = answer.map_err(|error| self.unusable(spot.bot, DOING, error))?;
         let is_whole = download.is_whole();
         let bytes = if is_whole { download.into_body() } else { download.into_range() };
         Ok(Reading { bytes: Box::pin(bytes.map(|slice| slice.map_err(|error| failed(DOING, error)))), is_whole })
@@ -146,10 +164,9 @@ impl BlobStore for TelegramStore {
             let lease = self.lease(bot.id, Purpose::Upkeep, DOING).await?;
             let undeletable = match lease.delete(bot.channel, &messages).await {
                 Ok(undeletable) => undeletable,
-                // They went with their channel.
-                Err(error) if error.kind == Kind::ChatNotFound => continue,
-                // Nobody may, until somebody gives the bot its right back.
-                Err(error) if error.kind == Kind::Forbidden => messages,
+                // Nobody may, until somebody gives the bot its right back. A channel that is gone looks the same as one
+                // that the bot was thrown out of.
+                Err(error) if matches!(error.kind, Kind::ChatNotFound | Kind::Forbidden) => messages,
                 Err(error) => return Err(failed(DOING, error)),
             };
             let left = spots.into_iter().filter(|(spot, _)| undeletable.contains(&spot.message));

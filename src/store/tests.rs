@@ -28,6 +28,7 @@ pub(crate) fn ticket_for(scratch: &Path, bytes: &[u8], channel: &ChannelId) -> (
         caption: format!("telecine/1 {nonce}"),
         len: bytes.len() as u64,
         hash: Hash::of_chunks(&stored(BlobId(1), bytes, Vec::new()).chunks),
+        purpose: Purpose::Deposit,
     };
     (ticket, file)
 }

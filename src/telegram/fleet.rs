@@ -141,6 +141,14 @@ impl Fleet {
         self.inner.berths.iter().map(|berth| berth.bot).find(|bot| bot.channel == channel)
     }
 
+    /// Whether a bot may be asked to read now and does nothing at all.
+    pub fn is_idle(&self, bot: BotId) -> bool {
+        let number = self.number_of(bot);
+        number.is_some_and(|number| {
+            self.inner.off_duty(number, Purpose::Playback).is_none() && self.inner.berths[number].gate.is_idle()
+        })
+    }
+
     /// The right to ask a bot, for as long as the lease lives.
     ///
     /// # Errors

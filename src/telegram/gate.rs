@@ -48,6 +48,13 @@ pub(super) struct Pass {
     purpose: Purpose,
 }
 
+impl Pass {
+    /// What it was given for.
+    pub(super) fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+}
+
 impl Gate {
     pub(super) fn new(settings: GateSettings) -> Self {
         let slots = settings.slots.max(1);
@@ -68,6 +75,12 @@ impl Gate {
             turn
         };
         turn.await.expect("a gate outlives those who wait at it, and drops nobody from its lines")
+    }
+
+    /// Whether nobody is in, nor in line.
+    pub(super) fn is_idle(&self) -> bool {
+        let slots = self.slots();
+        slots.in_use == [0; 3] && slots.waiting.iter().all(VecDeque::is_empty)
     }
 
     /// Lets in as many as there is room for, in order.

@@ -6,6 +6,7 @@
 //!
 //! Pure: the time is an argument.
 
+use super::fleet::Purpose;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -68,6 +69,8 @@ pub struct Pace {
     /// Share of the channel's rate, in eighths, and since when.
     share: u32,
     changed: Instant,
+    /// When the last flood is over, if there was one.
+    flood_ends: Option<Instant>,
 }
 
 /// A token bucket. Holds at most `size` messages; `per_second` flow in at full share.
@@ -91,10 +94,10 @@ impl Bucket {
         self.filled = now;
     }
 
-    /// Time until there is room for one message; zero if there is.
-    fn wait(&self, share: f64) -> Duration {
+    /// Time until there is room for so many messages, or as many as it ever holds; zero if there is.
+    fn wait(&self, messages: f64, share: f64) -> Duration {
         // A hair is forgiven, or rounding would ask for one more wait of a nanosecond.
-        let missing = 1.0 - self.level - 1e-6;
+        let missing = messages.min(self.size) - self.level - 1e-6;
         if missing <= 0.0 {
             return Duration::ZERO;
         }
@@ -113,6 +116,7 @@ impl Pace {
             minute: Bucket::full(settings.channel_per_minute / 4, rate(settings.channel_per_minute) / 60.0, now),
             share: FULL,
             changed: now,
+            flood_ends: None,
         }
     }
 
@@ -136,14 +140,14 @@ impl Pace {
         (self.share < FULL).then_some((share, self.changed))
     }
 
-    /// Takes the budget of one message.
+    /// Takes the budget of one message. Upkeep leaves one to a deposit that may come.
     ///
     /// # Errors
     /// How long until there is one; nothing is taken then.
-    pub fn take(&mut self, now: Instant) -> Result<(), Duration> {
+    pub fn take(&mut self, purpose: Purpose, now: Instant) -> Result<(), Duration> {
         self.fill(now);
-        let share = self.share();
-        let wait = self.bot.wait(1.0).max(self.second.wait(share)).max(self.minute.wait(share));
+        let (share, least) = (self.share(), if purpose == Purpose::Upkeep { 2.0 } else { 1.0 });
+        let wait = self.bot.wait(1.0, 1.0).max(self.second.wait(1.0, share)).max(self.minute.wait(least, share));
         if wait > Duration::ZERO {
             return Err(wait);
         }
@@ -153,9 +157,15 @@ impl Pace {
         Ok(())
     }
 
-    /// A send was answered with a flood: the rate is halved, and no burst is left.
-    pub fn flooded(&mut self, now: Instant) {
+    /// A send was answered with a flood, which lasts so long: the rate is halved, and no burst is left. What was under
+    /// way when it came is answered alike, and says nothing new.
+    pub fn flooded(&mut self, lasts: Duration, now: Instant) {
         self.fill(now);
+        let is_known = self.flood_ends.is_some_and(|end| end > now);
+        self.flood_ends = self.flood_ends.max(now.checked_add(lasts));
+        if is_known {
+            return;
+        }
         self.share = (self.share / 2).max(FLOOR);
         self.changed = now;
         self.spend_bursts();
@@ -198,7 +208,7 @@ mod tests {
     fn sent(pace: &mut Pace, from: Instant, time: Duration) -> u32 {
         let (mut now, mut sent) = (from, 0);
         while now < from + time {
-            match pace.take(now) {
+            match pace.take(Purpose::Deposit, now) {
                 Ok(()) => sent += 1,
                 Err(wait) => now += wait,
             }
@@ -216,7 +226,7 @@ mod tests {
         let mut pace = pace(20, begin);
         let (mut now, mut seconds) = (begin, Vec::new());
         while seconds.len() < 65 {
-            match pace.take(now) {
+            match pace.take(Purpose::Deposit, now) {
                 Ok(()) => seconds.push((now - begin).as_secs_f64().round()),
                 Err(wait) => now += wait,
             }
@@ -243,12 +253,12 @@ mod tests {
         let begin = Instant::now();
         let mut pace = pace(1000, begin);
         for _ in 0..3 {
-            assert_eq!(pace.take(begin), Ok(()));
+            assert_eq!(pace.take(Purpose::Deposit, begin), Ok(()));
         }
-        let wait = pace.take(begin).unwrap_err();
+        let wait = pace.take(Purpose::Deposit, begin).unwrap_err();
         assert!(wait.abs_diff(SECOND) < Duration::from_millis(1), "{wait:?}");
-        assert!(pace.take(begin + SECOND - Duration::from_millis(10)).is_err());
-        assert_eq!(pace.take(begin + SECOND), Ok(()));
+        assert!(pace.take(Purpose::Deposit, begin + SECOND - Duration::from_millis(10)).is_err());
+        assert_eq!(pace.take(Purpose::Deposit, begin + SECOND), Ok(()));
     }
 
     #[test]
@@ -270,14 +280,14 @@ mod tests {
         let begin = Instant::now();
         let mut pace = pace(20, begin);
         for share in [0.5, 0.25, 0.125, 0.125] {
-            pace.flooded(begin);
+            pace.flooded(Duration::ZERO, begin);
             assert!((pace.share() - share).abs() < 1e-9);
         }
         let got = sent(&mut pace, begin, 240 * SECOND);
         assert!((10..=12).contains(&got), "2.5 a minute, got {got} in four");
         for (minutes, share) in [(4, 0.125), (5, 0.25), (34, 0.875), (35, 1.0), (600, 1.0)] {
             let mut later = pace.clone();
-            let _ = later.take(begin + minutes * 60 * SECOND);
+            let _ = later.take(Purpose::Deposit, begin + minutes * 60 * SECOND);
             assert!((later.share() - share).abs() < 1e-9, "after {minutes} minutes: {}", later.share());
         }
     }
@@ -293,13 +303,50 @@ mod tests {
             assert_eq!(pace.slowed().is_some(), left < 8);
         }
         let mut flooded = pace(20, begin);
-        flooded.flooded(begin);
+        flooded.flooded(Duration::ZERO, begin);
         let (share, changed) = flooded.slowed().unwrap();
         let now = begin + minutes(9);
         let mut resumed = Pace::resumed(settings, share, now - changed, now);
-        assert_eq!((resumed.take(now).is_ok(), resumed.take(now).is_ok()), (true, false), "no burst to begin with");
-        let _ = (flooded.take(now + minutes(1)), resumed.take(now + minutes(1)));
+        assert_eq!(
+            (resumed.take(Purpose::Deposit, now).is_ok(), resumed.take(Purpose::Deposit, now).is_ok()),
+            (true, false),
+            "no burst to begin with"
+        );
+        let _ = (flooded.take(Purpose::Deposit, now + minutes(1)), resumed.take(Purpose::Deposit, now + minutes(1)));
         assert_eq!(resumed.slowed(), flooded.slowed());
         assert_eq!(Pace::resumed(settings, 1, Duration::MAX, now).slowed(), None);
+    }
+
+    #[test]
+    fn a_flood_that_answers_three_sends_lowers_the_rate_once() {
+        let begin = Instant::now();
+        let mut pace = Pace::new(PaceSettings::of_channel(60), begin);
+        (0..3).for_each(|_| pace.flooded(5 * SECOND, begin));
+        assert_eq!(pace.slowed().map(|(share, _)| share), Some(4));
+        pace.flooded(5 * SECOND, begin + 4 * SECOND);
+        pace.flooded(5 * SECOND, begin + 8 * SECOND);
+        assert_eq!(pace.slowed().map(|(share, _)| share), Some(4), "it went on all the time");
+        pace.flooded(5 * SECOND, begin + 13 * SECOND);
+        assert_eq!(pace.slowed().map(|(share, _)| share), Some(2));
+    }
+
+    #[test]
+    fn upkeep_leaves_a_message_to_a_deposit() {
+        let begin = Instant::now();
+        let mut pace = Pace::new(
+            PaceSettings {
+                bot_per_second: 100,
+                channel_per_second: 100,
+                channel_burst: 100,
+                ..PaceSettings::of_channel(20)
+            },
+            begin,
+        );
+        let upkeep = (0..20).filter(|_| pace.take(Purpose::Upkeep, begin).is_ok()).count();
+        assert_eq!(upkeep, 4, "a quarter of a minute's, but one");
+        assert!(pace.take(Purpose::Deposit, begin).is_ok());
+        assert!(pace.take(Purpose::Deposit, begin).is_err());
+        let mut narrow = Pace::new(PaceSettings::of_channel(1), begin);
+        assert!(narrow.take(Purpose::Upkeep, begin).is_ok(), "where there is one only, it is not shut out");
     }
 }

@@ -5,12 +5,12 @@
 //! A blob is forgotten only when its bytes are gone, so a stop at any point leaves nothing that nobody names. What a
 //! channel does not let go now keeps nobody's film: it is litter, which the keeper removes when it can.
 
-use super::litter::{BATCH, by_channel};
+use super::litter::{BATCH, by_channel, known_on};
 use crate::catalog::{Catalog, CatalogError, DoomedBlob, JobLease, Source};
 use crate::clock::Clock;
 use crate::media::extent::{ChannelId, Locator, UnheardCopy};
 use crate::spool::{Spool, SpoolError};
-use crate::store::{BlobStore, Fault, StoreError};
+use crate::store::{BlobStore, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -88,18 +88,19 @@ impl Pass<'_> {
         let mut strays = Vec::new();
         for (channel, unheard) in channels {
             self.check()?;
-            let named = self.parts.catalog.copies_on(channel.clone()).await?;
-            let broke_off = match self.parts.store.find(channel, &unheard, &named).await {
-                // The channel is not configured any more: nobody can look.
-                Err(error) if error.fault == Fault::Refused && !self.parts.store.knows(channel) => None,
-                Err(error) => Some(error),
+            let named = known_on(&self.parts.catalog, &*self.parts.store, channel).await?;
+            match self.parts.store.find(channel, &unheard, &named).await {
+                Err(error) => self.close(Some(channel), &error),
                 Ok(search) => {
                     strays.extend(search.strays);
-                    search.broke_off
+                    if let Some(error) = search.broke_off {
+                        self.close(Some(channel), &error);
+                    }
+                    // It may come yet.
+                    if !search.absent.is_empty() {
+                        self.closed.insert(Some(channel.clone()));
+                    }
                 }
-            };
-            if let Some(error) = broke_off {
-                self.close(Some(channel.clone()), &error);
             }
         }
         Ok(strays)
@@ -117,7 +118,7 @@ impl Pass<'_> {
                         catalog.forget_copies(self.lease, removed, refused, clock.now()).await?;
                     }
                     Err(error) => {
-                        self.close(channel, &error);
+                        self.close(channel.as_ref(), &error);
                         break;
                     }
                 }
@@ -131,9 +132,9 @@ impl Pass<'_> {
         named.chain(blob.unheard.keys().cloned().map(Some)).all(|channel| !self.closed.contains(&channel))
     }
 
-    fn close(&mut self, channel: Option<ChannelId>, error: &StoreError) {
+    fn close(&mut self, channel: Option<&ChannelId>, error: &StoreError) {
         tracing::warn!(error = error as &dyn std::error::Error, "a channel may hold copies of a deleted video still");
-        self.closed.insert(channel);
+        self.closed.insert(channel.cloned());
     }
 
     fn check(&self) -> Result<(), ForgetError> {

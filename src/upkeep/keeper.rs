@@ -1,6 +1,7 @@
 //! What is looked after without being asked: blobs that lack copies are mended, what nobody needs is removed, and
 //! sends whose answer was lost are cleared up.
 
+use super::litter::known_on;
 use super::searches::Searches;
 use crate::catalog::{Catalog, CatalogError, Doubt, NotRemoved};
 use crate::clock::Clock;
@@ -9,12 +10,13 @@ use crate::events::{Event, Events, JobState};
 use crate::jobs::Jobs;
 use crate::media::extent::{ChannelId, Locator, StoredBlob, UnheardCopy};
 use crate::media::time::Timestamp;
-use crate::store::{BlobStore, Fault, Purpose, Search, StoreError, read_verified};
+use crate::store::{BlobStore, Fault, Purpose, StoreError, read_verified};
 use futures::FutureExt;
 use futures::future::join_all;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// How often everything is looked over when nothing happens.
@@ -23,6 +25,12 @@ const ROUND: Duration = Duration::from_secs(600);
 /// How often a missed blob is looked for, and how many in one round.
 const MISSED_EVERY: Duration = Duration::from_secs(600);
 const MISSED_AT_ONCE: u32 = 20;
+
+/// How long one copy of a missed blob may take to be read.
+const READ_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long after a send whose answer was lost its message may still come.
+const LATEST: Duration = Duration::from_secs(300);
 
 /// The least time between two rounds when nothing happens.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
@@ -163,7 +171,7 @@ impl Keeper {
             while chunks.next().await?.is_some() {}
             Ok::<(), StoreError>(())
         };
-        read.await.is_ok()
+        timeout(READ_PATIENCE, read).await.is_ok_and(|read| read.is_ok())
     }
 
     /// Gives up copies that were sent, could not be read back, and were made elsewhere since. They are litter from
@@ -177,10 +185,10 @@ impl Keeper {
     /// no doubt is left.
     async fn clear_up(&self, channel: ChannelId, mut doubts: Vec<Doubt>) -> Result<bool, RoundError> {
         let unheard: Vec<UnheardCopy> = doubts.iter().map(|doubt| doubt.copy.clone()).collect();
-        let named = self.catalog.copies_on(channel.clone()).await?;
+        let named = known_on(&self.catalog, &*self.store, &channel).await?;
         let search = match self.store.find(&channel, &unheard, &named).await {
-            // The channel is not configured any more: nobody can look, and nobody can remove.
-            Err(error) if error.fault == Fault::Refused && !self.store.knows(&channel) => Search::complete(Vec::new()),
+            // The channel is not configured any more: nobody can look until it is again.
+            Err(error) if error.fault == Fault::Refused && !self.store.knows(&channel) => return Ok(true),
             search => search?,
         };
         if !search.strays.is_empty() {
@@ -194,8 +202,11 @@ impl Keeper {
             tracing::info!(copies, left, "copies that nobody names were found and removed");
             self.catalog.litter_kept(litter, NotRemoved::Refused, self.clock.now()).await?;
         }
-        doubts.retain(|doubt| !search.undecided.contains(&doubt.copy.imprint));
+        let (now, all) = (self.clock.now(), doubts.len());
+        let may_come = |doubt: &Doubt| search.absent.contains(&doubt.copy.imprint) && doubt.at.after(LATEST) > now;
+        doubts.retain(|doubt| !search.undecided.contains(&doubt.copy.imprint) && !may_come(doubt));
+        let is_clear = doubts.len() == all;
         self.catalog.settle_doubts(doubts).await?;
-        search.broke_off.map_or(Ok(true), |error| Err(error.into()))
+        search.broke_off.map_or(Ok(is_clear), |error| Err(error.into()))
     }
 }

@@ -1,7 +1,7 @@
 //! Litter is removed: copies that nobody names any more, in batches, and again while it does not succeed.
 
 use super::keeper::Keeper;
-use crate::catalog::{CatalogError, NotRemoved};
+use crate::catalog::{Catalog, CatalogError, NotRemoved};
 use crate::media::extent::{ChannelId, Locator};
 use crate::store::BlobStore;
 use futures::future::join_all;
@@ -20,6 +20,18 @@ pub(super) fn by_channel(store: &dyn BlobStore, copies: Vec<Locator>) -> BTreeMa
         channels.entry(store.channel_of(&copy)).or_default().push(copy);
     }
     channels
+}
+
+/// Every copy on a channel that is known, by name or as litter: none of them is a stray.
+pub(super) async fn known_on(
+    catalog: &Catalog,
+    store: &dyn BlobStore,
+    channel: &ChannelId,
+) -> Result<Vec<Locator>, CatalogError> {
+    let mut known = catalog.copies_on(channel.clone()).await?;
+    let litter = catalog.all_litter().await?;
+    known.extend(litter.into_iter().filter(|copy| store.channel_of(copy).as_ref() == Some(channel)));
+    Ok(known)
 }
 
 impl Keeper {

@@ -1,4 +1,5 @@
 mod forwards;
+mod late;
 mod mending;
 mod probing;
 mod rescue;
@@ -11,7 +12,7 @@ use crate::media::extent::{ChannelId, Locator, Place};
 use crate::media::id::BlobId;
 use crate::media::range::ByteRange;
 use crate::media::time::Timestamp;
-use crate::store::{Presence, PutTicket};
+use crate::store::{Presence, Purpose, PutTicket};
 use crate::tests::Sample;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -44,7 +45,16 @@ async fn put(sample: &Sample, lease: JobLease, blob: BlobId, channel: &ChannelId
     let record = sample.catalog.blob_to_store(lease, blob).await.unwrap().unwrap();
     let intent = sample.catalog.intend_copy(lease, blob, 0, channel.clone(), sample.clock.now()).await.unwrap();
     let (channel, nonce, caption) = (channel.clone(), intent.nonce, String::new());
-    let ticket = PutTicket { blob, channel, copy: 0, nonce, caption, len: record.len, hash: record.hash };
+    let ticket = PutTicket {
+        blob,
+        channel,
+        copy: 0,
+        nonce,
+        caption,
+        len: record.len,
+        hash: record.hash,
+        purpose: Purpose::Deposit,
+    };
     (nonce, sample.store.put(&ticket, &sample.spool.pack_path(blob)).await.unwrap())
 }
 
@@ -179,7 +189,16 @@ async fn a_copy_that_was_sent_and_never_verified_is_removed_when_the_film_is_rea
     for (copy, channel) in [(0, &channels[1]), (1, &channels[2])] {
         let nonce = sample.catalog.intend_copy(lease, blob, copy, channel.clone(), now).await.unwrap().nonce;
         let (channel, caption) = (channel.clone(), String::new());
-        let ticket = PutTicket { blob, channel, copy, nonce, caption, len: record.len, hash: record.hash };
+        let ticket = PutTicket {
+            blob,
+            channel,
+            copy,
+            nonce,
+            caption,
+            len: record.len,
+            hash: record.hash,
+            purpose: Purpose::Deposit,
+        };
         let locator = sample.store.put(&ticket, &sample.spool.pack_path(blob)).await.unwrap();
         sample.catalog.copy_sent(lease, blob, nonce, locator.clone(), now).await.unwrap();
         copies.push((nonce, locator));

@@ -6,8 +6,11 @@ use crate::harness::bots::{
     Blow, SMALL_PACKS, Telegram, downloads, forget_what_is_cached, most_read, small_packs, watched,
 };
 use crate::harness::clip;
+use crate::harness::player::Reel;
 use crate::harness::wait::{until, until_true};
 use std::collections::{BTreeMap, BTreeSet};
+use telecine::catalog::{self, Catalog};
+use telecine::media::extent::{Locator, Place};
 use telegram_sim::{Bot, ChannelId, Operation, Trouble};
 
 async fn eight_bots() -> (Telegram, World) {
@@ -141,8 +144,34 @@ async fn beside_what_is_watched(world: &World, video: &str) -> Vec<String> {
     parts
 }
 
-/// Two of eight bots have a blow. What has a living copy plays, and the rest is named, packs counted.
-async fn two_of_eight(blow: Blow, columns: &[&str]) {
+/// In which channels each piece of each segment of pictures and sound lies.
+async fn places<'a>(
+    world: &World,
+    video: &str,
+    reels: &'a [Reel; 2],
+) -> Vec<(&'static str, &'a str, Vec<BTreeSet<ChannelId>>)> {
+    let settings = catalog::Settings { file: world.data().join("catalog.sqlite"), readers: 1 };
+    let catalog = Catalog::open(&settings).unwrap();
+    let video = video.parse().unwrap();
+    let mut all = Vec::new();
+    for (reel, track) in reels.iter().zip(["v0", "a0"]) {
+        for (number, (name, _)) in (0..).zip(&reel.segments) {
+            let pieces = catalog.segment_pieces(video, track.to_owned(), number).await.unwrap().unwrap();
+            let channels = pieces.into_iter().map(|piece| {
+                let Place::Store(blob) = piece.place else { panic!("a protected film lies with the bots") };
+                // tg:<channel>/<message>/<bot>/<file>
+                let channel = |copy: &Locator| ChannelId(copy.0[3..].split('/').next().unwrap().parse().unwrap());
+                blob.copies.iter().map(channel).collect()
+            });
+            all.push((track, name.as_str(), channels.collect()));
+        }
+    }
+    all
+}
+
+/// Two of eight bots have a blow each. What has a living copy plays, and the rest is named, packs counted. Answers how
+/// long players are told to wait for what rests, in seconds.
+async fn two_of_eight(blows: [Blow; 2], columns: &[&str]) -> Vec<u64> {
     let (telegram, world) = eight_bots().await;
     let shelf = Shelf::filled(&telegram, &world).await;
     let mut before = BTreeMap::new();
@@ -151,25 +180,39 @@ async fn two_of_eight(blow: Blow, columns: &[&str]) {
     }
     assert_eq!(named(&world, columns).await, BTreeMap::new());
     let pair = shelf.fateful_pair(&telegram.bots());
-    pair.iter().for_each(|bot| blow.strike(&telegram, bot));
-    forget_what_is_cached(&world).await;
-
-    let hit = shelf.only_on(&BTreeSet::from(pair.map(|bot| bot.channel)));
-    for (video, _) in &shelf.films {
-        if !hit.contains_key(video) {
-            assert!(watched(&world, video).await == before[video], "{blow:?}: a film with living copies changed");
+    let struck = BTreeSet::from(pair.clone().map(|bot| bot.channel));
+    let hit = shelf.only_on(&struck);
+    let mut has_living = BTreeMap::new();
+    for video in hit.keys() {
+        for (track, name, pieces) in places(&world, video, &before[video]).await {
+            has_living.insert((video, track, name), pieces.iter().all(|channels| !channels.is_subset(&struck)));
         }
     }
+    pair.iter().zip(&blows).for_each(|(bot, blow)| blow.strike(&telegram, bot));
+    forget_what_is_cached(&world).await;
+
+    for (video, _) in &shelf.films {
+        if !hit.contains_key(video) {
+            assert!(watched(&world, video).await == before[video], "{blows:?}: a film with living copies changed");
+        }
+    }
+    let mut waits = Vec::new();
     for video in hit.keys() {
         let mut missing = 0;
-        for (reel, letter) in before[video].iter().zip(["v", "a"]) {
+        for (reel, track) in before[video].iter().zip(["v0", "a0"]) {
             for (name, bytes) in &reel.segments {
-                let answer = world.get(&format!("/hls/{video}/{letter}0/{name}")).await;
-                match answer.status().as_u16() {
-                    200 => assert_eq!(answer.bytes().await.unwrap(), bytes, "{blow:?}: wrong bytes were served"),
+                let answer = world.get(&format!("/hls/{video}/{track}/{name}")).await;
+                let status = answer.status().as_u16();
+                let is_living = has_living[&(video, track, name.as_str())];
+                assert!(status == 200 || !is_living, "{blows:?}: {track}/{name} has a living copy");
+                waits.extend(
+                    answer.headers().get("retry-after").map(|wait| wait.to_str().unwrap().parse::<u64>().unwrap()),
+                );
+                match status {
+                    200 => assert_eq!(answer.bytes().await.unwrap(), bytes, "{blows:?}: wrong bytes were served"),
                     // 502 where Telegram says that it is gone, and not that it is not to be had now.
                     502 | 503 => missing += 1,
-                    other => panic!("{blow:?}: {other}"),
+                    other => panic!("{blows:?}: {other}"),
                 }
             }
         }
@@ -177,30 +220,42 @@ async fn two_of_eight(blow: Blow, columns: &[&str]) {
             let status = world.get(&part).await.status().as_u16();
             missing += u32::from(status == 502 || status == 503);
         }
-        assert!(missing > 0, "{blow:?}: packs without a readable copy were served");
+        assert!(missing > 0, "{blows:?}: packs without a readable copy were served");
     }
     until_true("exactly the films that cannot be played whole are named", async || named(&world, columns).await == hit)
         .await;
+    waits
 }
 
 #[tokio::test]
 async fn two_dead_bots_cost_only_what_is_named() {
-    two_of_eight(Blow::Revoked, &["out_of_reach"]).await;
+    two_of_eight([Blow::Revoked, Blow::Revoked], &["out_of_reach"]).await;
 }
 
 #[tokio::test]
 async fn two_flooded_bots_cost_only_what_is_named() {
-    two_of_eight(Blow::Meets(Operation::Any, Trouble::Flood { seconds: 600 }), &["resting"]).await;
+    let flood = Blow::Meets(Operation::Any, Trouble::Flood { seconds: 600 });
+    two_of_eight([flood.clone(), flood], &["resting"]).await;
+}
+
+#[tokio::test]
+async fn a_dead_and_a_flooded_bot_cost_only_what_is_named_and_players_wait_as_long_as_the_flood_lasts() {
+    let flood = Blow::Meets(Operation::Any, Trouble::Flood { seconds: 600 });
+    for blows in [[Blow::Revoked, flood.clone()], [flood, Blow::Revoked]] {
+        let waits = two_of_eight(blows, &["resting"]).await;
+        assert!(!waits.is_empty() && waits.iter().all(|wait| *wait > 300), "{waits:?}");
+    }
 }
 
 #[tokio::test]
 async fn two_silent_bots_cost_only_what_is_named() {
-    two_of_eight(Blow::Meets(Operation::Any, Trouble::Hang), &["resting"]).await;
+    let silence = Blow::Meets(Operation::Any, Trouble::Hang);
+    two_of_eight([silence.clone(), silence], &["resting"]).await;
 }
 
 #[tokio::test]
 async fn two_channels_that_are_gone_cost_only_what_is_named() {
-    two_of_eight(Blow::ChannelGone, &ALL).await;
+    two_of_eight([Blow::ChannelGone, Blow::ChannelGone], &ALL).await;
 }
 
 #[tokio::test]

@@ -48,12 +48,12 @@ function sum(bots) {
 function reason(bot) {
   const until = bot.resting_until ? words.time(bot.resting_until) : '';
   switch (bot.reason) {
-    case 'flood': return `Rests until ${until}: Telegram asked for a pause. The other bots take over; nothing to do.`;
+    case 'flood': return `Rests until ${until}: Telegram asked for a pause. What lies with other bots, too, is read there; nothing to do.`;
     case 'unreachable': return `Rests until ${until}: it got no answers. It is tried again by itself.`;
     case 'unauthorized': return `Telegram does not accept its token. Copy the token from @BotFather into TELEGRAM_BOT_TOKEN_${bot.slot} and start the server again.`;
     case 'forbidden': return 'It may not post in its channel. Make it an administrator there, then press Test bots.';
     case 'channel_gone': return `It sees no such channel. Check TELEGRAM_CHANNEL_ID_${bot.slot}, and whether the bot is its administrator.`;
-    default: return bot.can_delete === false ? 'It may not delete in its channel, so deleted films would stay there. Give it that right, then press Test bots.' : '';
+    default: return bot.can_delete === false ? 'It has no right to delete in its channel, so what is deleted may stay there. Give it that right, then press Test bots.' : '';
   }
 }
 

@@ -133,7 +133,11 @@ impl Pass<'_> {
                 Err(error) => {
                     let is_open = |wanted: &Wanted| is_open(wanted) && (wanted.left > 0 || lost_look.is_some());
                     let undecided = wanted.iter().filter(|(_, wanted)| is_open(wanted)).map(|(imprint, _)| *imprint);
-                    return Ok(Search { strays, undecided: undecided.collect(), broke_off: Some(error) });
+                    return Ok(Search {
+                        undecided: undecided.collect(),
+                        broke_off: Some(error),
+                        ..found(strays, &wanted)
+                    });
                 }
             }
         }
@@ -141,7 +145,7 @@ impl Pass<'_> {
             self.known.unanswered.clear();
             self.known.was_clean = true;
         }
-        Ok(Search::complete(strays))
+        Ok(found(strays, &wanted))
     }
 
     /// A number that no message of the channel had reached before.
@@ -214,6 +218,12 @@ fn wanted(unheard: &[UnheardCopy]) -> Result<HashMap<Uuid, Wanted>, StoreError> 
         wanted.after = wanted.after.min(after);
     }
     Ok(all)
+}
+
+/// What was found, and what was not.
+fn found(strays: Vec<Locator>, wanted: &HashMap<Uuid, Wanted>) -> Search {
+    let absent = wanted.iter().filter(|(_, wanted)| wanted.left > 0).map(|(imprint, _)| *imprint).collect();
+    Search { absent, ..Search::complete(strays) }
 }
 
 fn imprint_of(seen: &SentDocument, wanted: &HashMap<Uuid, Wanted>) -> Option<Uuid> {

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 pub struct BotLease {
     inner: Arc<Inner>,
     number: usize,
-    _pass: Pass,
+    pass: Pass,
 }
 
 /// What a refusal is about.
@@ -31,7 +31,7 @@ enum Concern {
 
 impl BotLease {
     pub(super) fn new(inner: Arc<Inner>, number: usize, pass: Pass) -> Self {
-        Self { inner, number, _pass: pass }
+        Self { inner, number, pass }
     }
 
     /// The bot.
@@ -176,7 +176,7 @@ impl BotLease {
         match &answer {
             Ok(_) => berth.duty().meter.sent(bytes, Instant::now()),
             Err(error) if error.kind == Kind::Flooded => {
-                berth.duty().pace.flooded(Instant::now());
+                berth.duty().pace.flooded(error.retry_after.unwrap_or_default(), Instant::now());
                 self.inner.remember();
             }
             Err(_) => {}
@@ -192,7 +192,7 @@ impl BotLease {
             let (wait, error) = match self.inner.off_duty(self.number, Purpose::Deposit) {
                 Some(OffDuty::Resting { reason, left }) => (left, OffDuty::Resting { reason, left }.into_error(doing)),
                 Some(out) => return Err(out.into_error(doing)),
-                None => match self.inner.berths[self.number].duty().pace.take(Instant::now()) {
+                None => match self.inner.berths[self.number].duty().pace.take(self.pass.purpose(), Instant::now()) {
                     Ok(()) => return Ok(()),
                     Err(wait) => (wait, TelegramError::flooded(doing, wait).saying("its budget of messages is spent")),
                 },

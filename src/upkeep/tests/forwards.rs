@@ -5,7 +5,7 @@ use super::{keeper, parts};
 use crate::catalog::{JobKind, JobLease};
 use crate::deposit::Deposit;
 use crate::media::extent::{ChannelId, Locator, Place, StoredBlob};
-use crate::store::{Presence, PutTicket, TelegramStore};
+use crate::store::{Presence, Purpose, PutTicket, TelegramStore};
 use crate::tests::{Sample, fleet_of, packs};
 use crate::upkeep::forget;
 use std::collections::BTreeSet;
@@ -99,7 +99,16 @@ async fn forward(
     let intent = sample.catalog.intend_forward(lease, blob.id, copy, to.clone(), from.clone(), now).await.unwrap();
     let (nonce, caption) = (intent.nonce, String::new());
     let hash = sample.catalog.blob_to_store(lease, blob.id).await.unwrap().unwrap().hash;
-    let ticket = PutTicket { blob: blob.id, channel: to.clone(), copy, nonce, caption, len: blob.len, hash };
+    let ticket = PutTicket {
+        blob: blob.id,
+        channel: to.clone(),
+        copy,
+        nonce,
+        caption,
+        len: blob.len,
+        hash,
+        purpose: Purpose::Deposit,
+    };
     match sample.store.put_again(&ticket, from).await {
         Ok(locator) => Some((nonce, locator)),
         Err(error) => {

@@ -179,8 +179,21 @@ pub struct CacheStats {
     pub hit_rate: f64,
     /// Chunks in memory.
     pub entries: u64,
+    /// What was brought before anybody asked.
+    pub ahead: ReadAheadStats,
     /// What lies on disk, where segments are kept there (`CACHE_DISK_SIZE`).
     pub disk: Option<DiskCacheStats>,
+}
+
+/// Chunks that were brought because a player was likely to ask for them next.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
+pub struct ReadAheadStats {
+    /// All of them.
+    pub brought: u64,
+    /// Those that somebody asked for afterwards.
+    pub useful: u64,
+    /// Those that made room for others before anybody asked.
+    pub wasted: u64,
 }
 
 /// What the disk below the memory did since the start.
@@ -267,6 +280,11 @@ impl System {
             evictions: stats.evictions,
             hit_rate: if asked == 0 { 0.0 } else { stats.hits as f64 / asked as f64 },
             entries: stats.entries,
+            ahead: ReadAheadStats {
+                brought: stats.ahead.brought,
+                useful: stats.ahead.useful,
+                wasted: stats.ahead.wasted,
+            },
             disk: stats.disk.map(Into::into),
         }
     }
@@ -307,6 +325,8 @@ impl System {
         metrics.cache_hits.inc_by(now.hits.saturating_sub(before.hits));
         metrics.cache_misses.inc_by(now.misses.saturating_sub(before.misses));
         metrics.cache_bytes.set(i64::try_from(now.bytes).unwrap_or(i64::MAX));
+        metrics.cache_ahead_useful.inc_by(now.ahead.useful.saturating_sub(before.ahead.useful));
+        metrics.cache_ahead_wasted.inc_by(now.ahead.wasted.saturating_sub(before.ahead.wasted));
         let (disk, disk_before) = (now.disk.unwrap_or_default(), before.disk.unwrap_or_default());
         metrics.cache_disk_hits.inc_by(disk.hits.saturating_sub(disk_before.hits));
         metrics.cache_disk_bytes.set(i64::try_from(disk.bytes).unwrap_or(i64::MAX));

@@ -361,7 +361,7 @@ fn faces(
     });
     Ok(http::Parts {
         library,
-        delivery: Delivery::new(catalog.clone(), cache),
+        delivery: Delivery::new(catalog.clone(), cache, shutdown.clone()),
         uploads,
         sidecars,
         jobs,

@@ -18,6 +18,59 @@ pub(super) struct ChunkKey {
 /// What came of a chunk; `None` while it is on its way.
 pub(super) type Outcome = Option<Result<Bytes, CacheError>>;
 
+/// For whom a chunk is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asker {
+    /// Somebody who waits for it.
+    Player,
+    /// Nobody yet.
+    Ahead,
+}
+
+/// Chunks that were brought before anybody asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AheadStats {
+    /// All of them.
+    pub brought: u64,
+    /// Those that somebody asked for afterwards.
+    pub useful: u64,
+    /// Those that went before anybody did.
+    pub wasted: u64,
+}
+
+impl AheadStats {
+    /// Those that lie in memory, and nobody asked for them yet.
+    pub(super) fn waiting(&self) -> u64 {
+        self.brought.saturating_sub(self.useful + self.wasted)
+    }
+}
+
+struct Kept {
+    bytes: Bytes,
+    /// Whether it was brought ahead and nobody asked for it yet.
+    is_ahead: bool,
+}
+
+/// A chunk on its way.
+struct Coming {
+    sender: watch::Sender<Outcome>,
+    /// Who made it come.
+    begun: Asker,
+    /// Whether a player waits for it.
+    is_awaited: bool,
+}
+
+impl Coming {
+    fn to(asker: Asker) -> Self {
+        Self { sender: watch::channel(None).0, begun: asker, is_awaited: false }
+    }
+
+    fn subscribe(&mut self, asker: Asker) -> watch::Receiver<Outcome> {
+        self.is_awaited |= asker == Asker::Player;
+        self.sender.subscribe()
+    }
+}
+
 /// Where a chunk is found.
 pub(super) enum Found {
     /// In memory.
@@ -35,13 +88,14 @@ pub(super) enum Found {
 
 /// Behind one lock; no operation waits. Several but the bringing ones are O(1).
 pub(super) struct Memory {
-    chunks: Ranking<ChunkKey, Bytes>,
-    coming: HashMap<ChunkKey, watch::Sender<Outcome>>,
+    chunks: Ranking<ChunkKey, Kept>,
+    coming: HashMap<ChunkKey, Coming>,
     pub(super) max_bytes: u64,
     pub(super) hits: u64,
     pub(super) misses: u64,
     pub(super) evictions: u64,
     pub(super) flights: u64,
+    pub(super) ahead: AheadStats,
 }
 
 impl Memory {
@@ -54,25 +108,32 @@ impl Memory {
             misses: 0,
             evictions: 0,
             flights: 0,
+            ahead: AheadStats::default(),
         }
     }
 
     /// Looks for the first chunk of `wanted` (not empty), and when nobody brings it, registers the run of missing
-    /// chunks from there that are all on the disk, or all not.
-    pub(super) fn find(&mut self, blob: BlobId, wanted: Range<u64>, is_on_disk: impl Fn(&ChunkKey) -> bool) -> Found {
+    /// chunks from there that are all on the disk, or all not. Only what players ask for counts as hit or miss.
+    pub(super) fn find(
+        &mut self,
+        blob: BlobId,
+        wanted: Range<u64>,
+        asker: Asker,
+        is_on_disk: impl Fn(&ChunkKey) -> bool,
+    ) -> Found {
         let key = |chunk| ChunkKey { blob, chunk };
         let first = key(wanted.start);
-        if let Some(bytes) = self.chunks.get(&first) {
-            self.hits += 1;
-            return Found::Here(bytes.clone());
+        let is_player = asker == Asker::Player;
+        if let Some(bytes) = self.get(&first, asker) {
+            self.hits += u64::from(is_player);
+            return Found::Here(bytes);
         }
-        self.misses += 1;
-        if let Some(coming) = self.coming.get(&first) {
-            return Found::Coming(coming.subscribe());
+        self.misses += u64::from(is_player);
+        if let Some(coming) = self.coming.get_mut(&first) {
+            return Found::Coming(coming.subscribe(asker));
         }
         self.flights += 1;
-        let (sender, receiver) = watch::channel(None);
-        self.coming.insert(first, sender);
+        let coming = self.coming.entry(first).or_insert(Coming::to(asker)).subscribe(asker);
         let (mut end, is_near) = (wanted.start + 1, is_on_disk(&first));
         let is_alike = |next: &ChunkKey| is_on_disk(next) == is_near;
         while end < wanted.end
@@ -80,18 +141,40 @@ impl Memory {
             && !self.coming.contains_key(&key(end))
             && is_alike(&key(end))
         {
-            self.coming.insert(key(end), watch::channel(None).0);
+            self.coming.insert(key(end), Coming::to(asker));
             end += 1;
         }
-        Found::ToBring { coming: receiver, run: wanted.start..end, is_near }
+        Found::ToBring { coming, run: wanted.start..end, is_near }
+    }
+
+    /// What was brought ahead is worth no more than anything else when it is asked for first.
+    fn get(&mut self, key: &ChunkKey, asker: Asker) -> Option<Bytes> {
+        let kept = self.chunks.peek_mut(key)?;
+        if asker == Asker::Player && !std::mem::take(&mut kept.is_ahead) {
+            return self.chunks.get(key).map(|kept| kept.bytes.clone());
+        }
+        self.ahead.useful += u64::from(asker == Asker::Player);
+        Some(kept.bytes.clone())
+    }
+
+    /// Whether a chunk is there, without a trace.
+    pub(super) fn holds(&self, key: &ChunkKey) -> bool {
+        self.chunks.contains(key)
     }
 
     /// Keeps a verified chunk and gives it to everybody who waits for it.
     pub(super) fn publish(&mut self, key: ChunkKey, bytes: &Bytes, standing: Standing) {
-        let gone = self.chunks.insert(key, bytes.clone(), bytes.len() as u64, standing);
+        let coming = self.coming.remove(&key);
+        let was_ahead = coming.as_ref().is_some_and(|coming| coming.begun == Asker::Ahead);
+        let is_ahead = was_ahead && coming.as_ref().is_some_and(|coming| !coming.is_awaited);
+        self.ahead.brought += u64::from(was_ahead);
+        self.ahead.useful += u64::from(was_ahead && !is_ahead);
+        let kept = Kept { bytes: bytes.clone(), is_ahead };
+        let gone = self.chunks.insert(key, kept, bytes.len() as u64, standing);
         self.evictions += gone.iter().filter(|(evicted, _)| *evicted != key).count() as u64;
-        if let Some(waiting) = self.coming.remove(&key) {
-            waiting.send_replace(Some(Ok(bytes.clone())));
+        self.ahead.wasted += gone.iter().filter(|(_, kept)| kept.is_ahead).count() as u64;
+        if let Some(coming) = coming {
+            coming.sender.send_replace(Some(Ok(bytes.clone())));
         }
     }
 
@@ -104,8 +187,8 @@ impl Memory {
 
     /// Tells everybody who waits for the chunk that it will not come.
     pub(super) fn fail(&mut self, key: ChunkKey, error: CacheError) {
-        if let Some(waiting) = self.coming.remove(&key) {
-            waiting.send_replace(Some(Err(error)));
+        if let Some(coming) = self.coming.remove(&key) {
+            coming.sender.send_replace(Some(Err(error)));
         }
     }
 
@@ -124,6 +207,7 @@ impl Memory {
 
     /// Forgets all chunks; those on their way still arrive.
     pub(super) fn clear(&mut self) {
+        self.ahead.wasted += self.ahead.waiting();
         self.chunks.clear();
     }
 }

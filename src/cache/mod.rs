@@ -3,8 +3,9 @@
 //! What is kept in memory are *chunks* (256 KiB of a blob, the unit of its hashes), so a slice given
 //! out costs no copy and no hash. Below the memory lies the *slab* on the local disk, with what came from a store that is
 //! far away. Missing chunks are brought by a *flight*: one read for everybody who asks meanwhile. Bytes still in the spool are read from there and not kept: they
-//! are on a local disk already. Nothing that failed its hash ever leaves here.
+//! are on a local disk already. What players will ask for next can be brought *ahead*. Nothing that failed its hash ever leaves here.
 
+mod ahead;
 mod error;
 mod flight;
 mod memory;
@@ -14,7 +15,9 @@ mod slab;
 #[cfg(test)]
 mod tests;
 
+pub use ahead::Ahead;
 pub use error::CacheError;
+pub use memory::AheadStats;
 pub use ranking::Standing;
 pub use slab::{SlabSettings, SlabStats};
 
@@ -27,7 +30,7 @@ use crate::store::{BlobStore, Fault};
 use bytes::Bytes;
 use flight::Flight;
 use futures::stream::{self, Stream, StreamExt};
-use memory::{Found, Memory};
+use memory::{Asker, ChunkKey, Found, Memory};
 use reader::Reader;
 use slab::Slab;
 use std::io;
@@ -90,6 +93,8 @@ pub struct Stats {
     pub flights: u64,
     /// Chunks in memory.
     pub entries: u64,
+    /// Chunks that were brought before anybody asked.
+    pub ahead: AheadStats,
     /// The same of the disk, where chunks are kept there.
     pub disk: Option<SlabStats>,
 }
@@ -180,6 +185,7 @@ impl SegmentCache {
             evictions: memory.evictions,
             flights: memory.flights,
             entries: memory.entries(),
+            ahead: memory.ahead,
             disk,
         }
     }
@@ -215,6 +221,7 @@ impl Inner {
         blob: Arc<StoredBlob>,
         wanted: Range<u64>,
         standing: Standing,
+        asker: Asker,
     ) -> Result<Bytes, CacheError> {
         // Longer than a flight may take to try every copy for one chunk, in haste, with patience and on second thoughts.
         let tries = u32::try_from(blob.copies.len()).unwrap_or(u32::MAX).saturating_add(1);
@@ -222,8 +229,7 @@ impl Inner {
         let id = blob.id;
         let looking = async {
             for _ in 0..LOOKS {
-                let is_on_disk = |key: &_| inner.slab.as_ref().is_some_and(|slab| slab.holds(key));
-                let found = inner.memory().find(id, wanted.clone(), is_on_disk);
+                let found = inner.memory().find(id, wanted.clone(), asker, |key| inner.is_on_disk(key));
                 let mut coming = match found {
                     Found::Here(bytes) => return Ok(bytes),
                     Found::Coming(coming) => coming,
@@ -243,6 +249,10 @@ impl Inner {
         };
         let late = |_| Err(CacheError::unreadable(id, Fault::Unreachable));
         timeout(deadline, looking).await.unwrap_or_else(late)
+    }
+
+    fn is_on_disk(&self, key: &ChunkKey) -> bool {
+        self.slab.as_ref().is_some_and(|slab| slab.holds(key))
     }
 
     fn send_off(&self, flight: Flight, is_near: bool) {

@@ -2,6 +2,7 @@
 
 use super::Inner;
 use super::error::CacheError;
+use super::memory::Asker;
 use super::ranking::Standing;
 use crate::media::extent::{CHUNK_SIZE, Place, PlacedPiece, StoredBlob};
 use crate::media::id::BlobId;
@@ -92,7 +93,8 @@ async fn slice_of_chunk(
 ) -> Result<Bytes, CacheError> {
     let id = blob.id;
     let chunk = range.start() / CHUNK_SIZE;
-    let bytes = Inner::chunk(inner, blob, chunk..range.end().div_ceil(CHUNK_SIZE), standing).await?;
+    let run = chunk..range.end().div_ceil(CHUNK_SIZE);
+    let bytes = Inner::chunk(inner, blob, run, standing, Asker::Player).await?;
     let begin = chunk * CHUNK_SIZE;
     ByteRange::within(bytes.len() as u64, range.start() - begin, (range.end() - begin).min(CHUNK_SIZE))
         .map(|part| bytes.slice(part.start() as usize..part.end() as usize))

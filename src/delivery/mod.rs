@@ -4,6 +4,7 @@
 //! a face fetches only what a request is for. `None` always means that there is no such thing for
 //! any reader: unknown, in the trash, failed, or not begun. There is no web framework in here.
 
+mod ahead;
 mod download;
 mod growing;
 mod playlists;
@@ -12,6 +13,7 @@ mod remembered;
 #[cfg(test)]
 mod tests;
 
+pub use ahead::Viewer;
 pub use download::{Download, Making};
 
 use crate::cache::{CacheError, SegmentCache, Standing};
@@ -25,6 +27,8 @@ use crate::media::probe::{Chapter, Probe};
 use crate::media::range::ByteRange;
 use crate::media::rendition::{MP3, RenditionKind, TrackName};
 use crate::media::storyboard::Storyboard;
+use crate::shutdown::Shutdown;
+use ahead::Trails;
 use bytes::Bytes;
 use futures::Stream;
 use reading::Reading;
@@ -64,6 +68,7 @@ struct Memory {
     inits: Remembered<(VideoId, TrackName), Bytes>,
     places: Remembered<Thing, Arc<Stored>>,
     downloads: Remembered<VideoId, Arc<Download>>,
+    trails: Trails,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -152,13 +157,14 @@ pub enum DeliveryError {
 }
 
 impl Delivery {
-    /// Over a catalog and the bytes it names.
-    pub fn new(catalog: Catalog, cache: SegmentCache) -> Self {
+    /// Over a catalog and the bytes it names; reads ahead until the end begins.
+    pub fn new(catalog: Catalog, cache: SegmentCache, shutdown: Shutdown) -> Self {
         let memory = Memory {
             playlists: Remembered::new(PLAYLISTS),
             inits: Remembered::new(INITS),
             places: Remembered::new(PLACES),
             downloads: Remembered::new(DOWNLOADS),
+            trails: Trails::new(shutdown),
         };
         Self { catalog, cache, memory: Arc::new(memory) }
     }

@@ -7,7 +7,7 @@ fn track(name: &str) -> TrackName {
 }
 
 fn over(sample: &Sample) -> Delivery {
-    Delivery::new(sample.catalog.clone(), sample.cache.clone())
+    Delivery::new(sample.catalog.clone(), sample.cache.clone(), Shutdown::new())
 }
 
 async fn read(delivery: &Delivery, stored: &Stored, start: usize, len: usize) -> Vec<u8> {

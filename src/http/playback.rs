@@ -10,10 +10,10 @@ use super::conditional::{Described, Freshness, etag_of};
 use super::error::ApiError;
 use super::openapi::ProblemView;
 use super::texts::Texts;
-use crate::delivery::{ChapterList, Delivery, Playlist, Sounds, Stored};
+use crate::delivery::{ChapterList, Delivery, Playlist, Sounds, Stored, Viewer};
 use crate::media::playlist::{Content, TrackFile};
 use crate::media::rendition::{RenditionKind, TrackName};
-use actix_web::http::header::EntityTag;
+use actix_web::http::header::{self, EntityTag, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use futures::stream;
@@ -224,7 +224,14 @@ pub(super) async fn segment(
             let found = delivery.segment(video, track, number).await?.filter(|found| found.content() == content);
             let found = found.ok_or_else(address::nothing_here)?;
             let media_type = if content == Content::Transport { TRANSPORT } else { media_type(track) };
-            stored_answer(&request, &delivery, &found, media_type, Freshness::Immutable).await
+            let what = described(&found, media_type, Freshness::Immutable);
+            match open(&request, &what, found.len())? {
+                Opening::Answered(response) => Ok(response),
+                Opening::Wanted(wanted) => {
+                    let bytes = delivery.play(&found, wanted.range(), viewer(&request)).await?;
+                    Ok(wanted.send(bytes))
+                }
+            }
         }
     }
 }
@@ -242,7 +249,13 @@ pub(super) async fn poster(
     video: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let found = delivery.poster(address::video(&video)?).await?.ok_or_else(address::nothing_here)?;
-    stored_answer(&request, &delivery, &found, JPEG, Freshness::Revalidate).await
+    match open(&request, &described(&found, JPEG, Freshness::Revalidate), found.len())? {
+        Opening::Answered(response) => Ok(response),
+        Opening::Wanted(wanted) => {
+            let bytes = delivery.open(&found, wanted.range()).await?;
+            Ok(wanted.send(bytes))
+        }
+    }
 }
 
 fn list_answer(
@@ -266,21 +279,14 @@ fn init_answer(request: &HttpRequest, track: TrackName, bytes: Bytes) -> Result<
     }
 }
 
-async fn stored_answer(
-    request: &HttpRequest,
-    delivery: &Delivery,
-    found: &Stored,
-    content_type: &'static str,
-    freshness: Freshness,
-) -> Result<HttpResponse, ApiError> {
-    let what = Described { content_type, etag: EntityTag::new_strong(found.tag()), freshness };
-    match open(request, &what, found.len())? {
-        Opening::Answered(response) => Ok(response),
-        Opening::Wanted(wanted) => {
-            let bytes = delivery.open(found, wanted.range()).await?;
-            Ok(wanted.send(bytes))
-        }
-    }
+fn described(found: &Stored, content_type: &'static str, freshness: Freshness) -> Described {
+    Described { content_type, etag: EntityTag::new_strong(found.tag()), freshness }
+}
+
+/// A proxy in front may say who is behind it. Whoever says so falsely is only read ahead for in vain.
+fn viewer(request: &HttpRequest) -> Viewer {
+    let agent = request.headers().get(header::USER_AGENT).map(HeaderValue::as_bytes);
+    Viewer::of((request.connection_info().realip_remote_addr(), agent))
 }
 
 fn media_type(track: TrackName) -> &'static str {

@@ -28,6 +28,10 @@ pub struct Metrics {
     pub cache_misses: Counter,
     /// Bytes of segments in memory now.
     pub cache_bytes: Gauge,
+    /// Chunks brought ahead of a player that asked for them afterwards.
+    pub cache_ahead_useful: Counter,
+    /// Chunks brought ahead that went before anybody asked.
+    pub cache_ahead_wasted: Counter,
     /// Segments found on disk, of those that were not in memory.
     pub cache_disk_hits: Counter,
     /// Bytes of segments on disk now.
@@ -81,6 +85,7 @@ impl Metrics {
         let request_seconds = Family::new_with_constructor(request_histogram as fn() -> Histogram);
         let (uploads, jobs) = (Family::default(), Family::default());
         let (cache_hits, cache_misses, cache_bytes) = (Counter::default(), Counter::default(), Gauge::default());
+        let (cache_ahead_useful, cache_ahead_wasted) = (Counter::default(), Counter::default());
         let (cache_disk_hits, cache_disk_bytes) = (Counter::default(), Gauge::default());
         let (ingested_bytes, stored_bytes, uploads_open) = (Counter::default(), Counter::default(), Gauge::default());
         let mut registry = Registry::with_prefix("telecine");
@@ -89,6 +94,8 @@ impl Metrics {
         registry.register("cache_hits", "Segments found in memory", cache_hits.clone());
         registry.register("cache_misses", "Segments that were not", cache_misses.clone());
         registry.register("cache_bytes", "Bytes of segments in memory", cache_bytes.clone());
+        registry.register("cache_ahead_useful", "Pieces read ahead that were asked for", cache_ahead_useful.clone());
+        registry.register("cache_ahead_wasted", "Pieces read ahead that were not", cache_ahead_wasted.clone());
         registry.register("cache_disk_hits", "Segments found on disk", cache_disk_hits.clone());
         registry.register("cache_disk_bytes", "Bytes of segments on disk", cache_disk_bytes.clone());
         registry.register("jobs", "Jobs by state", jobs.clone());
@@ -102,6 +109,8 @@ impl Metrics {
             cache_hits,
             cache_misses,
             cache_bytes,
+            cache_ahead_useful,
+            cache_ahead_wasted,
             cache_disk_hits,
             cache_disk_bytes,
             ingested_bytes,

@@ -7,6 +7,7 @@
 
 mod harness;
 
+mod ahead;
 mod bots;
 mod checked;
 mod copied;

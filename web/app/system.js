@@ -79,10 +79,11 @@ function meters(parent, items) {
 function drawCache(cache) {
   const asked = cache.hits + cache.misses;
   figure(by('cache-rate'), asked ? (cache.hit_rate * 100).toFixed(1) : '–', asked ? '%' : '');
-  const { disk } = cache;
+  const { disk, ahead } = cache;
+  const early = ahead.brought ? ` ${words.count(ahead.brought, 'was', 'were')} brought before anybody asked: ${ahead.useful} of them were played, ${ahead.wasted} were not.` : '';
   const fetched = Math.max(0, cache.misses - (disk?.hits ?? 0));
   say(by('cache-words'), asked
-    ? `of ${words.count(asked, 'piece', 'pieces')} came from memory, ${disk ? `${disk.hits} from disk, ` : ''}${words.count(fetched, 'was', 'were')} fetched from the store.`
+    ? `of ${words.count(asked, 'piece', 'pieces')} came from memory, ${disk ? `${disk.hits} from disk, ` : ''}${words.count(fetched, 'was', 'were')} fetched from the store.${early}`
     : 'Nothing has been played since the server started.');
   const meter = (name, { bytes, max_bytes: most }) => [name, `${words.size(bytes)} of ${words.size(most)}`, bytes / most];
   meters(by('cache-meters'), [meter('Memory', cache), ...(disk ? [meter('Disk', disk)] : [])]);

@@ -128,7 +128,7 @@ pub(in crate::http) fn parts(sample: &Sample) -> Parts {
     };
     Parts {
         library: Library::new(catalog.clone(), jobs.clone(), events.clone(), clock.clone(), settings),
-        delivery: Delivery::new(catalog.clone(), cache.clone()),
+        delivery: Delivery::new(catalog.clone(), cache.clone(), shutdown.clone()),
         uploads: Uploads::new(uploads),
         sidecars,
         jobs: jobs.clone(),

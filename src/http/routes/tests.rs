@@ -3,6 +3,7 @@
 mod library;
 mod play;
 mod table;
+mod tus;
 mod upload;
 
 use crate::delivery::Delivery;

@@ -278,7 +278,7 @@ impl Intake<'_> {
             }
             turn.write(bytes).await?;
         }
-        if sum.is_some_and(|sum| !sum.is_right()) {
+        if sum.is_some_and(|sum| !sum.matches()) {
             turn.discard().await?;
             return Err(ApiError::ChecksumMismatch);
         }

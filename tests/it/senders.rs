@@ -37,7 +37,9 @@ async fn place(world: &World, what: &str, mut command: Command) -> String {
 }
 
 fn path_of(world: &World, said: &str) -> String {
-    let path = said.trim().strip_prefix(&world.url("")).unwrap_or_else(|| panic!("{said} is no address here"));
+    let said = said.trim();
+    let path = said.strip_prefix(&world.url("")).unwrap_or(said);
+    assert!(path.starts_with("/api/uploads/"), "{said} is no upload here");
     path.to_owned()
 }
 

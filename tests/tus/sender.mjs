@@ -6,7 +6,7 @@
 // `half` before the chunk of that number and waits for a line; the server may be ended and started
 // again meanwhile. `parts` are sent side by side and joined. Prints the address of the upload.
 
-import { createReadStream, statSync } from "node:fs";
+import { createReadStream } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, join } from "node:path";
 import process from "node:process";
@@ -26,7 +26,6 @@ async function pause(request) {
 
 const upload = new Upload(createReadStream(told.file), {
   endpoint: told.endpoint,
-  uploadSize: statSync(told.file).size,
   chunkSize: told.parts ? Infinity : 200_000,
   parallelUploads: told.parts ?? 1,
   metadata: { filename: basename(told.file), title: "Sent by tus-js-client" },

@@ -111,6 +111,8 @@ const RETRIES = Array.from({ length: 240 }, (_, number) => Math.min(15000, 500 *
 export function upload(file, { again, onProgress, onWaiting }) {
   let sender;
   let giveUp;
+  let ended = false;
+  let paused = false;
   const stopped = new Promise((_, reject) => {
     giveUp = () => reject(new Problem({ code: 'stopped', detail: 'Stopped.' }, 0));
   });
@@ -125,33 +127,43 @@ export function upload(file, { again, onProgress, onWaiting }) {
         onProgress(bytes, total);
       },
       onShouldRetry(error) {
-        const waits = passes(error);
+        const waits = !ended && passes(error);
         if (waits) onWaiting();
         return waits;
       },
       onError: (error) => reject(problemOf(error)),
       onSuccess: () => resolve(sender.url),
     };
-    begin(file, options, (made) => { sender = made; }).catch(reject);
+    const take = (made) => {
+      sender = made;
+      if (!ended && !paused) sender.start();
+    };
+    prepared(file, options).then(take, reject);
   });
   return {
     done: Promise.race([sent, stopped]).then((url) => send('GET', `/api/upload/${url.split('/').pop()}/progress`)),
-    pause: () => sender?.abort(),
-    goOn: () => sender?.start(),
+    pause() {
+      paused = true;
+      sender?.abort();
+    },
+    goOn() {
+      paused = false;
+      sender?.start();
+    },
     stop() {
+      ended = true;
       giveUp();
       return sender?.abort(true);
     },
   };
 }
 
-async function begin(file, options, take) {
+async function prepared(file, options) {
   const { Upload } = await import('../vendor/tus.mjs');
   const sender = new Upload(file, options);
-  take(sender);
   const [before] = await sender.findPreviousUploads();
   if (before) sender.resumeFromPreviousUpload(before);
-  sender.start();
+  return sender;
 }
 
 // No answer, a server that is busy or ends, and another connection that had the upload: all of that passes.

@@ -74,7 +74,7 @@ class Upload {
     this.draw();
     try {
       const answer = await this.sending.done;
-      if (answer.already_in_library) throw new api.Problem(known(answer.video_id), 409);
+      if (answer.already_in_library) throw new api.Problem(thereAlready(answer.video_id), 409);
       // The film is the server's from here on; that it cannot be asked about right now is no failure.
       this.state = 'processing';
       this.video = { id: answer.video_id, state: 'received', stage: 'received' };
@@ -139,7 +139,7 @@ class Upload {
   // What is still moving is stopped; what has ended only leaves the tray.
   async leave() {
     // What the server does not hear of expires there.
-    if (this.isUnderWay) this.sending?.stop()?.catch(() => {});
+    if (!this.video) this.sending?.stop()?.catch(() => {});
     if (this.state === 'processing' && !words.rests(this.video ?? {})) await attempt(() => api.cancel(this.video.id));
     uploads.delete(this);
     this.row.remove();
@@ -242,8 +242,7 @@ class Upload {
   }
 }
 
-/** What is said of a film that is there already. */
-function known(id) {
+function thereAlready(id) {
   return { code: 'already_in_library', detail: 'This film is already in the library.', video_id: id };
 }
 

@@ -64,7 +64,7 @@ impl Sum {
     }
 
     /// Whether what came is what was sent.
-    pub(super) fn is_right(self) -> bool {
+    pub(super) fn matches(self) -> bool {
         let Checksum { hasher, wanted } = self.0;
         match hasher {
             Hasher::Sha1(hasher) => hasher.finalize()[..] == wanted,
@@ -94,7 +94,7 @@ mod tests {
             for (pieces, right) in [(&["a", "bc"], true), (&["a", "bd"], false)] {
                 let mut checked = read(sum).unwrap().unwrap().begin();
                 pieces.iter().for_each(|piece| checked.update(piece.as_bytes()));
-                assert_eq!(checked.is_right(), right, "{sum}");
+                assert_eq!(checked.matches(), right, "{sum}");
             }
         }
         assert!(Checksum::of(&HeaderMap::new()).unwrap().is_none());

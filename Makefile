@@ -64,14 +64,14 @@ tools: target/python/made target/players/made
 deny:
 	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
 
-# A client of another make, for the tests of the Telegram simulator. python3 may be there without venv.
-target/python/made: tests/telegram-sim/requirements.txt
+# Clients of other makes, for the tests of the Telegram simulator and of uploads. python3 may be there without venv.
+target/python/made: tests/telegram-sim/requirements.txt tests/tus/requirements.txt
 	@missing=""; python3 -c 'import ensurepip, venv' 2>/dev/null || missing=" python3-venv"; $(install)
 	@python3 -m venv --clear target/python
-	@target/python/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@target/python/bin/pip install --quiet --disable-pip-version-check $(addprefix --requirement ,$^)
 	@touch $@
 
-# A strict parser of playlists for the tests, and players of other makes for the long ones.
+# A strict parser of playlists and a sender of uploads for the tests, and players of other makes for the long ones.
 target/players/made: tests/players/package.json tests/players/package-lock.json tests/players/.npmrc
 	@$(call need,node:nodejs npm:npm)
 	@mkdir -p target/players

@@ -74,6 +74,8 @@ pub struct Storage {
 pub struct Ingest {
     /// Largest accepted upload in bytes.
     pub upload_max_bytes: u64,
+    /// How long an unfinished upload waits for its sender, at least a second.
+    pub upload_expires: Duration,
     /// Whether H.264, HEVC and AAC are kept bit for bit.
     pub copy_mode: bool,
     /// Size in bytes from which a file is copied and not encoded.
@@ -252,6 +254,7 @@ fn storage(reader: &mut Reader<'_>) -> (Storage, Telegram, Option<u8>) {
 fn ingest(reader: &mut Reader<'_>) -> Ingest {
     Ingest {
         upload_max_bytes: reader.value("MAX_UPLOAD_SIZE", parse::size),
+        upload_expires: reader.value("UPLOAD_EXPIRES", parse::upload_expires),
         copy_mode: reader.value("ENABLE_COPY_MODE", parse::switch),
         copy_min_bytes: reader.value("COPY_MODE_MIN_SIZE", parse::size_or_zero),
         keep_original: reader.value("KEEP_ORIGINAL", parse::switch),

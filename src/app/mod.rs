@@ -284,7 +284,9 @@ async fn work(config: &Config, base: &Base, encoders: Encoders) -> anyhow::Resul
         clock: clock.clone(),
         shutdown: shutdown.clone(),
         max_bytes: config.ingest.upload_max_bytes,
+        expires: config.ingest.upload_expires,
     });
+    shutdown.spawn("unfinished uploads", uploads.clone().keep_tidy(shutdown.token()));
     Ok((jobs, uploads, sidecars))
 }
 

@@ -7,7 +7,7 @@ use super::ranking::Standing;
 use crate::media::extent::{CHUNK_SIZE, Place, PlacedPiece, StoredBlob};
 use crate::media::id::BlobId;
 use crate::media::range::ByteRange;
-use crate::spool::PackStream;
+use crate::spool::SpoolStream;
 use crate::store::Fault;
 use bytes::Bytes;
 use futures::StreamExt;
@@ -26,7 +26,7 @@ pub(super) struct Reader {
     inner: Arc<Inner>,
     rest: VecDeque<Portion>,
     standing: Standing,
-    spooled: Option<(BlobId, PackStream)>,
+    spooled: Option<(BlobId, SpoolStream)>,
     is_begun: bool,
 }
 

@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0010_sidecars.sql"),
     include_str!("../../migrations/0011_originals.sql"),
     include_str!("../../migrations/0012_sound_source.sql"),
+    include_str!("../../migrations/0013_resumables.sql"),
 ];
 
 /// A catalog up to this many bytes is checked page by page at every start; a larger one would delay

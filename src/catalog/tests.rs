@@ -12,6 +12,7 @@ mod litter;
 mod opening;
 mod playback;
 mod refined;
+mod resumables;
 mod search;
 mod segments;
 mod settling;

@@ -7,7 +7,7 @@ use crate::media::extent::Hash;
 use crate::media::id::{JobId, UploadId, VideoId};
 use crate::media::time::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 /// A whole file that is here, to become a video.
 #[derive(Clone, Debug)]
@@ -36,10 +36,14 @@ pub enum Accepted {
 /// An upload as the catalog knows it.
 #[derive(Clone, Copy, Debug)]
 pub struct UploadRecord {
-    /// The video it became, once it was received.
+    /// The video it became, once it was received; or the one that had the same bytes before.
     pub video: Option<VideoId>,
+    /// Whether that video was there before.
+    pub known: bool,
     /// Its announced length.
     pub bytes_total: Option<u64>,
+    /// Bytes of it that are durable and count, if it can be continued.
+    pub bytes_safe: Option<u64>,
 }
 
 impl Catalog {
@@ -71,15 +75,19 @@ impl Catalog {
     }
 
     /// Turns a received file into a video with a queued ingest, in one step: an acknowledged
-    /// upload is a video from then on. An upload that is known already keeps no row.
+    /// upload is a video from then on. Of bytes that are known already no row is kept, unless they
+    /// came in pieces: then who lost the answer can still ask.
     pub async fn accept(&self, arrival: Arrival, now: Timestamp) -> Result<Accepted, CatalogError> {
         self.sqlite
             .write(move |tx| {
                 if let (Some(hash), false) = (&arrival.hash, arrival.again)
-                    && let Some(known) = same_bytes(tx, hash)?
+                    && let Some((known, row)) = same_bytes(tx, hash)?
                 {
                     if let Source::Upload(upload) = arrival.source {
-                        tx.execute("DELETE FROM uploads WHERE uuid = ?1", [upload.0])?;
+                        let sql = "DELETE FROM uploads WHERE uuid = ?1
+                                      AND NOT EXISTS (SELECT 1 FROM resumables WHERE upload = uuid)";
+                        tx.execute(sql, [upload.0])?;
+                        receive(tx, upload, arrival.bytes, row)?;
                     }
                     return Ok(Accepted::Known(known));
                 }
@@ -87,10 +95,7 @@ impl Catalog {
                 let job = jobs::enqueue(tx, JobKind::Ingest, row, now, now)?;
                 tx.execute("UPDATE videos SET job = ?2 WHERE id = ?1", [row, job])?;
                 if let Source::Upload(upload) = arrival.source {
-                    tx.execute(
-                        "UPDATE uploads SET state = 'received', video = ?2 WHERE uuid = ?1",
-                        params![upload.0, row],
-                    )?;
+                    receive(tx, upload, arrival.bytes, row)?;
                 }
                 Ok(Accepted::New(video, JobId(job)))
             })
@@ -99,7 +104,7 @@ impl Catalog {
 
     /// The video that holds exactly these source bytes, if one does and is not in the trash.
     pub async fn video_of_bytes(&self, hash: Hash) -> Result<Option<VideoId>, CatalogError> {
-        self.sqlite.read(move |tx| same_bytes(tx, &hash)).await
+        self.sqlite.read(move |tx| Ok(same_bytes(tx, &hash)?.map(|(video, _)| video))).await
     }
 
     /// Forgets an upload that broke off.
@@ -116,39 +121,77 @@ impl Catalog {
     pub async fn upload(&self, id: UploadId) -> Result<Option<UploadRecord>, CatalogError> {
         self.sqlite
             .read(move |tx| {
-                let sql = "SELECT videos.uuid, uploads.bytes_total FROM uploads
-                             LEFT JOIN videos ON videos.id = uploads.video WHERE uploads.uuid = ?1";
+                let sql = "SELECT videos.uuid, uploads.bytes_total, videos.source, bytes_safe FROM uploads
+                             LEFT JOIN videos ON videos.id = uploads.video
+                             LEFT JOIN resumables ON resumables.upload = uploads.uuid WHERE uploads.uuid = ?1";
                 let found = tx.prepare_cached(sql)?.query_row([id.0], |row| {
-                    Ok(UploadRecord { video: row.get::<_, Option<_>>(0)?.map(VideoId), bytes_total: row.get(1)? })
+                    let source: Option<String> = row.get(2)?;
+                    Ok(UploadRecord {
+                        video: row.get::<_, Option<_>>(0)?.map(VideoId),
+                        known: source.is_some_and(|source| source != id.to_string()),
+                        bytes_total: row.get(1)?,
+                        bytes_safe: row.get(3)?,
+                    })
                 });
                 Ok(found.optional()?)
             })
             .await
     }
 
-    /// Drops the uploads that a dead process was receiving, and answers those whose bytes are
-    /// still needed: the sources of videos that are not ready, not refined yet, or to be refined once more.
-    pub async fn sort_out_uploads(&self) -> Result<HashSet<UploadId>, CatalogError> {
+    /// Drops the uploads that a dead process was receiving in one piece, or joining, and answers those
+    /// whose bytes are still needed, with how many are to come of them: what is continued, and the
+    /// sources of videos that are not ready, not refined yet, or to be refined once more.
+    pub async fn sort_out_uploads(&self) -> Result<HashMap<UploadId, u64>, CatalogError> {
         self.sqlite
             .write(|tx| {
-                tx.execute("DELETE FROM uploads WHERE state = 'receiving'", [])?;
+                tx.execute(
+                    "DELETE FROM uploads WHERE state = 'receiving'
+                        AND NOT EXISTS (SELECT 1 FROM resumables WHERE upload = uuid AND kind <> 'joined')",
+                    [],
+                )?;
+                let mut needed = HashMap::new();
                 let mut statement = tx.prepare(
-                    "SELECT uploads.uuid FROM uploads JOIN videos ON videos.id = uploads.video
+                    "SELECT uploads.uuid, videos.source FROM uploads JOIN videos ON videos.id = uploads.video
                       WHERE videos.state <> 'ready' OR EXISTS (SELECT 1 FROM jobs
                             WHERE jobs.video = videos.id AND jobs.kind = 'refine'
                               AND (jobs.state NOT IN ('done', 'failed') OR jobs.state = 'failed' AND jobs.stage = 'failed'))",
                 )?;
-                let rows = statement.query_map([], |row| row.get(0).map(UploadId))?;
-                Ok(rows.collect::<Result<_, _>>()?)
+                let mut rows = statement.query([])?;
+                while let Some(row) = rows.next()? {
+                    let (upload, source) = (UploadId(row.get(0)?), row.get::<_, String>(1)?);
+                    // Others brought bytes that were known already.
+                    if source == upload.to_string() {
+                        needed.insert(upload, 0);
+                    }
+                }
+                let mut statement = tx.prepare(
+                    "SELECT uuid, max(coalesce(bytes_total, 0), bytes_safe) FROM uploads
+                       JOIN resumables ON upload = uuid WHERE state = 'receiving'",
+                )?;
+                let rows = statement.query_map([], |row| Ok((UploadId(row.get(0)?), row.get(1)?)))?;
+                for row in rows {
+                    needed.extend([row?]);
+                }
+                Ok(needed)
             })
             .await
     }
 }
 
-fn same_bytes(tx: &Transaction<'_>, hash: &Hash) -> Result<Option<VideoId>, CatalogError> {
+/// From now on the upload is the video of this row.
+fn receive(tx: &Transaction<'_>, upload: UploadId, bytes: u64, video: i64) -> Result<(), CatalogError> {
+    tx.execute(
+        "UPDATE uploads SET state = 'received', video = ?2, bytes_total = ?3 WHERE uuid = ?1",
+        params![upload.0, video, bytes],
+    )?;
+    tx.execute("UPDATE resumables SET bytes_safe = ?2 WHERE upload = ?1", params![upload.0, bytes])?;
+    Ok(())
+}
+
+fn same_bytes(tx: &Transaction<'_>, hash: &Hash) -> Result<Option<(VideoId, i64)>, CatalogError> {
     let found = tx
-        .prepare_cached("SELECT uuid FROM videos WHERE source_hash = ?1 AND trashed_at IS NULL AND state <> 'failed' ORDER BY id LIMIT 1")?
-        .query_row([&hash.0[..]], |row| row.get(0).map(VideoId));
+        .prepare_cached("SELECT uuid, id FROM videos WHERE source_hash = ?1 AND trashed_at IS NULL AND state <> 'failed' ORDER BY id LIMIT 1")?
+        .query_row([&hash.0[..]], |row| Ok((VideoId(row.get(0)?), row.get(1)?)));
     Ok(found.optional()?)
 }
 

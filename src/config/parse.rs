@@ -189,6 +189,15 @@ pub(super) fn segment_duration(text: &str) -> Result<Duration, Wrong> {
     wrong(format!("segments of {} seconds play badly", length.as_secs()), "write 2s to 10s; Apple advises 6s")
 }
 
+/// How long an unfinished upload is kept.
+pub(super) fn upload_expires(text: &str) -> Result<Duration, Wrong> {
+    let length = duration(text)?;
+    if length.as_secs() > 0 {
+        return Ok(length);
+    }
+    wrong("an upload that waits no time can never be continued", "write 1s or more")
+}
+
 /// How long a program may say nothing.
 pub(super) fn stall_timeout(text: &str) -> Result<Duration, Wrong> {
     let length = duration(text)?;

@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// Every variable the program reads with its default, in the order of `.env.example`.
-const DEFAULTS: [(&str, &str); 46] = [
+const DEFAULTS: [(&str, &str); 47] = [
     ("LOCAL_HOST", "127.0.0.1"),
     ("LOCAL_PORT", "5050"),
     ("FORCE_HTTPS", "false"),
@@ -39,6 +39,7 @@ const DEFAULTS: [(&str, &str); 46] = [
     ("REPLICAS", ""),
     ("TRASH_KEEP", "7d"),
     ("MAX_UPLOAD_SIZE", "21474836480"),
+    ("UPLOAD_EXPIRES", "24h"),
     ("ENABLE_COPY_MODE", "true"),
     ("COPY_MODE_MIN_SIZE", "20971520"),
     ("KEEP_ORIGINAL", "false"),

@@ -12,15 +12,20 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, web};
 
 /// Headers of an answer that a page on another origin needs to see.
-const EXPOSED: HeaderValue =
-    HeaderValue::from_static("Content-Range, Content-Length, ETag, Accept-Ranges, Retry-After, X-Request-Id");
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "Content-Range, Content-Length, ETag, Accept-Ranges, Retry-After, X-Request-Id, Location, Tus-Resumable, \
+     Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm, Upload-Offset, Upload-Length, \
+     Upload-Defer-Length, Upload-Metadata, Upload-Concat, Upload-Expires",
+);
 
 /// Methods of all routes.
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
 
 /// Headers a page may send along.
-const REQUEST_HEADERS: HeaderValue =
-    HeaderValue::from_static("Content-Type, Upload-Id, Range, If-Range, If-None-Match");
+const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static(
+    "Content-Type, Upload-Id, Range, If-Range, If-None-Match, Tus-Resumable, Upload-Offset, Upload-Length, \
+     Upload-Defer-Length, Upload-Metadata, Upload-Concat, Upload-Checksum, X-HTTP-Method-Override",
+);
 
 /// Seconds for which a browser need not ask again; more than two hours none of them keeps.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
@@ -139,17 +144,24 @@ mod tests {
 
     #[actix_web::test]
     async fn a_preflight_allows_parts_of_segments_and_uploads_with_a_name() {
-        for (path, method) in [("/hls/x/v0/1.m4s", "GET"), ("/api/upload", "POST"), ("/api/videos/x", "DELETE")] {
+        for (path, method) in [
+            ("/hls/x/v0/1.m4s", "GET"),
+            ("/api/upload", "POST"),
+            ("/api/uploads/x", "PATCH"),
+            ("/api/videos/x", "DELETE"),
+        ] {
             let request = from(FRIEND, Method::OPTIONS, path);
             let response = asked(&[FRIEND], request.insert_header(("access-control-request-method", method))).await;
             assert_eq!(response.status(), 204);
             let headers = response.headers();
             assert_eq!(value(headers, "access-control-allow-origin"), FRIEND);
             assert_eq!(value(headers, "access-control-allow-methods"), "GET, HEAD, POST, PUT, PATCH, DELETE");
-            assert_eq!(
-                value(headers, "access-control-allow-headers"),
-                "Content-Type, Upload-Id, Range, If-Range, If-None-Match"
-            );
+            let allowed = value(headers, "access-control-allow-headers");
+            for name in
+                ["Content-Type", "Upload-Id", "Range", "If-Range", "If-None-Match", "Tus-Resumable", "Upload-Offset"]
+            {
+                assert!(allowed.split(", ").any(|allowed| allowed == name), "{name} is not in {allowed}");
+            }
         }
     }
 }

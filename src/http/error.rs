@@ -57,6 +57,9 @@ pub enum ApiError {
         /// Most bytes accepted.
         limit: u64,
     },
+    /// 412: a version of a protocol that is not spoken here.
+    #[error("{0}")]
+    WrongVersion(Detail),
     /// 415: a kind of content that is not accepted here.
     #[error("{0}")]
     UnsupportedMedia(Detail),
@@ -78,6 +81,12 @@ pub enum ApiError {
         /// Seconds to wait, at least 1.
         retry_after_s: u64,
     },
+    /// 429: as many as there may be.
+    #[error("{0}")]
+    LimitReached(Detail),
+    /// 460 (tus 1.0): what came is not what was sent.
+    #[error("the bytes that came do not have the checksum that came with them, and were let go; send them again")]
+    ChecksumMismatch,
     /// 503: not now.
     #[error("the server is busy; try again in {retry_after_s} s")]
     Busy {
@@ -121,11 +130,14 @@ impl ApiError {
             Self::Conflict(_) => "conflict",
             Self::AlreadyInLibrary { .. } => "already_in_library",
             Self::TooLarge { .. } => "too_large",
+            Self::WrongVersion(_) => "wrong_version",
             Self::UnsupportedMedia(_) => "unsupported_media",
             Self::RangeNotSatisfiable { .. } => "range_not_satisfiable",
             Self::Misdirected => "misdirected",
             Self::Unprocessable(_) => "unprocessable",
             Self::TooManyRequests { .. } => "too_many_requests",
+            Self::LimitReached(_) => "limit_reached",
+            Self::ChecksumMismatch => "checksum_mismatch",
             Self::Busy { .. } => "busy",
             Self::Unavailable(_) => "unavailable",
             Self::InsufficientStorage(_) => "insufficient_storage",
@@ -158,11 +170,13 @@ impl ResponseError for ApiError {
             Self::TimedOut => StatusCode::REQUEST_TIMEOUT,
             Self::Conflict(_) | Self::AlreadyInLibrary { .. } => StatusCode::CONFLICT,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::WrongVersion(_) => StatusCode::PRECONDITION_FAILED,
             Self::UnsupportedMedia(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::RangeNotSatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyRequests { .. } | Self::LimitReached(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::ChecksumMismatch => StatusCode::from_u16(460).expect("three digits are a status"),
             Self::Busy { .. } | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::InsufficientStorage(_) => StatusCode::INSUFFICIENT_STORAGE,
             Self::BadStorage(_) => StatusCode::BAD_GATEWAY,

@@ -41,6 +41,7 @@ pub mod text;
 mod texts;
 pub mod trace;
 mod translate;
+mod tus;
 mod upload;
 mod videos;
 mod view;

@@ -4,7 +4,7 @@ use super::auth::Grant;
 use super::conditional::Freshness;
 use super::text::Text;
 use super::{
-    bots, download, events, health, imports, jobs, playback, posters, problem, subtitles, system, upload, videos,
+    bots, download, events, health, imports, jobs, playback, posters, problem, subtitles, system, tus, upload, videos,
 };
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
@@ -54,6 +54,7 @@ pub(super) struct ProblemView {
         videos::restore_video, videos::retry_video, videos::cancel_video,
         subtitles::add_subtitles, subtitles::remove_subtitles, posters::list_posters, posters::set_poster,
         upload::upload_video, upload::upload_progress, imports::check_token, imports::import_video,
+        tus::describe, tus::create, tus::offset, tus::append, tus::terminate, tus::override_method,
         playback::master_playlist, playback::master_with_mp3, playback::media_playlist, playback::growing_master_playlist, playback::growing_media_playlist, playback::i_frame_playlist, playback::thumbnails,
         playback::segment, playback::poster, playback::chapters, playback::chapters_as_json, download::original,
         jobs::pause_job, jobs::resume_job, jobs::prioritise_job, system::system_status, system::cache_stats, system::clear_cache, system::probe_encoders,

@@ -2,7 +2,7 @@
 
 use super::body::get_or_head;
 use actix_web::dev::Handler;
-use actix_web::http::header;
+use actix_web::http::{Method, header};
 use actix_web::{FromRequest, HttpResponse, Resource, Responder, Route, web};
 
 /// A handler, and the methods it is for.
@@ -40,6 +40,10 @@ answering! {
     read: "GET, HEAD" by get_or_head();
     /// GET.
     get: "GET" by web::get();
+    /// HEAD.
+    head: "HEAD" by web::head();
+    /// OPTIONS.
+    options: "OPTIONS" by web::route().method(Method::OPTIONS);
     /// POST.
     post: "POST" by web::post();
     /// PUT.

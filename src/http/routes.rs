@@ -1,8 +1,8 @@
 //! Every address the server answers.
 
-use super::route::{at, delete, get, patch, post, put, read};
+use super::route::{at, delete, get, head, options, patch, post, put, read};
 use super::{
-    assets, bots, download, events, health, imports, jobs, openapi, pages, playback, posters, subtitles, system,
+    assets, bots, download, events, health, imports, jobs, openapi, pages, playback, posters, subtitles, system, tus,
     upload, videos,
 };
 use actix_web::web::{ServiceConfig, to};
@@ -30,6 +30,11 @@ pub fn configure(config: &mut ServiceConfig) {
         .service(at("/media/{video}/original", [read(download::original)]))
         .service(at("/api/upload", [post(upload::upload_video)]))
         .service(at("/api/upload/{id}/progress", [get(upload::upload_progress)]))
+        .service(at("/api/uploads", [options(tus::describe), post(tus::create)]))
+        .service(at(
+            "/api/uploads/{id}",
+            [head(tus::offset), patch(tus::append), delete(tus::terminate), post(tus::override_method)],
+        ))
         .service(at("/api/imports", [get(imports::check_token), post(imports::import_video)]))
         .service(at("/api/videos", [get(videos::list_videos)]))
         .service(at(

@@ -86,7 +86,15 @@ impl From<UploadError> for ApiError {
         match error {
             UploadError::TooLarge { limit } => Self::TooLarge { limit },
             UploadError::Taken => Self::Conflict(error.to_string().into()),
-            UploadError::NotAFile(why) => Self::Unprocessable(why.into()),
+            UploadError::NotAFile(why) | UploadError::NotParts(why) => Self::Unprocessable(why.into()),
+            UploadError::NoSuchUpload => Self::NotFound(error.to_string().into()),
+            UploadError::WrongOffset { .. } | UploadError::Complete | UploadError::Superseded => {
+                Self::Conflict(error.to_string().into())
+            }
+            UploadError::WrongLength { .. } => Self::BadRequest(error.to_string().into()),
+            UploadError::TooLong { left } => Self::TooLarge { limit: left },
+            UploadError::TooMany { .. } => Self::LimitReached(error.to_string().into()),
+            UploadError::Busy => Self::Busy { retry_after_s: SOON_S },
             UploadError::Spool(SpoolError::Full { .. }) => Self::InsufficientStorage(cause_of(&error).into()),
             UploadError::Spool(SpoolError::DiskFull { .. }) => Self::InsufficientStorage(DISK_FULL.into()),
             UploadError::Spool(_) => Self::internal(error),

@@ -36,7 +36,7 @@ pub struct Limits {
 pub(super) struct UploadQuery {
     /// Take it once more.
     #[serde(default)]
-    again: bool,
+    pub(super) again: bool,
 }
 
 /// The form of an upload.
@@ -62,27 +62,35 @@ pub(super) struct UploadAccepted {
 }
 
 /// Counts an upload that arrives, until it is dropped.
-struct Arriving {
+pub(super) struct Arriving {
     metrics: Metrics,
-    outcome: &'static str,
+    outcome: Option<&'static str>,
 }
 
 impl Arriving {
     fn begin(metrics: &Metrics) -> Self {
         metrics.uploads_open.inc();
         // What is dropped half-way has lost its sender.
-        Self { metrics: metrics.clone(), outcome: "broken" }
+        Self { metrics: metrics.clone(), outcome: Some("broken") }
     }
 
-    fn end(mut self, outcome: &'static str) {
-        self.outcome = outcome;
+    /// For one that may go on later: only its end is one.
+    pub(super) fn one_turn(metrics: &Metrics) -> Self {
+        metrics.uploads_open.inc();
+        Self { metrics: metrics.clone(), outcome: None }
+    }
+
+    pub(super) fn end(mut self, outcome: &'static str) {
+        self.outcome = Some(outcome);
     }
 }
 
 impl Drop for Arriving {
     fn drop(&mut self) {
         self.metrics.uploads_open.dec();
-        self.metrics.record_upload(self.outcome);
+        if let Some(outcome) = self.outcome {
+            self.metrics.record_upload(outcome);
+        }
     }
 }
 

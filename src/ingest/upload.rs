@@ -1,24 +1,36 @@
 //! Files on their way in: uploads as their bytes arrive, and files imported where they lie.
+//!
+//! `arriving` takes what comes in one piece, `continuing` what comes in several and goes on after
+//! any interruption, `joining` makes one of parts. All of them end in the same `accept`.
 
-use crate::catalog::{Accepted, Arrival, Catalog, CatalogError, Source, VideoState};
+mod arriving;
+mod continuing;
+mod error;
+mod joining;
+mod telling;
+mod turn;
+
+pub use arriving::Uploading;
+pub use continuing::{Continuing, GoOn, Kept, Trust};
+pub use error::UploadError;
+
+use crate::catalog::{Accepted, Arrival, Catalog, Source, VideoState};
 use crate::clock::Clock;
-use crate::events::{Event, Events, UploadState as Told, VideoChange};
+use crate::events::{Event, Events, VideoChange};
 use crate::jobs::Jobs;
 use crate::media::id::{UploadId, VideoId};
 use crate::media::title::{clean_title, title_of_file};
 use crate::shutdown::Shutdown;
-use crate::spool::{Spool, SpoolError, UploadWriter};
-use bytes::Bytes;
+use crate::spool::Spool;
+use continuing::Seat;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+use telling::Telling;
 use tokio::sync::watch;
 use utoipa::ToSchema;
-
-/// How often listeners hear of an upload's progress.
-const TELL_EVERY: Duration = Duration::from_millis(500);
 
 /// Where an upload is in its life, the ingest of its video included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -61,29 +73,8 @@ pub struct UploadProgress {
     pub fraction: Option<f64>,
     /// Why it failed.
     pub error: Option<String>,
-}
-
-/// Why a file was not taken.
-#[derive(Debug, thiserror::Error)]
-pub enum UploadError {
-    /// It is larger than the owner allows.
-    #[error("the file is larger than the {limit} bytes that MAX_UPLOAD_SIZE allows")]
-    TooLarge {
-        /// The limit in bytes.
-        limit: u64,
-    },
-    /// The upload's id is in use.
-    #[error("an upload with this id exists already: choose a new Upload-Id")]
-    Taken,
-    /// The file cannot be imported.
-    #[error("{0}")]
-    NotAFile(String),
-    /// The spool has no room, or its disk failed.
-    #[error("keeping the file's bytes")]
-    Spool(#[source] SpoolError),
-    /// The catalog failed.
-    #[error("recording the file")]
-    Catalog(#[source] CatalogError),
+    /// Whether the library had the same bytes before: `video_id` is that video, and none was added.
+    pub already_in_library: bool,
 }
 
 /// What the way in is made of.
@@ -102,6 +93,8 @@ pub struct Parts {
     pub shutdown: Shutdown,
     /// Largest file in bytes.
     pub max_bytes: u64,
+    /// How long an unfinished upload waits for its sender.
+    pub expires: Duration,
 }
 
 /// The way in. Clones know the same uploads.
@@ -118,27 +111,18 @@ struct Shared {
     clock: Clock,
     shutdown: Shutdown,
     max_bytes: u64,
+    expires: Duration,
     arriving: Mutex<HashMap<UploadId, watch::Receiver<UploadProgress>>>,
-}
-
-/// An upload whose bytes arrive. Dropped before its end, it leaves neither bytes nor a record.
-pub struct Uploading {
-    uploads: Uploads,
-    id: UploadId,
-    writer: Option<UploadWriter>,
-    progress: watch::Sender<UploadProgress>,
-    begun: Instant,
-    told: Instant,
-    /// Whether it would leave a record behind if it ended now.
-    broken: bool,
+    seats: Mutex<HashMap<UploadId, Seat>>,
 }
 
 impl Uploads {
     /// The way into a library.
     pub fn new(parts: Parts) -> Self {
-        let Parts { catalog, spool, jobs, events, clock, shutdown, max_bytes } = parts;
-        let arriving = Mutex::new(HashMap::new());
-        Self { shared: Arc::new(Shared { catalog, spool, jobs, events, clock, shutdown, max_bytes, arriving }) }
+        let Parts { catalog, spool, jobs, events, clock, shutdown, max_bytes, expires } = parts;
+        let (arriving, seats) = (Mutex::default(), Mutex::default());
+        let shared = Shared { catalog, spool, jobs, events, clock, shutdown, max_bytes, expires, arriving, seats };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Begins an upload; `bytes_total` is what the sender announced.
@@ -146,22 +130,27 @@ impl Uploads {
     /// # Errors
     /// `TooLarge`, `Taken`, or when there is no room.
     pub async fn begin(&self, id: UploadId, bytes_total: Option<u64>) -> Result<Uploading, UploadError> {
-        let Shared { catalog, spool, max_bytes, clock, .. } = &*self.shared;
-        if bytes_total.is_some_and(|bytes| bytes > *max_bytes) {
-            return Err(UploadError::TooLarge { limit: *max_bytes });
-        }
+        let Shared { catalog, clock, .. } = &*self.shared;
+        self.admit(bytes_total)?;
         catalog.begin_upload(id, bytes_total, clock.now()).await?;
-        let writer = match spool.begin_upload(id, bytes_total).await {
-            Ok(writer) => writer,
+        self.receive(id, bytes_total).await
+    }
+
+    /// Refuses what is known to be too long.
+    fn admit(&self, bytes_total: Option<u64>) -> Result<(), UploadError> {
+        let limit = self.shared.max_bytes;
+        if bytes_total.is_some_and(|bytes| bytes > limit) { Err(UploadError::TooLarge { limit }) } else { Ok(()) }
+    }
+
+    /// Takes in one piece an upload that has its record.
+    async fn receive(&self, id: UploadId, bytes_total: Option<u64>) -> Result<Uploading, UploadError> {
+        match self.shared.spool.begin_upload(id, bytes_total).await {
+            Ok(writer) => Ok(Uploading::new(Telling::begin(self, id, bytes_total, 0), writer)),
             Err(error) => {
-                catalog.drop_upload(id).await?;
-                return Err(error.into());
+                self.shared.catalog.drop_upload(id).await?;
+                Err(error.into())
             }
-        };
-        let (progress, watched) = watch::channel(UploadProgress::receiving(id, bytes_total));
-        self.arriving().insert(id, watched);
-        let now = Instant::now();
-        Ok(Uploading { uploads: self.clone(), id, writer: Some(writer), progress, begun: now, told: now, broken: true })
+        }
     }
 
     /// Follows an upload while its bytes arrive; `None` before and after.
@@ -178,7 +167,10 @@ impl Uploads {
             return Ok(Some(watched.borrow().clone()));
         }
         let Some(upload) = self.shared.catalog.upload(id).await? else { return Ok(None) };
-        let Some(video_id) = upload.video else { return Ok(Some(UploadProgress::receiving(id, upload.bytes_total))) };
+        let Some(video_id) = upload.video else {
+            let bytes_received = upload.bytes_safe.unwrap_or_default();
+            return Ok(Some(UploadProgress { bytes_received, ..UploadProgress::receiving(id, upload.bytes_total) }));
+        };
         let Some(video) = self.shared.catalog.video(video_id, 1).await? else { return Ok(None) };
         let state = match video.state {
             VideoState::Received => UploadState::Received,
@@ -195,6 +187,7 @@ impl Uploads {
             stage: video.stage,
             fraction: video.fraction,
             error: video.error,
+            already_in_library: upload.known,
             ..UploadProgress::receiving(id, None)
         }))
     }
@@ -236,90 +229,12 @@ impl Uploads {
         Ok(accepted)
     }
 
-    fn arriving(&self) -> std::sync::MutexGuard<'_, HashMap<UploadId, watch::Receiver<UploadProgress>>> {
+    fn arriving(&self) -> MutexGuard<'_, HashMap<UploadId, watch::Receiver<UploadProgress>>> {
         self.shared.arriving.lock().expect("nothing panics while holding it")
     }
-}
 
-impl Uploading {
-    /// Takes the next bytes; waits while the disk is behind.
-    ///
-    /// # Errors
-    /// `TooLarge` past the limit, or when there is no room any more.
-    pub async fn write(&mut self, bytes: Bytes) -> Result<(), UploadError> {
-        let limit = self.uploads.shared.max_bytes;
-        let Some(writer) = &mut self.writer else { return Err(UploadError::Taken) };
-        if writer.received() + bytes.len() as u64 > limit {
-            return Err(UploadError::TooLarge { limit });
-        }
-        writer.write(bytes).await?;
-        let received = writer.received();
-        let rate = received as f64 / self.begun.elapsed().as_secs_f64().max(0.001);
-        self.progress.send_modify(|progress| {
-            progress.bytes_received = received;
-            progress.bytes_per_second = Some(rate as u64);
-            progress.eta_seconds =
-                progress.bytes_total.map(|total| (total.saturating_sub(received) as f64 / rate.max(1.0)).ceil() as u64);
-            progress.fraction = progress.bytes_total.map(|total| (received as f64 / total.max(1) as f64).min(1.0));
-        });
-        if self.told.elapsed() >= TELL_EVERY {
-            self.told = Instant::now();
-            self.tell(Told::Receiving);
-        }
-        Ok(())
-    }
-
-    /// Ends the upload: its bytes are synced and it becomes a video with a queued ingest. The same
-    /// bytes as a video's that is there already are let go, unless `again`.
-    ///
-    /// # Errors
-    /// When the disk or the catalog fails; nothing is left then.
-    pub async fn finish(self, name: &str, title: Option<&str>, again: bool) -> Result<Accepted, UploadError> {
-        let title = titled(title, name);
-        // A task of its own: a sender that hangs up after the last byte does not tear this.
-        let shutdown = self.uploads.shared.shutdown.clone();
-        let ending = shutdown.spawn("finish an upload", self.end(title, again));
-        ending.await.map_err(|_| UploadError::Catalog(CatalogError::Closed))?
-    }
-
-    async fn end(mut self, title: String, again: bool) -> Result<Accepted, UploadError> {
-        let Some(writer) = self.writer.take() else { return Err(UploadError::Taken) };
-        self.broken = true;
-        let received = writer.finish().await?;
-        let arrival =
-            Arrival { source: Source::Upload(self.id), title, bytes: received.bytes, hash: Some(received.hash), again };
-        let accepted = self.uploads.accept(arrival).await;
-        self.broken = accepted.is_err();
-        match &accepted {
-            Ok(Accepted::New(..)) => self.tell(Told::Received),
-            Ok(Accepted::Known(_)) => self.uploads.shared.spool.remove_upload(self.id).await?,
-            Err(_) => self.uploads.shared.spool.remove_upload(self.id).await?,
-        }
-        accepted
-    }
-
-    fn tell(&self, state: Told) {
-        let (bytes_received, bytes_total) = {
-            let progress = self.progress.borrow();
-            (progress.bytes_received, progress.bytes_total)
-        };
-        self.uploads.shared.events.publish(Event::Upload { upload_id: self.id, state, bytes_received, bytes_total });
-    }
-}
-
-impl Drop for Uploading {
-    fn drop(&mut self) {
-        self.uploads.arriving().remove(&self.id);
-        if self.broken {
-            self.tell(Told::Failed);
-            let (catalog, id) = (self.uploads.shared.catalog.clone(), self.id);
-            self.uploads.shared.shutdown.spawn("forget a broken upload", async move {
-                if let Err(error) = catalog.drop_upload(id).await {
-                    // The next start removes it.
-                    tracing::warn!(error = &error as &dyn std::error::Error, "a broken upload was not forgotten");
-                }
-            });
-        }
+    fn seats(&self) -> MutexGuard<'_, HashMap<UploadId, Seat>> {
+        self.shared.seats.lock().expect("nothing panics while holding it")
     }
 }
 
@@ -336,6 +251,7 @@ impl UploadProgress {
             stage: "receiving".into(),
             fraction: None,
             error: None,
+            already_in_library: false,
         }
     }
 }
@@ -343,22 +259,4 @@ impl UploadProgress {
 /// The title a person gave, or one made of the file's name.
 fn titled(given: Option<&str>, file_name: &str) -> String {
     given.and_then(clean_title).unwrap_or_else(|| title_of_file(file_name))
-}
-
-impl From<SpoolError> for UploadError {
-    fn from(error: SpoolError) -> Self {
-        match error {
-            SpoolError::Taken(_) => Self::Taken,
-            other => Self::Spool(other),
-        }
-    }
-}
-
-impl From<CatalogError> for UploadError {
-    fn from(error: CatalogError) -> Self {
-        match error {
-            CatalogError::NotAllowed(_) => Self::Taken,
-            other => Self::Catalog(other),
-        }
-    }
 }

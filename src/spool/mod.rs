@@ -1,6 +1,6 @@
 //! Bytes on local disk that are not stored yet: uploads, and packs in the making.
 //!
-//! `uploads/` holds files that arrived whole (and parts of those that arrive), `packs/` the packs
+//! `uploads/` holds files that arrived whole (and what came of those that arrive), `packs/` the packs
 //! until they have a verified copy, `work/` whatever a child process needs for a while. Budgeted,
 //! synced before it is acknowledged or shown, reconciled with the catalog at start. It never
 //! deletes by itself what the catalog knows.
@@ -17,7 +17,7 @@ mod upload;
 pub use error::SpoolError;
 pub use hashing::ChunkHasher;
 pub use pack::{PackWriter, SealedPack, Unsynced};
-pub use upload::{Received, UploadWriter};
+pub use upload::{Checkpoint, Received, UploadWriter};
 
 use crate::disk;
 use crate::media::extent::Hash;
@@ -26,7 +26,7 @@ use crate::media::range::ByteRange;
 use budget::Budget;
 use bytes::Bytes;
 use futures::{Stream, StreamExt, TryStreamExt};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -38,8 +38,8 @@ const UPLOADS: &str = "uploads";
 const PACKS: &str = "packs";
 const WORK: &str = "work";
 
-/// Bytes of a pack, in slices of at most 256 KiB: exactly those asked for, or it ends in an error.
-pub type PackStream = Pin<Box<dyn Stream<Item = Result<Bytes, SpoolError>> + Send>>;
+/// Bytes of a pack or an upload, in slices of at most 256 KiB: exactly those asked for, or it ends in an error.
+pub type SpoolStream = Pin<Box<dyn Stream<Item = Result<Bytes, SpoolError>> + Send>>;
 
 /// Where the spool lies and how much it may hold.
 #[derive(Clone, Debug)]
@@ -94,13 +94,13 @@ impl Spool {
     }
 
     /// Removes what no record names (and everything in `work/`), counts the rest, and returns how many strays there
-    /// were. For the start, before anything is written.
+    /// were. For the start, before anything is written. Uploads come with the bytes that are reserved for them.
     ///
     /// # Errors
     /// `Io`.
     pub async fn reconcile(
         &self,
-        known_uploads: &HashSet<UploadId>,
+        known_uploads: &HashMap<UploadId, u64>,
         known_packs: &HashSet<BlobId>,
     ) -> Result<u64, SpoolError> {
         let (root, uploads, packs) = (Arc::clone(&self.root), known_uploads.clone(), known_packs.clone());
@@ -129,7 +129,44 @@ impl Spool {
         UploadWriter::begin(self.clone(), id, expected).await
     }
 
-    /// Where a finished upload lies.
+    /// Keeps room for an upload that can be continued: for all of its `bytes`, as far as they are known.
+    ///
+    /// # Errors
+    /// `Full`, `Taken`.
+    pub fn reserve_upload(&self, id: UploadId, bytes: u64) -> Result<(), SpoolError> {
+        self.budget.begin_upload(id, bytes)
+    }
+
+    /// Keeps room for all `bytes` of an upload whose length was not known before.
+    ///
+    /// # Errors
+    /// `Full`, `Cancelled` when the upload was removed.
+    pub fn extend_upload(&self, id: UploadId, bytes: u64) -> Result<(), SpoolError> {
+        self.budget.grow_upload(id, bytes)
+    }
+
+    /// Goes on with an upload that has its room, behind the `at` bytes of it that are durable. Costs one read of
+    /// those. Only one writer at a time may do it.
+    ///
+    /// # Errors
+    /// `NotFound` when so many bytes are not there, `DiskFull`, `Io`.
+    pub async fn continue_upload(&self, id: UploadId, at: u64) -> Result<UploadWriter, SpoolError> {
+        UploadWriter::go_on(self.clone(), id, at).await
+    }
+
+    /// Reads from an upload; only durable bytes should be asked for.
+    ///
+    /// # Errors
+    /// `NotFound`, `Io`.
+    pub async fn read_upload(&self, id: UploadId, range: ByteRange) -> Result<SpoolStream, SpoolError> {
+        const DOING: &str = "reading an upload in the spool";
+        let path = self.upload_path(id);
+        let file = disk::blocking(move || File::open(path)).await.map_err(SpoolError::io(DOING))?;
+        let slices = disk::read_slices(Arc::new(file), range);
+        Ok(Box::pin(slices.map(|slice| slice.map_err(SpoolError::io(DOING)))))
+    }
+
+    /// Where a finished upload lies, and from its first byte on one that can be continued.
     pub fn upload_path(&self, id: UploadId) -> PathBuf {
         self.uploads_folder().join(id.to_string())
     }
@@ -206,7 +243,7 @@ impl Spool {
     ///
     /// # Errors
     /// `NotFound` when it was freed, `Short` when it ends before the range does, `Io`.
-    pub async fn read_pack(&self, id: BlobId, range: ByteRange) -> Result<PackStream, SpoolError> {
+    pub async fn read_pack(&self, id: BlobId, range: ByteRange) -> Result<SpoolStream, SpoolError> {
         const DOING: &str = "reading a pack in the spool";
         let path = self.pack_path(id);
         let (file, len) = disk::blocking(move || {

@@ -12,12 +12,19 @@ use std::path::Path;
 /// The ledger of what stays, and how many strays were removed. Blocks.
 pub(super) fn reconcile(
     root: &Path,
-    uploads: &HashSet<UploadId>,
+    reserved: &HashMap<UploadId, u64>,
     packs: &HashSet<BlobId>,
 ) -> io::Result<(Ledger, u64)> {
-    let (uploads, stray_uploads) = keep_known(&root.join(super::UPLOADS), uploads, |name| name.parse().ok())?;
-    let (packs, stray_packs) = keep_known(&root.join(super::PACKS), packs, pack_of)?;
-    let (_, stray_work) = keep_known::<UploadId>(&root.join(super::WORK), &HashSet::new(), |_| None)?;
+    let known = |upload: &UploadId| reserved.contains_key(upload);
+    let (mut uploads, stray_uploads) = keep_known(&root.join(super::UPLOADS), known, |name| name.parse().ok())?;
+    for (upload, bytes) in reserved {
+        let taken = uploads.get(upload).copied().unwrap_or_default().max(*bytes);
+        if taken > 0 {
+            uploads.insert(*upload, taken);
+        }
+    }
+    let (packs, stray_packs) = keep_known(&root.join(super::PACKS), |pack| packs.contains(pack), pack_of)?;
+    let (_, stray_work) = keep_known::<UploadId>(&root.join(super::WORK), |_| false, |_| None)?;
     Ok((Ledger { uploads, packs }, stray_uploads + stray_packs + stray_work))
 }
 
@@ -28,7 +35,7 @@ fn pack_of(name: &str) -> Option<BlobId> {
 
 fn keep_known<Id: Hash + Eq>(
     folder: &Path,
-    known: &HashSet<Id>,
+    is_known: impl Fn(&Id) -> bool,
     id_of: impl Fn(&str) -> Option<Id>,
 ) -> io::Result<(HashMap<Id, u64>, u64)> {
     let mut kept = HashMap::new();
@@ -36,7 +43,7 @@ fn keep_known<Id: Hash + Eq>(
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let found = entry.metadata()?;
-        let id = entry.file_name().to_str().and_then(&id_of).filter(|id| known.contains(id));
+        let id = entry.file_name().to_str().and_then(&id_of).filter(&is_known);
         match id {
             Some(id) if found.is_file() => drop(kept.insert(id, found.len())),
             _ => {

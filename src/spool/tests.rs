@@ -261,7 +261,7 @@ async fn a_restart_removes_strays_and_counts_the_rest() {
     fs::create_dir(spool.work_folder().join("encoder")).unwrap();
 
     let again = Spool::open(Settings { root: folder.path().join("spool"), max_bytes: 64 * MIB }).await.unwrap();
-    let strays = again.reconcile(&HashSet::from([known]), &HashSet::from([BlobId(1)])).await.unwrap();
+    let strays = again.reconcile(&HashMap::from([(known, 0)]), &HashSet::from([BlobId(1)])).await.unwrap();
 
     assert_eq!(strays, 5);
     assert_eq!(names_in(&again.uploads_folder()), [known.to_string()]);
@@ -278,4 +278,63 @@ async fn only_this_user_can_look_into_the_spool() {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&spool.uploads_folder()), 0o700);
     assert_eq!(mode(&spool.pack_path(BlobId(1))), 0o600);
+}
+
+/// Writes and makes durable, as between two pieces of an upload that is continued.
+async fn keep(writer: &mut UploadWriter, bytes: Bytes) -> u64 {
+    writer.write(bytes).await.unwrap();
+    writer.checkpoint().await.unwrap().sync().await.unwrap()
+}
+
+#[tokio::test]
+async fn an_upload_is_continued_behind_what_counts_and_hashed_as_one() {
+    let (_folder, spool) = spool_of(64 * MIB).await;
+    let (id, bytes) = (UploadId::fresh(), pattern(3_000_000));
+    spool.reserve_upload(id, 3_000_000).unwrap();
+    let mut writer = spool.continue_upload(id, 0).await.unwrap();
+    assert_eq!(keep(&mut writer, bytes.slice(..1_234_567)).await, 1_234_567);
+    keep(&mut writer, pattern(999)).await;
+    drop(writer);
+    assert_eq!(spool.usage().uploads_bytes, 3_000_000, "its room stays its own");
+
+    // As after a kill: 999 bytes are there that nobody was told of.
+    let mut writer = spool.continue_upload(id, 1_234_567).await.unwrap();
+    assert_eq!(keep(&mut writer, bytes.slice(1_234_567..)).await, 3_000_000);
+    let received = writer.finish().await.unwrap();
+
+    assert_eq!(received, Received { bytes: 3_000_000, hash: hash(&bytes), path: spool.upload_path(id) });
+    assert_eq!(fs::read(&received.path).unwrap(), bytes);
+    let range = ByteRange::at(5, 2_000_000).unwrap();
+    let slices: Vec<Bytes> = spool.read_upload(id, range).await.unwrap().try_collect().await.unwrap();
+    assert_eq!(slices.concat(), bytes[5..2_000_005]);
+}
+
+#[tokio::test]
+async fn an_upload_whose_bytes_are_gone_is_not_continued() {
+    let (_folder, spool) = spool_of(64 * MIB).await;
+    let id = UploadId::fresh();
+    spool.reserve_upload(id, 0).unwrap();
+    assert!(matches!(spool.continue_upload(id, 1).await, Err(SpoolError::NotFound { .. })));
+    keep(&mut spool.continue_upload(id, 0).await.unwrap(), pattern(10)).await;
+    assert!(matches!(spool.continue_upload(id, 11).await, Err(SpoolError::NotFound { .. })), "some of them are gone");
+    spool.remove_upload(id).await.unwrap();
+    let mut writer = spool.continue_upload(id, 0).await.unwrap();
+    assert!(matches!(writer.write(pattern(1)).await, Err(SpoolError::Cancelled)), "it has no room any more");
+}
+
+#[tokio::test]
+async fn a_restart_keeps_the_room_of_what_is_continued() {
+    let (folder, spool) = spool_of(64 * MIB).await;
+    let [begun, silent] = [UploadId::fresh(), UploadId::fresh()];
+    spool.reserve_upload(begun, 0).unwrap();
+    keep(&mut spool.continue_upload(begun, 0).await.unwrap(), pattern(100)).await;
+
+    let again = Spool::open(Settings { root: folder.path().join("spool"), max_bytes: 64 * MIB }).await.unwrap();
+    let known = HashMap::from([(begun, 1_000), (silent, 20_000)]);
+    assert_eq!(again.reconcile(&known, &HashSet::new()).await.unwrap(), 0);
+
+    assert_eq!(again.usage().uploads_bytes, 21_000);
+    again.extend_upload(silent, 30_000).unwrap();
+    assert_eq!(again.usage().uploads_bytes, 31_000);
+    assert!(matches!(again.reserve_upload(silent, 1), Err(SpoolError::Taken(_))));
 }

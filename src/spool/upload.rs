@@ -1,6 +1,8 @@
 //! An arriving file: received in bounded memory, hashed while it is written, durable when finished.
 //!
-//! Until `finish` it lies under a name of its own attempt, so what bears an upload's name is whole.
+//! What comes in one piece lies under a name of its own attempt until `finish`, and nothing is left
+//! of it when it breaks off. What can be continued lies under the upload's name from its first byte
+//! on; how much of it counts is for the records to say, after a `Checkpoint` was synced.
 
 use super::Spool;
 use super::error::SpoolError;
@@ -8,9 +10,11 @@ use crate::disk;
 use crate::media::extent::Hash;
 use crate::media::id::UploadId;
 use bytes::Bytes;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -34,7 +38,8 @@ pub struct Received {
     pub path: PathBuf,
 }
 
-/// Takes one file. Dropped before `finish` ended, it removes what came and returns its budget.
+/// Takes one file. Dropped before `finish` ended, it removes what came and returns its budget, unless
+/// the file can be continued: then what came stays.
 #[derive(Debug)]
 pub struct UploadWriter {
     claim: Claim,
@@ -45,16 +50,35 @@ pub struct UploadWriter {
     writing: Option<JoinHandle<io::Result<Sink>>>,
 }
 
+/// What has been written of a file, to be made durable while more is written.
+#[derive(Debug)]
+pub struct Checkpoint {
+    file: Arc<File>,
+    bytes: u64,
+}
+
+impl Checkpoint {
+    /// Makes it durable, and answers how many bytes that are.
+    ///
+    /// # Errors
+    /// `DiskFull`, `Io`: nobody knows then how much of the file is there.
+    pub async fn sync(self) -> Result<u64, SpoolError> {
+        let Self { file, bytes } = self;
+        disk::blocking(move || file.sync_data()).await.map_err(SpoolError::io("making an upload durable"))?;
+        Ok(bytes)
+    }
+}
+
 #[derive(Debug)]
 struct Sink {
-    file: File,
+    file: Arc<File>,
     hasher: blake3::Hasher,
 }
 
 impl Sink {
     fn write(mut self, batch: Vec<Bytes>) -> io::Result<Self> {
         for slice in batch {
-            self.file.write_all(&slice)?;
+            (&*self.file).write_all(&slice)?;
             self.hasher.update(&slice);
         }
         Ok(self)
@@ -69,8 +93,23 @@ impl UploadWriter {
         let file = disk::blocking(move || disk::create_private_file(&path))
             .await
             .map_err(SpoolError::io("making a file for the upload"))?;
-        let sink = Some(Sink { file, hasher: blake3::Hasher::new() });
-        Ok(Self { claim, batch: Vec::new(), batch_bytes: 0, received: 0, sink, writing: None })
+        Ok(Self::at(claim, file, blake3::Hasher::new(), 0))
+    }
+
+    /// Goes on behind the first `at` bytes, which were made durable; what lies behind them is cut off.
+    pub(super) async fn go_on(spool: Spool, id: UploadId, at: u64) -> Result<Self, SpoolError> {
+        let path = spool.upload_path(id);
+        let unwanted = CancellationToken::new();
+        let _unwanted_on_drop = unwanted.clone().drop_guard();
+        let (file, hasher) = disk::blocking(move || reopen(&path, at, &unwanted))
+            .await
+            .map_err(SpoolError::io("going on with an upload"))?;
+        Ok(Self::at(Claim { spool, id, path: None }, file, hasher, at))
+    }
+
+    fn at(claim: Claim, file: File, hasher: blake3::Hasher, received: u64) -> Self {
+        let sink = Some(Sink { file: Arc::new(file), hasher });
+        Self { claim, batch: Vec::new(), batch_bytes: 0, received, sink, writing: None }
     }
 
     /// Takes the next bytes; waits when the disk is slower than the sender.
@@ -95,10 +134,29 @@ impl UploadWriter {
         self.received
     }
 
+    /// Writes everything taken so far, and answers what can be made durable by that.
+    ///
+    /// # Errors
+    /// As `write`.
+    pub async fn checkpoint(&mut self) -> Result<Checkpoint, SpoolError> {
+        self.hand_over().await?;
+        self.settle().await?;
+        let sink = self.sink.as_ref().ok_or(SpoolError::Torn)?;
+        Ok(Checkpoint { file: Arc::clone(&sink.file), bytes: self.received })
+    }
+
+    /// Waits until nothing is being written any more, so that another may go on with the file. What was
+    /// not written, and whether that was in order, no longer matters.
+    pub async fn abandon(mut self) {
+        if let Some(writing) = self.writing.take() {
+            drop(writing.await);
+        }
+    }
+
     /// Makes the file durable under its own name.
     ///
     /// # Errors
-    /// As `write`. Dropped half-way, nothing is left behind.
+    /// As `write`. Dropped half-way, nothing is left behind of what came in one piece.
     pub async fn finish(mut self) -> Result<Received, SpoolError> {
         self.hand_over().await?;
         self.settle().await?;
@@ -143,16 +201,16 @@ impl UploadWriter {
 struct Claim {
     spool: Spool,
     id: UploadId,
-    /// Where the bytes lie now; none when they are no longer ours to remove.
+    /// Where the bytes lie now; none when they are not, or no longer, ours to remove.
     path: Option<PathBuf>,
 }
 
 impl Claim {
     fn publish(&mut self) -> io::Result<()> {
+        // What can be continued has its name already.
+        let Some(part) = &self.path else { return Ok(()) };
         let whole = self.spool.upload_path(self.id);
-        if let Some(part) = &self.path {
-            std::fs::rename(part, &whole)?;
-        }
+        std::fs::rename(part, &whole)?;
         self.path = Some(whole);
         disk::sync_folder(&self.spool.uploads_folder())
     }
@@ -161,7 +219,8 @@ impl Claim {
         if !self.spool.budget().settle_upload(self.id, bytes) {
             return Err(SpoolError::Cancelled);
         }
-        self.path.take().ok_or(SpoolError::Torn)
+        self.path = None;
+        Ok(self.spool.upload_path(self.id))
     }
 }
 
@@ -188,23 +247,42 @@ pub(super) async fn hash_file(path: &Path) -> Result<Received, SpoolError> {
     let _unwanted_on_drop = unwanted.clone().drop_guard();
     let path = path.to_path_buf();
     disk::blocking(move || {
-        let mut file = File::open(&path)?;
-        let mut hasher = blake3::Hasher::new();
-        let mut buffer = vec![0; BATCH_BYTES];
-        let mut bytes = 0;
-        loop {
-            let len = match file.read(&mut buffer) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                read => read?,
-            };
-            if len == 0 || unwanted.is_cancelled() {
-                break;
-            }
-            hasher.update(&buffer[..len]);
-            bytes += len as u64;
-        }
+        let (hasher, bytes) = hash(&mut File::open(&path)?, &unwanted)?;
         Ok(Received { bytes, hash: Hash(*hasher.finalize().as_bytes()), path })
     })
     .await
     .map_err(SpoolError::io("hashing a file"))
+}
+
+/// The file cut off at `at`, its cursor there, and the hash so far. A first byte makes it.
+fn reopen(path: &Path, at: u64, unwanted: &CancellationToken) -> io::Result<(File, blake3::Hasher)> {
+    let mut file =
+        OpenOptions::new().read(true).write(true).create(at == 0).truncate(at == 0).mode(0o600).open(path)?;
+    if at == 0 {
+        disk::sync_folder(path.parent().unwrap_or(path))?;
+    }
+    if file.metadata()?.len() < at {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    file.set_len(at)?;
+    let (hasher, _) = hash(&mut file, unwanted)?;
+    Ok((file, hasher))
+}
+
+/// Hashes what lies behind the cursor, and counts it.
+fn hash(file: &mut File, unwanted: &CancellationToken) -> io::Result<(blake3::Hasher, u64)> {
+    let mut hasher = blake3::Hasher::new();
+    let mut buffer = vec![0; BATCH_BYTES];
+    let mut bytes = 0;
+    loop {
+        let len = match file.read(&mut buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read?,
+        };
+        if len == 0 || unwanted.is_cancelled() {
+            return Ok((hasher, bytes));
+        }
+        hasher.update(&buffer[..len]);
+        bytes += len as u64;
+    }
 }

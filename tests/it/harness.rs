@@ -21,6 +21,7 @@ pub mod shelf;
 pub mod stage;
 pub mod stand_in;
 pub mod strict;
+pub mod tus;
 pub mod upload;
 pub mod video;
 pub mod wait;

@@ -81,6 +81,8 @@ async fn the_description_of_the_api_names_every_route() {
     for (path, method) in [
         ("/api/upload", "post"),
         ("/api/upload/{upload_id}/progress", "get"),
+        ("/api/uploads", "post"),
+        ("/api/uploads/{id}", "patch"),
         ("/api/videos", "get"),
         ("/api/videos/{id}", "get"),
         ("/api/videos/{id}", "patch"),

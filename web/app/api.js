@@ -100,29 +100,79 @@ export const ping = () => send('GET', '/healthz');
 /** The server's stream of changes. */
 export const events = () => new EventSource('/api/events');
 
+// A server that starts again is waited for, for about an hour: half a second, one, two, … fifteen.
+const RETRIES = Array.from({ length: 240 }, (_, number) => Math.min(15000, 500 * 2 ** number));
+
 /**
- * Sends one file. `onProgress(sent, total)` follows the bytes; the promise is the server's answer.
- * `fetch` cannot tell how far a body has gone, so this is the one place with an XMLHttpRequest.
+ * Sends one file, and goes on after whatever interrupts it: a lost line, a restart of the server, a
+ * reload of the page once the same file is given again. `onProgress(sent, total)` follows the bytes,
+ * `onWaiting()` says that it will be tried again. `done` is how far the server is with all of it.
  */
-export function upload(file, uploadId, { again, onProgress, signal }) {
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    const form = new FormData();
-    form.append('file', file, file.name);
-    request.open('POST', again ? '/api/upload?again=true' : '/api/upload');
-    request.setRequestHeader('Upload-Id', uploadId);
-    request.upload.onprogress = (event) => onProgress(event.loaded, event.total);
-    request.onload = () => {
-      const value = parsed(request.responseText);
-      if (request.status === 202) resolve(value);
-      else reject(new Problem(value ?? {}, request.status));
-    };
-    request.onerror = () => {
-      connection.dispatchEvent(new Event('lost'));
-      reject(new Problem({ code: 'offline', detail: 'The connection broke. Try again when the server is back.' }, 0));
-    };
-    request.onabort = () => reject(new Problem({ code: 'stopped', detail: 'Stopped.' }, 0));
-    signal.addEventListener('abort', () => request.abort());
-    request.send(form);
+export function upload(file, { again, onProgress, onWaiting }) {
+  let sender;
+  let giveUp;
+  let ended = false;
+  let paused = false;
+  const stopped = new Promise((_, reject) => {
+    giveUp = () => reject(new Problem({ code: 'stopped', detail: 'Stopped.' }, 0));
   });
+  const sent = new Promise((resolve, reject) => {
+    const options = {
+      endpoint: again ? '/api/uploads?again=true' : '/api/uploads',
+      metadata: { filename: file.name },
+      retryDelays: RETRIES,
+      removeFingerprintOnSuccess: true,
+      onProgress(bytes, total) {
+        connection.dispatchEvent(new Event('back'));
+        onProgress(bytes, total);
+      },
+      onShouldRetry(error) {
+        const waits = !ended && passes(error);
+        if (waits) onWaiting();
+        return waits;
+      },
+      onError: (error) => reject(problemOf(error)),
+      onSuccess: () => resolve(sender.url),
+    };
+    const take = (made) => {
+      sender = made;
+      if (!ended && !paused) sender.start();
+    };
+    prepared(file, options).then(take, reject);
+  });
+  return {
+    done: Promise.race([sent, stopped]).then((url) => send('GET', `/api/upload/${url.split('/').pop()}/progress`)),
+    pause() {
+      paused = true;
+      sender?.abort();
+    },
+    goOn() {
+      paused = false;
+      sender?.start();
+    },
+    stop() {
+      ended = true;
+      giveUp();
+      return sender?.abort(true);
+    },
+  };
+}
+
+async function prepared(file, options) {
+  const { Upload } = await import('../vendor/tus.mjs');
+  const sender = new Upload(file, options);
+  const [before] = await sender.findPreviousUploads();
+  if (before) sender.resumeFromPreviousUpload(before);
+  return sender;
+}
+
+// No answer, a server that is busy or ends, and another connection that had the upload: all of that passes.
+function passes({ originalResponse: answer }) {
+  const status = answer?.getStatus() ?? 0;
+  if (!status) connection.dispatchEvent(new Event('lost'));
+  return [0, 408, 409, 423, 500, 502, 503, 504].includes(status);
+}
+
+function problemOf({ originalResponse: answer }) {
+  return answer ? new Problem(parsed(answer.getBody()) ?? {}, answer.getStatus()) : new Problem(NO_ANSWER, 0);
 }

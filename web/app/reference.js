@@ -3,7 +3,7 @@
 import * as api from './api.js';
 import { make, say, stamp } from './parts.js';
 
-const METHODS = ['get', 'post', 'put', 'patch', 'delete', 'head'];
+const METHODS = ['get', 'post', 'put', 'patch', 'delete', 'head', 'options'];
 let schemas = {};
 
 async function draw() {
@@ -90,6 +90,7 @@ function curl(method, path, operation) {
   const types = Object.keys(operation.requestBody?.content ?? {});
   const parts = ['curl'];
   if (types.includes('multipart/form-data')) parts.push('-F file=@film.mkv');
+  else if (method === 'head') parts.push('-I');
   else if (method !== 'get') parts.push(`-X ${method.toUpperCase()}`);
   if (operation.security?.some((scheme) => 'admin' in scheme)) parts.push("-H 'Authorization: Bearer …'");
   if (types.includes('application/json')) parts.push("-H 'Content-Type: application/json' -d '{…}'");

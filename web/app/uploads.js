@@ -24,12 +24,20 @@ function refusal(file) {
   return '';
 }
 
-/** Takes files into the tray and sends them. */
+/** Takes files into the tray and sends them; one that is on its way already is not sent twice. */
 export function add(files) {
-  for (const file of files) uploads.add(new Upload(file));
+  for (const file of files) {
+    const known = [...uploads].find((upload) => upload.isUnderWay && isSame(upload.file, file));
+    if (known) known.goOn();
+    else uploads.add(new Upload(file));
+  }
   tray.hidden = false;
   if (files.length) setFolded(false);
   next();
+}
+
+function isSame(one, other) {
+  return one.name === other.name && one.size === other.size && one.lastModified === other.lastModified;
 }
 
 class Upload {
@@ -56,16 +64,17 @@ class Upload {
   async send(again = false) {
     this.state = 'sending';
     this.sent = 0;
-    this.marks = [[performance.now(), 0]];
+    this.marks = [];
     this.problem = null;
-    this.abort = new AbortController();
+    this.sending = api.upload(this.file, {
+      again,
+      onProgress: (sent, total) => this.went(sent, total),
+      onWaiting: () => this.waits(),
+    });
     this.draw();
     try {
-      const answer = await api.upload(this.file, uploadId(), {
-        again,
-        signal: this.abort.signal,
-        onProgress: (sent, total) => this.went(sent, total),
-      });
+      const answer = await this.sending.done;
+      if (answer.already_in_library) throw new api.Problem(thereAlready(answer.video_id), 409);
       // The film is the server's from here on; that it cannot be asked about right now is no failure.
       this.state = 'processing';
       this.video = { id: answer.video_id, state: 'received', stage: 'received' };
@@ -85,11 +94,37 @@ class Upload {
   went(sent, total) {
     const now = performance.now();
     this.sent = Math.min(this.file.size, sent);
+    this.waiting = false;
+    // It may go on in the middle.
+    if (!this.marks.length) this.marks.push([now, sent]);
     if (now - this.marks.at(-1)[0] < 500 && sent < total) return;
     this.marks.push([now, sent]);
     while (this.marks.length > 2 && now - this.marks[0][0] > 3000) this.marks.shift();
     const [then, before] = this.marks[0];
     this.rate = ((sent - before) / Math.max(1, now - then)) * 1000;
+    this.draw();
+  }
+
+  waits() {
+    this.waiting = true;
+    this.marks = [];
+    this.rate = 0;
+    this.draw();
+  }
+
+  pause() {
+    this.sending.pause();
+    this.waits();
+    this.state = 'paused';
+    this.draw();
+    next();
+  }
+
+  goOn() {
+    if (this.state !== 'paused') return;
+    this.waiting = false;
+    this.state = 'sending';
+    this.sending.goOn();
     this.draw();
   }
 
@@ -103,7 +138,8 @@ class Upload {
 
   // What is still moving is stopped; what has ended only leaves the tray.
   async leave() {
-    this.abort?.abort();
+    // What the server does not hear of expires there.
+    if (!this.video) this.sending?.stop()?.catch(() => {});
     if (this.state === 'processing' && !words.rests(this.video ?? {})) await attempt(() => api.cancel(this.video.id));
     uploads.delete(this);
     this.row.remove();
@@ -112,7 +148,7 @@ class Upload {
   }
 
   get fraction() {
-    if (this.state === 'sending') return this.file.size ? this.sent / this.file.size : 0;
+    if (['sending', 'paused'].includes(this.state)) return this.file.size ? this.sent / this.file.size : 0;
     if (this.state === 'processing') return this.video?.fraction ?? null;
     return this.state === 'done' ? 1 : 0;
   }
@@ -120,14 +156,14 @@ class Upload {
   draw() {
     const [what, rest, tone, sign] = this.words();
     const line = this.row.querySelector('.line');
-    line.hidden = !['sending', 'processing'].includes(this.state);
+    line.hidden = !['sending', 'paused', 'processing'].includes(this.state);
     line.classList.toggle('striped', this.state === 'processing');
     progress(line, this.fraction, [what, rest].filter(Boolean).join(', '));
     const said = this.row.querySelector('.what');
     said.className = `what ${tone}`;
     if (said.textContent !== what) said.replaceChildren(...(sign ? [icon(sign)] : []), what);
     say(this.row.querySelector('.rest'), rest);
-    this.row.querySelector('button').setAttribute('aria-label', `${this.isMoving ? 'Cancel' : 'Take away'}: ${this.file.name}`);
+    this.row.querySelector('button').setAttribute('aria-label', `${this.isMoving || this.state === 'paused' ? 'Cancel' : 'Take away'}: ${this.file.name}`);
     this.drawThumb();
     this.drawLinks();
     sum();
@@ -137,12 +173,18 @@ class Upload {
     return ['inline', 'sending', 'processing'].includes(this.state);
   }
 
+  /** Neither stopped nor all at the server. */
+  get isUnderWay() {
+    return ['inline', 'sending', 'paused'].includes(this.state);
+  }
+
   words() {
     const whole = words.size(this.file.size);
     switch (this.state) {
       case 'inline': return [`In line · ${whole}`, '', ''];
       case 'refused': return [this.no, '', ''];
       case 'sending': return this.sendingWords(whole);
+      case 'paused': return [`Paused at ${words.percent(this.fraction)}`, whole, '', 'pause'];
       case 'done': return [this.video.protected ? 'Ready · protected' : 'Ready', whole, 'ok', 'check'];
       case 'stopped': return [this.problem?.message ?? this.video?.error ?? 'It could not be prepared.', '', this.problem?.code === 'already_in_library' ? 'moon' : 'rose'];
       default: return this.preparingWords();
@@ -150,6 +192,7 @@ class Upload {
   }
 
   sendingWords(whole) {
+    if (this.waiting) return ['Waiting for the server', `${words.percent(this.fraction)} of ${whole}`, ''];
     if (this.sent >= this.file.size) return ['Sent, being checked', whole, ''];
     if (!this.rate) return [`${words.percent(this.fraction)} of ${whole}`, '', ''];
     const left = (this.file.size - this.sent) / this.rate;
@@ -180,6 +223,8 @@ class Upload {
       watch.dataset.watch = '';
       links.push(watch);
     }
+    if (this.state === 'sending' && this.sent < this.file.size) links.push(this.link('Pause', () => this.pause(), 'pause'));
+    if (this.state === 'paused') links.push(this.link('Continue', () => this.goOn(), 'play'));
     if (known) links.push(this.link('Add again', () => this.send(true)));
     else if (this.state === 'stopped' && this.problem) links.push(this.link('Try again', () => this.send()));
     else if (this.state === 'stopped') links.push(this.link('Retry', () => attempt(async () => this.follow((await api.retry(this.video.id))?.id ?? this.video.id))));
@@ -190,20 +235,15 @@ class Upload {
     box.replaceChildren(...links);
   }
 
-  link(name, work) {
-    const button = make('button', { className: 'link', type: 'button' }, icon('rotate-ccw'), name);
+  link(name, work, sign = 'rotate-ccw') {
+    const button = make('button', { className: 'link', type: 'button' }, icon(sign), name);
     button.addEventListener('click', work);
     return button;
   }
 }
 
-// `crypto.randomUUID` needs a secure context, and a server at home often has none.
-function uploadId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+function thereAlready(id) {
+  return { code: 'already_in_library', detail: 'This film is already in the library.', video_id: id };
 }
 
 function next() {
@@ -215,7 +255,7 @@ function next() {
 }
 
 // What can be watched, what moves, what waits, done, stopped.
-const ORDER = ['processing', 'sending', 'inline', 'done', 'stopped', 'refused'];
+const ORDER = ['processing', 'sending', 'paused', 'inline', 'done', 'stopped', 'refused'];
 const rank = (upload) => (upload.state === 'processing' && upload.video?.playable ? -1 : ORDER.indexOf(upload.state));
 
 function sort() {
@@ -228,11 +268,13 @@ function sum() {
   const moving = all.filter((upload) => upload.isMoving);
   const rate = all.reduce((total, upload) => total + (upload.state === 'sending' ? upload.rate : 0), 0);
   const failed = all.filter((upload) => ['stopped', 'refused'].includes(upload.state)).length;
-  const heading = moving.length ? `Adding ${words.count(moving.length, 'film', 'films')}` : failed ? 'Something was not added' : 'Everything is ready';
+  const paused = all.some((upload) => upload.state === 'paused');
+  const rest = failed ? 'Something was not added' : paused ? 'Paused' : 'Everything is ready';
+  const heading = moving.length ? `Adding ${words.count(moving.length, 'film', 'films')}` : rest;
   say(document.getElementById('uploads-words'), heading);
   say(document.getElementById('uploads-sum'), sumWords(all, moving, rate));
   const weight = (upload) => Math.max(1, upload.file.size);
-  const counted = all.filter((upload) => upload.isMoving || upload.state === 'done');
+  const counted = all.filter((upload) => upload.isMoving || ['paused', 'done'].includes(upload.state));
   const whole = counted.reduce((total, upload) => total + weight(upload), 0);
   const gone = counted.reduce((total, upload) => total + weight(upload) * way(upload), 0);
   progress(document.getElementById('uploads-line'), whole ? gone / whole : 1, heading);

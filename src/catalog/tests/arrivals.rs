@@ -1,7 +1,7 @@
 use super::{NOW, Shelf, arrival, hash, refusal};
 use crate::catalog::{Accepted, Arrival, JobKind, Settlement, Source, VideoState};
 use crate::media::id::UploadId;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
@@ -96,7 +96,7 @@ async fn a_restart_drops_what_was_arriving_and_keeps_the_sources_still_needed() 
     shelf.catalog.settle_job(lease, Settlement::Done, NOW).await.unwrap();
     shelf.accept(hashed("Waiting", "two", Source::Upload(waiting)), NOW).await;
 
-    assert_eq!(shelf.catalog.sort_out_uploads().await.unwrap(), HashSet::from([waiting]));
+    assert_eq!(shelf.catalog.sort_out_uploads().await.unwrap(), HashMap::from([(waiting, 0)]));
     assert!(shelf.catalog.upload(arriving).await.unwrap().is_none());
 }
 

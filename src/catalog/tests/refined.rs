@@ -4,7 +4,7 @@ use crate::media::extent::ChannelId;
 use crate::media::id::UploadId;
 use crate::media::rendition::RenditionKind;
 use crate::media::time::Timestamp;
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 const RATES: Measured = Measured { peak: 2, average: 1, i_frames: None };
 
@@ -72,9 +72,9 @@ async fn an_upload_is_kept_until_its_film_is_refined() {
     let shelf = Shelf::new();
     let (film, upload) = being_refined(&shelf).await;
     let needed = async || shelf.catalog.sort_out_uploads().await.unwrap();
-    assert_eq!(needed().await, HashSet::from([upload]));
+    assert_eq!(needed().await, HashMap::from([(upload, 0)]));
     shelf.catalog.settle_job(film.lease, Settlement::Done, NOW).await.unwrap();
-    assert_eq!(needed().await, HashSet::new());
+    assert_eq!(needed().await, HashMap::new());
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn a_film_that_was_thrown_away_while_it_was_refined_is_refined_when_it_is_
     let (film, upload) = being_refined(&shelf).await;
     assert_eq!(shelf.catalog.trash_video(film.video, LEASE_END, NOW).await.unwrap(), Some(vec![film.lease.job]));
     assert_eq!(refine(&shelf).await, None);
-    assert_eq!(shelf.catalog.sort_out_uploads().await.unwrap(), HashSet::from([upload]), "it may come back");
+    assert_eq!(shelf.catalog.sort_out_uploads().await.unwrap(), HashMap::from([(upload, 0)]), "it may come back");
     assert!(shelf.catalog.restore_video(film.video, NOW).await.unwrap());
     let lease = refine(&shelf).await.expect("it goes on");
     shelf.catalog.settle_job(lease, Settlement::Done, NOW).await.unwrap();
@@ -166,7 +166,7 @@ async fn a_refinement_that_failed_is_tried_again_while_its_source_is_there() {
     let again = async || shelf.catalog.retry_ingest(film.video, NOW).await;
     assert!(again().await.is_err(), "it goes on by itself");
     shelf.catalog.settle_job(film.lease, Settlement::Failed("ffmpeg is not installed".into()), NOW).await.unwrap();
-    assert_eq!(shelf.catalog.sort_out_uploads().await.unwrap(), HashSet::from([upload]));
+    assert_eq!(shelf.catalog.sort_out_uploads().await.unwrap(), HashMap::from([(upload, 0)]));
 
     let job = again().await.unwrap().unwrap();
 

@@ -3,6 +3,7 @@
 mod library;
 mod play;
 mod table;
+mod tus;
 mod upload;
 
 use crate::delivery::Delivery;
@@ -100,6 +101,7 @@ pub(in crate::http) fn parts(sample: &Sample) -> Parts {
         clock: clock.clone(),
         shutdown: shutdown.clone(),
         max_bytes: LIMIT,
+        expires: Duration::from_secs(60),
     };
     let ffmpeg = Ffmpeg::new(ffmpeg::Settings::new("telecine".into(), sample.folder.path().into())).unwrap();
     let sidecars = Sidecars {

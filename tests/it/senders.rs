@@ -1,0 +1,152 @@
+//! Senders of uploads that were not written for this server, unmodified: tuspy, tus-js-client in node, and
+//! the page, which uses tus-js-client in a browser.
+
+use crate::harness::World;
+use crate::harness::browser::Browser;
+use crate::harness::clip::{self, Clip};
+use crate::harness::strict::players;
+use crate::harness::wait::{until, until_true, within};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::process::Command;
+
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tus").join(name)
+}
+
+fn python() -> PathBuf {
+    let made = || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python/bin/python");
+    let python = std::env::var_os("TELECINE_TEST_PYTHON").map_or_else(made, PathBuf::from);
+    assert!(python.exists(), "there is no {}: run make tools", python.display());
+    python
+}
+
+fn node(told: &Value) -> Command {
+    let mut command = Command::new("node");
+    command.arg(script("sender.mjs")).arg(told.to_string()).current_dir(players()).kill_on_drop(true);
+    command
+}
+
+/// The path of the upload whose address a sender said last.
+async fn place(world: &World, what: &str, mut command: Command) -> String {
+    let output = within(what, command.output()).await.expect("the sender can be started");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    path_of(world, &String::from_utf8(output.stdout).unwrap())
+}
+
+fn path_of(world: &World, said: &str) -> String {
+    let said = said.trim();
+    let path = said.strip_prefix(&world.url("")).unwrap_or(said);
+    assert!(path.starts_with("/api/uploads/"), "{said} is no upload here");
+    path.to_owned()
+}
+
+/// The film has the bytes of the clip and this title.
+async fn assert_became(world: &World, place: &str, clip: &Clip, title: &str) {
+    world.assert_became(place, &clip.bytes()).await;
+    assert_eq!(world.videos().await[0]["title"], title);
+}
+
+#[tokio::test]
+async fn tuspy_sends_in_chunks_with_checksums_and_goes_on_from_its_storage() {
+    let world = World::start().await;
+    let clip = clip::mpeg4_mp3(8);
+    let storage = world.folder().join("storage.json");
+    let told = json!({ "endpoint": world.url("/api/uploads"), "file": clip.path, "storage": storage });
+    let mut command = Command::new(python());
+    command.arg("-B").arg(script("sender.py")).arg(told.to_string()).kill_on_drop(true);
+    let place = place(&world, "tuspy sends a film", command).await;
+    assert_became(&world, &place, &clip, "Sent by tuspy").await;
+}
+
+#[tokio::test]
+async fn tus_js_client_goes_on_by_itself_when_a_killed_server_is_back() {
+    let mut world = World::start().await;
+    world.set([("LOCAL_PORT".to_owned(), world.address().port().to_string())]);
+    let clip = clip::mpeg4_mp3(8);
+    let told = json!({ "endpoint": world.url("/api/uploads"), "file": clip.path, "pause_at": 3 });
+    let mut sender = node(&told).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("node can be started");
+    let mut said = BufReader::new(sender.stdout.take().unwrap()).lines();
+    assert_eq!(within("half is sent", said.next_line()).await.unwrap().as_deref(), Some("half"));
+    world.kill();
+    let mut stdin = sender.stdin.take().unwrap();
+    stdin.write_all(b"go on\n").await.unwrap();
+    world.resume().await;
+    let url = within("the rest is sent", said.next_line()).await.unwrap().expect("it was sent");
+    assert_became(&world, &path_of(&world, &url), &clip, "Sent by tus-js-client").await;
+    assert_eq!(world.videos().await.len(), 1);
+}
+
+#[tokio::test]
+async fn tus_js_client_sends_parts_side_by_side() {
+    let world = World::start().await;
+    let clip = clip::mpeg4_mp3(8);
+    let told = json!({ "endpoint": world.url("/api/uploads"), "file": clip.path, "parts": 4 });
+    let place = place(&world, "tus-js-client sends parts", node(&told)).await;
+    assert_became(&world, &place, &clip, "Sent by tus-js-client").await;
+}
+
+/// Lets the page send a half of the file, and nothing more until it may.
+const HALF: &str = "let pieces = 0;
+    const send = XMLHttpRequest.prototype.send;
+    XMLHttpRequest.prototype.send = function (body) {
+      if (!(body instanceof Blob) || window.whole) send.call(this, body);
+      else if (!pieces++) send.call(this, body.slice(0, body.size / 2));
+    };";
+
+#[tokio::test]
+async fn a_film_picked_again_after_a_reload_goes_on_where_it_was() {
+    let world = World::start().await;
+    let clip = clip::mpeg4_mp3(8);
+    let browser = Browser::open().await;
+    browser.goto(&world.url("/")).await;
+    browser.run(HALF).await;
+    browser.pick("#file-input", &clip.path).await;
+    let half = clip.bytes().len() as u64 / 2;
+    let place = until("half of it has come", async || {
+        let stored = browser.run("return Object.values(localStorage).find((text) => text.includes('uploadUrl'))").await;
+        let stored: Value = serde_json::from_str(stored.as_str()?).ok()?;
+        let place = path_of(&world, stored["uploadUrl"].as_str()?);
+        (world.became(&place).await["bytes_received"].as_u64()? >= half).then_some(place)
+    })
+    .await;
+    browser.goto("about:blank").await;
+    browser.goto(&world.url("/")).await;
+    assert!(world.videos().await.is_empty(), "only a half of it was sent");
+
+    browser.pick("#file-input", &clip.path).await;
+
+    until_true("it is a film", async || world.became(&place).await["video_id"].is_string()).await;
+    world.assert_became(&place, &clip.bytes()).await;
+    assert_eq!(world.videos().await.len(), 1);
+}
+
+#[tokio::test]
+async fn the_page_pauses_an_upload_and_continues_it_after_a_restart_of_the_server() {
+    let mut world = World::start().await;
+    world.set([("LOCAL_PORT".to_owned(), world.address().port().to_string())]);
+    let clip = clip::mpeg4_mp3(8);
+    let browser = Browser::open().await;
+    browser.goto(&world.url("/")).await;
+    browser.run(HALF).await;
+    browser.pick("#file-input", &clip.path).await;
+    let link = |name: &str| {
+        format!("[...document.querySelectorAll('.upload .link')].find((link) => link.textContent === '{name}')")
+    };
+    browser.until("it can be paused", &link("Pause")).await;
+    browser.run(&format!("{}.click()", link("Pause"))).await;
+    browser.until("it is paused", "document.querySelector('.upload .what').textContent.startsWith('Paused')").await;
+    world.kill();
+    browser.run(&format!("window.whole = true; {}.click()", link("Continue"))).await;
+    let waits = "document.querySelector('.upload .what').textContent === 'Waiting for the server'";
+    browser.until("it waits for the server", waits).await;
+    world.resume().await;
+    let film = until("it is a film", async || world.videos().await.first().cloned()).await;
+    world.ready(film["id"].as_str().unwrap()).await;
+    browser
+        .until("the page tells of it", "document.querySelector('.upload .what').textContent.startsWith('Ready')")
+        .await;
+    assert_eq!(world.videos().await.len(), 1);
+}

@@ -14,7 +14,7 @@
 //! - [`ffmpeg`]: child processes that probe, copy and encode
 //! - [`cmaf`]: MP4 as values: ffmpeg's fragments and files' indexes in, our segments out
 //! - [`matroska`]: what Matroska files list of their pictures
-//! - [`mpegts`]: the beginning of a picture in a transport stream
+//! - [`mpegts`]: what transport streams hold of their pictures
 //! - [`check`]: any HLS as a player sees it, measured against the rules
 //! - [`disk`]: files read and synced without blocking the runtime
 //! - [`telegram`]: the bots: what they may be asked, and what their answers mean

@@ -1,115 +1,41 @@
-//! The beginning of a picture in a transport stream (ISO/IEC 13818-1): its first bytes, out of the packets of others.
+//! What a transport stream holds of its pictures (ISO/IEC 13818-1). It has no list of them: its packets are walked from
+//! the first to the last, and nothing in them is looked at but what a plan needs, so that a film is known about as soon
+//! as it can be read.
+//!
+//! A *packet* is 188 bytes of one *stream*; pictures, sounds and the tables that name them each have a stream. A picture
+//! begins with a header of its own, that of PES, in the first of its packets.
+//!
+//! Only plain films are understood: one programme with one moving picture, nothing lost, nothing scrambled, a picture to
+//! a header, one clock from beginning to end. Anything else is `None`, and somebody who reads the film has to say what is
+//! in it.
+
+mod begin;
+mod film;
+mod packet;
+mod picture;
+mod table;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+pub use begin::picture_at;
+pub use film::Film;
 
 use std::io;
 
-/// Bytes of a packet, and what each begins with.
-const PACKET: usize = 188;
-const SYNC: u8 = 0x47;
-
-/// Streams of pictures (table 2-22).
-const PICTURES: std::ops::RangeInclusive<u8> = 0xE0..=0xEF;
-
-/// Packets that are looked at for one picture: those of other streams lie between its own.
-const MOST_PACKETS: usize = 1024;
-
-/// Reads up to `most` bytes of the picture that begins with the packet at `at`, where `read` fills a buffer from a place
-/// in the file and says how many bytes there were. `None` when no picture begins there.
-///
-/// # Errors
-/// When the file cannot be read.
-pub fn picture_at(
-    at: u64,
-    most: usize,
-    mut read: impl FnMut(&mut [u8], u64) -> io::Result<usize>,
-) -> io::Result<Option<Vec<u8>>> {
-    let (mut found, mut window) = (Vec::new(), [0; 32 * PACKET]);
-    let (mut stream, mut next) = (None, at);
-    for _ in 0..MOST_PACKETS / 32 {
-        let len = read(&mut window, next)?;
-        for packet in window[..len].as_chunks::<PACKET>().0 {
-            let Some((number, begins, payload)) = payload(packet) else { return Ok(None) };
-            match stream {
-                None if begins => {
-                    let Some(picture) = behind_header(payload) else { return Ok(None) };
-                    (stream, found) = (Some(number), picture.to_vec());
-                }
-                None => return Ok(None),
-                Some(own) if own != number => {}
-                Some(_) if begins => return Ok(Some(found)),
-                Some(_) => found.extend_from_slice(payload),
-            }
-            if found.len() >= most {
-                found.truncate(most);
-                return Ok(Some(found));
-            }
-        }
-        if len < window.len() {
-            break;
-        }
-        next += len as u64;
-    }
-    Ok(stream.map(|_| found))
+/// Why a walk ends early.
+#[derive(Debug)]
+enum Stop {
+    /// The film is not as plain as it has to be.
+    Odd,
+    Unreadable(io::Error),
 }
 
-/// The stream of a packet, whether something begins in it, and what it carries; `None` when it is damaged.
-fn payload(packet: &[u8; PACKET]) -> Option<(u16, bool, &[u8])> {
-    let [SYNC, high, low, control, ..] = *packet else { return None };
-    let begin = match control >> 4 & 3 {
-        1 => 4,
-        3 => 5 + usize::from(packet[4]),
-        _ => PACKET,
-    };
-    let is_damaged = high & 0x80 != 0;
-    let stream = u16::from_be_bytes([high & 0x1F, low]);
-    packet.get(begin..).filter(|_| !is_damaged).map(|payload| (stream, high & 0x40 != 0, payload))
-}
-
-/// What follows the header of a packet of the elementary stream, if that is one of pictures.
-fn behind_header(payload: &[u8]) -> Option<&[u8]> {
-    let [0, 0, 1, stream, _, _, _, _, len, rest @ ..] = payload else { return None };
-    rest.get(usize::from(*len)..).filter(|_| PICTURES.contains(stream))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn packet(stream: u8, begins: bool, payload: &[u8]) -> Vec<u8> {
-        let stuffing = PACKET - 5 - payload.len();
-        let head = [SYNC, if begins { 0x40 } else { 0 }, stream, 0x30, stuffing as u8];
-        [&head[..], &vec![0xFF; stuffing], payload].concat()
-    }
-
-    fn begun(bytes: &[u8]) -> Option<Vec<u8>> {
-        let read = |buffer: &mut [u8], at: u64| {
-            let left = &bytes[(at as usize).min(bytes.len())..];
-            let len = left.len().min(buffer.len());
-            buffer[..len].copy_from_slice(&left[..len]);
-            Ok(len)
-        };
-        picture_at(0, 6, read).unwrap()
-    }
-
-    #[test]
-    fn a_picture_is_gathered_from_between_other_streams() {
-        let first = packet(7, true, &[0, 0, 1, 0xE0, 0, 0, 0x80, 0, 1, 99, 1, 2]);
-        let others: Vec<u8> = (0..40).flat_map(|_| packet(8, true, b"other")).collect();
-        let more = packet(7, false, &[3, 4]);
-        assert_eq!(begun(&[&first[..], &others, &more].concat()), Some(vec![1, 2, 3, 4]));
-        let next = packet(7, true, &[0, 0, 1, 0xE0, 0, 0, 0x80, 0, 0, 9, 9]);
-        assert_eq!(begun(&[&first[..], &next].concat()), Some(vec![1, 2]), "up to the next picture");
-        let long = packet(7, false, &[5; 100]);
-        assert_eq!(begun(&[&first[..], &long].concat()), Some(vec![1, 2, 5, 5, 5, 5]), "and no more than asked for");
-    }
-
-    #[test]
-    fn where_no_picture_begins_there_is_none() {
-        let sound = packet(7, true, &[0, 0, 1, 0xC0, 0, 0, 0x80, 0, 0, 1, 2]);
-        assert_eq!(begun(&sound), None);
-        assert_eq!(begun(&packet(7, false, &[1, 2])), None);
-        assert_eq!(begun(&[0; 4 * PACKET]), None);
-        assert_eq!(begun(&[]), None);
-        let cut_off = packet(7, true, &[0, 0, 1, 0xE0, 0, 0, 0x80, 0, 9, 1]);
-        assert_eq!(begun(&cut_off), None, "its header is longer than the packet");
+/// What a walk found; `None` when it met something odd.
+fn plain<T>(walked: Result<T, Stop>) -> io::Result<Option<T>> {
+    match walked {
+        Ok(found) => Ok(Some(found)),
+        Err(Stop::Odd) => Ok(None),
+        Err(Stop::Unreadable(error)) => Err(error),
     }
 }

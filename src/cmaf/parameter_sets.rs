@@ -10,6 +10,9 @@ use std::ops::RangeInclusive;
 /// Bytes in front of the boxes of an `stsd` with one entry of a picture: two headers, a count, the fixed part.
 const BEFORE_BOXES: usize = 16 + 8 + 78;
 
+/// What units of a stream stand behind.
+const CODE: [u8; 3] = [0, 0, 1];
+
 /// The kind of a slice at which an H.264 decoder can begin (ITU-T H.264 table 7-1).
 const IDR: u8 = 5;
 
@@ -121,16 +124,16 @@ impl ParameterSets {
     /// The same of one whose units stand behind start codes (ITU-T H.264 annex B).
     pub fn look_in_stream(&mut self, bytes: &[u8]) -> Opening {
         let (mut found, mut recovers) = (Opening::default(), false);
-        let units = units(bytes);
-        for (number, unit) in units.iter().enumerate() {
-            let is_picture = unit.first().is_some_and(|first| self.is_picture(*first));
-            // The last one may go on.
-            if is_picture || number + 1 < units.len() {
-                self.take(unit, &mut recovers, &mut found);
-            }
-            if is_picture {
+        let mut rest = behind_code(bytes);
+        while let Some(body) = rest {
+            if body.first().is_some_and(|first| self.is_picture(*first)) {
+                self.take(body, &mut recovers, &mut found);
                 break;
             }
+            rest = behind_code(body);
+            // The last one may go on.
+            let Some(after) = rest else { break };
+            self.take(&body[..body.len() - after.len() - CODE.len()], &mut recovers, &mut found);
         }
         found
     }
@@ -187,11 +190,17 @@ impl ParameterSets {
     }
 }
 
+/// What stands behind the next start code.
+fn behind_code(bytes: &[u8]) -> Option<&[u8]> {
+    let at = bytes.windows(CODE.len()).position(|code| code == CODE)?;
+    bytes.get(at + CODE.len()..)
+}
+
 /// What stands behind start codes, up to the next one each.
 fn units(bytes: &[u8]) -> Vec<&[u8]> {
-    let codes = bytes.windows(3).enumerate().filter(|(_, code)| *code == [0, 0, 1]).map(|(at, _)| at);
+    let codes = bytes.windows(CODE.len()).enumerate().filter(|(_, code)| *code == CODE).map(|(at, _)| at);
     let starts: Vec<usize> = codes.chain([bytes.len()]).collect();
-    starts.windows(2).map(|pair| &bytes[(pair[0] + 3).min(pair[1])..pair[1]]).collect()
+    starts.windows(2).map(|pair| &bytes[(pair[0] + CODE.len()).min(pair[1])..pair[1]]).collect()
 }
 
 /// Whether one of the messages in a unit is that of recovery.

@@ -16,8 +16,8 @@ const MOST_PACKETS: usize = 6_000_000;
 pub(super) enum Known {
     /// An MP4 file's index, which says nothing of how key frames begin.
     Index,
-    /// The blocks of a Matroska film, and what its key frames say.
-    Blocks(Opening),
+    /// The beginnings of all its pictures, and what those of key frames say.
+    Beginnings(Opening),
     /// The film was read; where its key frames begin, as far as its container tells.
     Reading(Vec<u64>),
 }
@@ -75,7 +75,7 @@ impl Run<'_> {
         }
         let keys = match from {
             Known::Index => self.openings_by_index(stream).await?,
-            Known::Blocks(keys) => keys,
+            Known::Beginnings(keys) => keys,
             Known::Reading(places) => self.openings_by_reading(&probe.container, stream, places).await?,
         };
         (probe.video[0].changes, probe.video[0].leans) = (keys.changes, keys.leans);

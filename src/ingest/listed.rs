@@ -1,5 +1,5 @@
 //! What a file lists of its picture by itself, so that it need not be read to be planned: an MP4 in its index, a
-//! Matroska film in the heads of its blocks.
+//! Matroska film in the heads of its blocks, and a transport stream in those of its packets.
 
 use super::inspect::Known;
 use super::{IngestError, Run};
@@ -17,6 +17,9 @@ const KEY_FRAME_BEGIN: usize = 2048;
 
 const NS_PER_S: u64 = 1_000_000_000;
 
+/// The unit of the times of a transport stream.
+const TRANSPORT_CLOCK: Ratio = Ratio { num: 1, den: 90_000 };
+
 /// Ticks a second of pictures, at most, that are copied by their list: the longest segment is counted in 32 bits.
 const FINEST_TIMESCALE: u32 = 10_000_000;
 
@@ -28,8 +31,12 @@ impl Run<'_> {
             return Ok(listed_picture(&index, stream).map(|track| (packets(track), Known::Index)));
         }
         let (path, stream) = (self.input().to_path_buf(), stream.clone());
-        let listed = disk::blocking(move || blocks(File::open(path)?, &stream)).await.map_err(IngestError::Source)?;
-        Ok(listed.map(|(packets, keys)| (packets, Known::Blocks(keys))))
+        let look = move || match blocks(File::open(&path)?, &stream)? {
+            None => transported(File::open(&path)?, &stream),
+            listed => Ok(listed),
+        };
+        let listed = disk::blocking(look).await.map_err(IngestError::Source)?;
+        Ok(listed.map(|(packets, keys)| (packets, Known::Beginnings(keys))))
     }
 
     /// What any key frame says that keeps it from being copied. Only their first bytes are read.
@@ -128,6 +135,37 @@ fn blocks(file: File, stream: &VideoStream) -> io::Result<Option<(Vec<Packet>, O
     Ok(is_it.then_some((packets, found)))
 }
 
+/// The picture as the packets of a transport stream hold it, and what any of its key frames says; `None` when the probe
+/// found it to be another one, or a picture does not say whether it is a key frame.
+fn transported(file: File, stream: &VideoStream) -> io::Result<Option<(Vec<Packet>, Opening)>> {
+    let (Some(rate), Some(begin)) = (stream.frame_rate, stream.start_ticks) else { return Ok(None) };
+    let Some(mut film) = mpegts::Film::open(file)? else { return Ok(None) };
+    if stream.codec != film.codec() || stream.time_base != TRANSPORT_CLOCK {
+        return Ok(None);
+    }
+    let duration = u64::from(TRANSPORT_CLOCK.den) * u64::from(rate.den) / u64::from(rate.num.max(1));
+    let (mut packets, mut found) = (Vec::new(), Opening::default());
+    let mut sets = ParameterSets::new(film.codec());
+    let walked = film.pictures(begin, duration, |packet, beginning| {
+        let opening = sets.look_in_stream(beginning);
+        let key = opening.enters?;
+        found.changes |= opening.changes;
+        found.leans |= opening.leans && key;
+        packets.push(Packet { key, ..packet });
+        Some(())
+    })?;
+    let first_shown = packets.iter().filter_map(|packet| packet.pts).min();
+    let is_it = walked.is_some() && first_shown == Some(begin) && is_decoded_in_turn(&packets, stream.reordered);
+    Ok(is_it.then_some((packets, found)))
+}
+
+/// Whether pictures that are shown when they are decoded are those whose turn it is: readers do not believe the others.
+fn is_decoded_in_turn(packets: &[Packet], reordered: u32) -> bool {
+    let mut guessed = packets.to_vec();
+    give_decode_times(&mut guessed, reordered as usize);
+    packets.iter().zip(&guessed).all(|(packet, guess)| packet.dts != packet.pts || packet.dts == guess.dts)
+}
+
 /// What key frames in the packets of a transport stream say; `None` when one of them does not begin at its place.
 fn openings_in_packets(file: &File, codec: &str, places: &[u64]) -> io::Result<Option<Opening>> {
     let (mut sets, mut found) = (ParameterSets::new(codec), Opening::default());
@@ -172,16 +210,4 @@ fn read_up_to(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::io::Write as _;
-
-    #[test]
-    fn samples_that_are_listed_as_key_frames_lean_on_others_unless_they_are_idrs() {
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(&[0, 0, 0, 2, 0x65, 1, 0, 0, 0, 2, 0x41, 1, 0, 0, 0, 2, 9, 0xF0]).unwrap();
-        let leans = |places: &[u64]| openings_of_samples(&file, "h264", places).unwrap().map(|keys| keys.leans);
-        assert_eq!((leans(&[0]), leans(&[0, 6])), (Some(false), Some(true)));
-        assert_eq!(leans(&[0, 12]), None, "no picture is there");
-    }
-}
+mod tests;

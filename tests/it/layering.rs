@@ -16,7 +16,7 @@ const TABLE: [(&str, &str); 32] = [
     ("ffmpeg", "media"),
     ("cmaf", "media"),
     ("matroska", "media"),
-    ("mpegts", ""),
+    ("mpegts", "media"),
     // Shares nothing with what it measures.
     ("check", ""),
     ("disk", "media"),

@@ -1,0 +1,94 @@
+//! A film, walked from packet to packet.
+
+use super::packet::{self, Packet};
+use super::picture::{Codec, Pictures};
+use super::table::Tables;
+use super::walk::Walk;
+use super::{Stop, plain};
+use crate::media::probe;
+use std::fs::File;
+use std::io;
+
+/// Readers look for the tables so far.
+const HEAD: u64 = 5_000_000;
+
+/// A file that was opened: its streams are known.
+#[derive(Debug)]
+pub struct Film {
+    walk: Walk,
+    tables: Tables,
+    picture: u16,
+    codec: Codec,
+}
+
+impl Film {
+    /// Reads on to the tables. `None` when it is no plain transport stream with one picture in H.264 or HEVC.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn open(file: File) -> io::Result<Option<Self>> {
+        let end = file.metadata()?.len();
+        plain(Self::head(file, end))
+    }
+
+    fn head(file: File, end: u64) -> Result<Self, Stop> {
+        let (mut walk, mut tables) = (Walk::begin(file, end)?, Tables::default());
+        while walk.at < HEAD && walk.go_on()? {
+            for bytes in walk.packets() {
+                if tables.are_in(packet::stream(bytes)) {
+                    tables.take(&Packet::of(bytes).ok_or(Stop::Odd)?)?;
+                }
+            }
+            if let Some(streams) = tables.streams()? {
+                let known = streams.iter().filter_map(|(kind, stream)| Codec::of(*kind).map(|codec| (codec, *stream)));
+                let [(codec, picture)] = known.collect::<Vec<_>>()[..] else { return Err(Stop::Odd) };
+                return Ok(Self { walk, tables, picture, codec });
+            }
+        }
+        Err(Stop::Odd)
+    }
+
+    /// The codec of its picture, as readers call it.
+    pub fn codec(&self) -> &'static str {
+        self.codec.name
+    }
+
+    /// Calls `each` with every picture in the order of the film, and its bytes, as long as it returns something.
+    /// Times are in ticks of 1/90000 s from that turn of the clock in which `begin` is near the first one. A picture is
+    /// shown for `duration` ticks, of at least one, unless another one comes. Whether it is a key frame is to be seen in
+    /// its bytes and not said. `None` when the film turns out not to be plain, or `each` returned `None`.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn pictures(
+        &mut self,
+        begin: i64,
+        duration: u64,
+        each: impl FnMut(probe::Packet, &[u8]) -> Option<()>,
+    ) -> io::Result<Option<()>> {
+        plain(self.walk(begin, duration, each))
+    }
+
+    fn walk(
+        &mut self,
+        begin: i64,
+        duration: u64,
+        each: impl FnMut(probe::Packet, &[u8]) -> Option<()>,
+    ) -> Result<(), Stop> {
+        let mut pictures = Pictures::new(self.codec, begin, duration, each)?;
+        self.walk.at = 0;
+        while self.walk.go_on()? {
+            for bytes in self.walk.packets() {
+                let stream = packet::stream(bytes);
+                if stream == self.picture {
+                    pictures.take(&Packet::of(bytes).ok_or(Stop::Odd)?)?;
+                } else if self.tables.are_in(stream) {
+                    self.tables.take(&Packet::of(bytes).ok_or(Stop::Odd)?)?;
+                } else if !packet::is_begun(bytes) {
+                    return Err(Stop::Odd);
+                }
+            }
+        }
+        pictures.finish()
+    }
+}

@@ -59,7 +59,7 @@ impl Span {
 #[derive(Clone, Debug, Default)]
 pub struct Frames {
     times: Vec<(f64, bool)>,
-    /// Seconds that the last one is shown, where its packet says so.
+    /// Seconds that the last one is shown, where packets say so.
     last_s: Option<f64>,
     /// Whether the container says of each when it is shown.
     is_timed: bool,
@@ -86,8 +86,8 @@ impl Frames {
             .filter_map(|packet| Some((packet.pts.or(packet.dts)? as f64 * time_base, packet.key)))
             .collect();
         times.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let last = packets.iter().max_by_key(|packet| packet.pts.or(packet.dts));
-        let last_s = last.map(|last| last.duration as f64 * time_base).filter(|seconds| *seconds > 0.0);
+        // As it is packaged: what is stated of the one that is decoded last is the length of the one shown last.
+        let last_s = packets.last().map(|last| last.duration as f64 * time_base).filter(|seconds| *seconds > 0.0);
         Self { times, last_s, is_timed: packets.iter().all(|packet| packet.pts.is_some()) }
     }
 

@@ -135,7 +135,9 @@ impl Run<'_> {
             }
             let clip = Clip { seek_s: span.seek_s, from_s: span.from_s, to_s: span.to_s };
             let forms: Vec<&VideoPlan> = lacking.iter().filter_map(|track| track.picture()).collect();
-            let encode = VideoEncode { clip: Some(clip), ..encode_task(probe, encoding, &forms, choice)? };
+            let held_from_s = encoding.held_from_s.filter(|_| is_first(encoding, span));
+            let encode =
+                VideoEncode { clip: Some(clip), held_from_s, ..encode_task(probe, encoding, &forms, choice)? };
             let bytes: u64 = forms.iter().map(|form| span.seconds() * form.planned_bandwidth / 8).sum();
             let task = PackageTask {
                 input: self.input().to_path_buf(),

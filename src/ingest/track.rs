@@ -163,6 +163,10 @@ impl<'a> Track<'a> {
                 wrapping: self.spec.wrapping(),
                 resume,
             })?);
+            if let (Some(from_s), None) = (self.picture().and_then(|plan| plan.from_s), resume) {
+                let begin = (from_s + TIMELINE_OFFSET_SECONDS as f64) * f64::from(source.timescale);
+                self.begin_at(begin.round() as i64);
+            }
         }
         self.source = Some(source.clone());
         Ok(())

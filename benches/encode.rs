@@ -33,6 +33,7 @@ async fn encode(children: &Ffmpeg, film: &Path, probe: &Probe, rungs: Vec<Rung>)
         frame_rate: Ratio { num: 25, den: 1 },
         least_gap_s: None,
         hold_s: None,
+        held_from_s: None,
         device_decodes: false,
         deinterlace: false,
         rotated: false,

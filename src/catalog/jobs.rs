@@ -289,18 +289,19 @@ impl Catalog {
 }
 
 /// The job of a kind that is next now: what a person put first, then a refinement that browsers wait for, then the
-/// oldest.
+/// oldest. Those that browsers wait for come one after the other, the one that was handed back last at the end.
 pub(super) fn due(
     tx: &Transaction<'_>,
     kind: JobKind,
     busy: &[VideoId],
     now: Timestamp,
 ) -> Result<Option<i64>, CatalogError> {
+    let waited_for = format!("jobs.kind = 'refine' AND {UNSEEN}");
     let sql = format!(
         "SELECT jobs.id, videos.uuid FROM jobs JOIN videos ON videos.id = jobs.video
           WHERE jobs.kind = ?2 AND {ALONE} AND ((jobs.state IN ('queued', 'waiting') AND jobs.run_after <= ?1)
              OR (jobs.state = 'running' AND jobs.lease_until < ?1))
-          ORDER BY jobs.priority DESC, jobs.kind = 'refine' AND {UNSEEN} DESC, jobs.id"
+          ORDER BY jobs.priority DESC, {waited_for} DESC, iif({waited_for}, jobs.run_after, 0), jobs.id"
     );
     first_free(tx, &sql, kind, busy, now)
 }

@@ -6,6 +6,17 @@ use super::renditions::{COLUMNS, Rendition, record};
 use super::{Catalog, CatalogError};
 use crate::media::id::VideoId;
 use crate::media::time::Timestamp;
+use std::cmp::Ordering;
+
+/// Another refinement than the one that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rival {
+    /// It is to go first: a person put it first, or browsers wait for it.
+    Urgent,
+    /// Browsers wait for it just as for the one that runs: they take turns. Others do not, as what is made of them is of
+    /// use only when it is whole.
+    Equal,
+}
 
 /// That a film has pictures, and that none of them in H.264 is shown in its master. Most browsers decode no others of
 /// those that are copied.
@@ -39,15 +50,21 @@ impl Catalog {
             .await
     }
 
-    /// Whether another refinement is to go before one that runs: a person put it first, or browsers wait for it.
+    /// What waits beside a refinement that runs, and could be claimed while jobs have their hands on `busy` videos.
     ///
     /// # Errors
     /// `LeaseLost`.
-    pub async fn is_outranked(&self, lease: JobLease, now: Timestamp) -> Result<bool, CatalogError> {
+    pub async fn rival_of(
+        &self,
+        lease: JobLease,
+        busy: Vec<VideoId>,
+        now: Timestamp,
+    ) -> Result<Option<Rival>, CatalogError> {
         self.sqlite
             .read(move |tx| {
                 hold(tx, lease)?;
-                let Some(next) = jobs::due(tx, JobKind::Refine, &[], now)? else { return Ok(false) };
+                let next = jobs::due(tx, JobKind::Refine, &busy, now)?;
+                let Some(next) = next.filter(|next| *next != lease.job.0) else { return Ok(None) };
                 let sql = format!(
                     "SELECT jobs.priority, {UNSEEN} FROM jobs JOIN videos ON videos.id = jobs.video WHERE jobs.id = ?1"
                 );
@@ -55,7 +72,12 @@ impl Catalog {
                 let mut rank = |job: i64| -> rusqlite::Result<(i8, bool)> {
                     statement.query_row([job], |row| Ok((row.get(0)?, row.get(1)?)))
                 };
-                Ok(rank(next)? > rank(lease.job.0)?)
+                let (next, mine) = (rank(next)?, rank(lease.job.0)?);
+                Ok(match next.cmp(&mine) {
+                    Ordering::Greater => Some(Rival::Urgent),
+                    Ordering::Equal if mine.1 => Some(Rival::Equal),
+                    _ => None,
+                })
             })
             .await
     }

@@ -1,5 +1,6 @@
 //! The segments of an I-frame playlist: each a key frame with its `moof` (A 6.10; RFC 8216bis, 4.4.3.6).
 
+use super::codec::Units;
 use super::init::Track;
 use super::opening::Opening;
 use super::report::Fault;
@@ -33,7 +34,9 @@ impl Frames {
         if found.data < size {
             wrong(SECTION, format!("a picture of {size} bytes, of which {} are in the range", found.data));
         }
-        if let Opening::Dependent(kind) = opening {
+        if let Opening::Dependent(kind) = opening
+            && !is_coded_alone(track, kind)
+        {
             wrong(SECTION, format!("a picture of type {kind}, which is no I-frame by itself"));
         }
         let decoded = fragment.decode_time.unwrap_or(0) as i64;
@@ -50,6 +53,11 @@ impl Frames {
         self.span = Some((self.span.map_or(shown, |span| span.0), shown));
         faults
     }
+}
+
+/// Whether pictures of this type refer to no other, though some that are shown before them do (ITU-T H.265 table 7-1).
+fn is_coded_alone(track: &Track, kind: u8) -> bool {
+    matches!(track.units, Some((Units::Hevc, _))) && (16..=21).contains(&kind)
 }
 
 #[cfg(test)]
@@ -86,6 +94,11 @@ mod tests {
         let alone = |found: &Scanned, opening| rules(Frames::default().add(found, &track(), opening, 2.0));
         assert_eq!(alone(&frame(0, 11), Opening::Clean), [SECTION]);
         assert_eq!(alone(&frame(0, 10), Opening::Dependent(1)), [SECTION]);
+        let hevc = Track { units: Some((Units::Hevc, 4)), ..track() };
+        for (kind, broken) in [(1, vec![SECTION]), (21, vec![])] {
+            let found = Frames::default().add(&frame(0, 10), &hevc, Opening::Dependent(kind), 2.0);
+            assert_eq!(rules(found), broken, "type {kind}");
+        }
         assert_eq!(alone(&scanned(b"\0\0\0\x09mdat7"), Opening::Unknown), ["A 6.10"]);
         let late = [&b"\0\0\0\x09mdat7"[..], &segment(0, &[(40, 1, 0, 0)], b"7")].concat();
         assert_eq!(alone(&scanned(&late), Opening::Clean), ["A 6.10"]);

@@ -35,7 +35,7 @@ pub struct Resume {
     /// End of the last segment kept, in ticks. A `Timing::Source` stream may start earlier: samples
     /// before this are passed over, and one must begin exactly here.
     pub next_dts: u64,
-    /// The generation's delay in ticks; 0 for `Timing::Source`.
+    /// The generation's delay in ticks.
     pub delay: u32,
 }
 
@@ -142,7 +142,8 @@ impl Packager {
         self.end_span(None)
     }
 
-    /// For `Resume`: ticks that pictures are decoded before their rank is shown; `None` until the first fragment.
+    /// For `Resume`: ticks that the first picture, and with `Timing::Spans` every one before its rank, is decoded before
+    /// it is shown; `None` until the first fragment.
     pub fn delay(&self) -> Option<u32> {
         self.timeline.delay()
     }

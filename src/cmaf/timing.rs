@@ -16,8 +16,8 @@ mod tests;
 pub(super) struct Timeline {
     timing: Timing,
     timescale: u32,
-    /// Spans: how long before its rank in presentation order a picture is decoded. Settled by the
-    /// first fragment, then the same for the whole generation.
+    /// How long before the first picture is shown it is decoded; of spans, every picture before its rank in
+    /// presentation order. Settled by the first fragment, then the same for the whole generation.
     delay: Option<i64>,
     /// The last fragment, whose last duration is still unknown.
     held: Vec<Placed>,
@@ -42,21 +42,18 @@ impl Timeline {
         let anchor = i64::try_from(resume.next_dts);
         let anchor = anchor.map_err(|_| CmafError::times("a resume lies beyond 64 bits", i64::MAX))?;
         timeline.anchor = Some(anchor);
+        let delay = i64::from(resume.delay);
+        timeline.delay = Some(delay);
         if timing == Timing::Spans {
-            let delay = i64::from(resume.delay);
-            timeline.delay = Some(delay);
             let rounding = i64::from(timescale / ROUNDING_PARTS) + 1;
             timeline.shown.push(anchor.saturating_add(delay).saturating_sub(rounding));
         }
         Ok(timeline)
     }
 
-    /// Ticks between a picture's decode time and its rank's presentation time, once known.
+    /// Ticks between when the first picture is decoded and when one is shown, once known; 0 at least.
     pub(super) fn delay(&self) -> Option<u32> {
-        match self.timing {
-            Timing::Source => Some(0),
-            Timing::Spans => self.delay.and_then(|delay| u32::try_from(delay).ok()),
-        }
+        self.delay.map(|delay| u32::try_from(delay.max(0)).unwrap_or(u32::MAX))
     }
 
     /// Takes a fragment and returns the one before it, complete.
@@ -73,9 +70,9 @@ impl Timeline {
     }
 
     /// Ends the run and returns what was held: its last picture is shown until `next_pts`, or about
-    /// as long as the one before it.
+    /// as long as the one before it. Durations add up to how long the track is shown, however its ends are reordered.
     pub(super) fn end(&mut self, next_pts: Option<i64>) -> Result<Option<Chunk>, CmafError> {
-        let (Some(last), Some(&last_shown)) = (self.held.last(), self.shown.last()) else { return Ok(None) };
+        let (false, Some(&last_shown)) = (self.held.is_empty(), self.shown.last()) else { return Ok(None) };
         let shown_until = match next_pts {
             Some(next) if next <= last_shown => {
                 return Err(CmafError::times("a span ends before its last picture is shown", next));
@@ -83,14 +80,32 @@ impl Timeline {
             Some(next) => next,
             None => last_shown.saturating_add(self.last_duration()),
         };
-        let end = match self.delay {
-            Some(delay) => shown_until.saturating_sub(delay),
-            None => last.dts.saturating_add(shown_until.saturating_sub(last_shown)),
-        };
-        let end = end.max(last.dts.saturating_add(1));
+        let end = shown_until.saturating_sub(self.delay.unwrap_or(0));
+        if self.timing == Timing::Source {
+            self.settle(shown_until, end);
+        }
+        let end = self.held.last().map_or(end, |last| end.max(last.dts.saturating_add(1)));
         let chunk = self.close(end)?;
         self.anchor = Some(end);
         Ok(chunk)
+    }
+
+    /// Gives the last pictures of a source decode times by which each lasts as long as it is shown, and none is decoded
+    /// after that: players take a track to end where the longest of them does. The first one keeps its place, where the
+    /// fragment before ended.
+    fn settle(&mut self, shown_until: i64, end: i64) {
+        let mut after = end;
+        for sample in self.held.iter_mut().skip(1).rev() {
+            let next = self.shown.partition_point(|shown| *shown <= sample.pts);
+            let length = self.shown.get(next).unwrap_or(&shown_until).saturating_sub(sample.pts);
+            sample.dts = after.saturating_sub(length).min(sample.pts);
+            after = sample.dts;
+        }
+        let mut before = i64::MIN;
+        for sample in &mut self.held {
+            sample.dts = sample.dts.max(before.saturating_add(1));
+            before = sample.dts;
+        }
     }
 
     /// How long the last picture is shown when nothing follows. Sources know; an encoder guesses, so
@@ -130,6 +145,10 @@ impl Timeline {
             if let Some(first) = samples.first().filter(|first| first.dts != anchor) {
                 return Err(CmafError::times("the stream does not go on where it ended", first.dts));
             }
+        }
+        if let (None, Some(first)) = (self.delay, samples.first()) {
+            let shown = samples.iter().map(|sample| sample.pts).min().unwrap_or(first.pts);
+            self.delay = Some(shown.saturating_sub(first.dts));
         }
         let mut last = self.held.last().map_or(i64::MIN, |sample| sample.dts);
         for sample in &samples {

@@ -33,7 +33,7 @@ fn common(encode: &VideoEncode) -> Vec<String> {
         steps.push("bwdif=mode=send_frame:deint=interlaced".to_owned());
     }
     if let Some(hold_s) = encode.hold_s {
-        steps.push(filled(hold_s));
+        steps.push(filled(hold_s, encode.held_from_s));
     }
     if let Some(clip) = &encode.clip {
         steps.push(trim(clip));
@@ -50,13 +50,14 @@ fn common(encode: &VideoEncode) -> Vec<String> {
     steps
 }
 
-/// All frames, and where none comes for most of a second, the one before again. A copy of the film on an even grid,
-/// marked as fields, lends those.
-fn filled(hold_s: f64) -> String {
+/// All frames, and where none comes for most of a second, the one before again; before them all, the first one. A copy
+/// of the film on an even grid, marked as fields, lends those.
+fn filled(hold_s: f64, held_from_s: Option<f64>) -> String {
+    let begin = held_from_s.map(|from| format!(":start_time={from:.6}")).unwrap_or_default();
     format!(
-        "split[film][copy];[copy]fps=10:round=up,tpad=stop_mode=clone:stop_duration={hold_s:.3},setfield=tff[grid];\
+        "split[film][copy];[copy]fps=10:round=up{begin},tpad=stop_mode=clone:stop_duration={hold_s:.3},setfield=tff[grid];\
          [film]setfield=prog[own];[own][grid]interleave,\
-         select='eq(interlace_type,0)+gte(t-prev_selected_t,0.895)',setfield=prog"
+         select='eq(interlace_type,0)+isnan(prev_selected_t)+gte(t-prev_selected_t,0.895)',setfield=prog"
     )
 }
 

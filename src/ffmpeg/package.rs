@@ -74,6 +74,8 @@ pub struct VideoEncode {
     pub least_gap_s: Option<f64>,
     /// Repeats pictures so that none is shown for more than a second, and the last one for so many seconds.
     pub hold_s: Option<f64>,
+    /// Where pictures are repeated: the source's second from which on the first one is, if it is.
+    pub held_from_s: Option<f64>,
     /// The source is interlaced.
     pub deinterlace: bool,
     /// The source is turned by its display matrix.

@@ -120,6 +120,7 @@ fn trial(encoder: Encoder, film: &Path, device_decodes: bool) -> PackageTask {
         frame_rate: Ratio { num: 30, den: 1 },
         least_gap_s: None,
         hold_s: None,
+        held_from_s: None,
         deinterlace: false,
         rotated: false,
         device_decodes,

@@ -51,7 +51,7 @@ pub(super) struct VideoView {
     trashed_at: Option<String>,
     /// Where a player starts; null until it is playable.
     master_url: Option<String>,
-    /// A still of it (JPEG); null until there is one.
+    /// A still of it (JPEG); null until there is one, and in the trash.
     poster_url: Option<String>,
 }
 
@@ -206,8 +206,12 @@ impl From<Video> for VideoView {
             created_at: video.created_at.rfc3339(),
             trashed_at: video.trashed_at.map(Timestamp::rfc3339),
             master_url: video.playable.then(|| format!("/hls/{id}/master.m3u8")),
-            // Another address for another poster, so that no page goes on showing the one before.
-            poster_url: video.poster.map(|word| format!("/media/{id}/poster.jpg?v={word}")),
+            // Another address for another poster, so that no page goes on showing the one before. Nothing of what is in
+            // the trash is served.
+            poster_url: video
+                .poster
+                .filter(|_| video.trashed_at.is_none())
+                .map(|word| format!("/media/{id}/poster.jpg?v={word}")),
             title: video.title,
             description: video.description,
         }

@@ -3,7 +3,7 @@
 //! The film stays ready whatever happens here; what cannot be made is missing from it, and the job says why.
 
 use super::progress::Meter;
-use super::spans::Pass;
+use super::spans::{Pass, Reached};
 use super::spec::TrackSpec;
 use super::transcode::Sealed;
 use super::{ATTEMPTS, Ingest, IngestError, Run, source};
@@ -82,17 +82,24 @@ impl Ingest {
         let (stored, to_protect) = mpsc::unbounded_channel();
         let make = async {
             let better = run.make(&probe, &plan, Turn::Later, stored.clone()).await;
+            let goes_on = matches!(better, Ok(Reached::EnoughForNow) | Err(IngestError::Stopped));
             // Last, as it takes a store the longest, and also of a film that cannot be made better.
-            if plan.keep_original && !matches!(better, Err(IngestError::Stopped)) {
+            if plan.keep_original && !goes_on {
                 run.keep_original(&probe, stored).await?;
             }
-            better?;
-            source::let_go(&self.spool, &source).await;
-            work.stage("protect");
-            Ok::<(), IngestError>(())
+            let reached = better?;
+            if reached == Reached::TheEnd {
+                source::let_go(&self.spool, &source).await;
+                work.stage("protect");
+            }
+            Ok::<Reached, IngestError>(reached)
         };
         let protect = async { Ok(self.deposit.protect_all(lease, to_protect, &work.cancel).await?) };
-        let ((), is_protected) = tokio::try_join!(make.boxed(), protect.boxed())?;
+        let (reached, is_protected) = tokio::try_join!(make.boxed(), protect.boxed())?;
+        if reached == Reached::EnoughForNow {
+            // Not before what was made is stored: it would be sent once more.
+            return Err(IngestError::Stopped);
+        }
         if is_protected {
             self.tell(job.video, VideoChange::Protected);
         }
@@ -109,7 +116,7 @@ impl Run<'_> {
         plan: &Plan,
         meter: &Meter<'_>,
         sealed: Sealed,
-    ) -> Result<(), IngestError> {
+    ) -> Result<Reached, IngestError> {
         self.ingest.make_waiting(self.work, self.video, &sealed).await?;
         let (sizes, others) = futures::join!(
             self.sizes(probe, plan, meter, &sealed).boxed(),
@@ -119,13 +126,22 @@ impl Run<'_> {
     }
 
     /// What browsers wait for before all other sizes.
-    async fn sizes(&self, probe: &Probe, plan: &Plan, meter: &Meter<'_>, sealed: &Sealed) -> Result<(), IngestError> {
+    async fn sizes(
+        &self,
+        probe: &Probe,
+        plan: &Plan,
+        meter: &Meter<'_>,
+        sealed: &Sealed,
+    ) -> Result<Reached, IngestError> {
         for turn in plan.later_turns() {
             let pictures = self.open(TrackSpec::pictures(plan, turn), sealed).await?;
-            self.in_spans(probe, plan, pictures, Pass { turn, until: None, meter: Some(meter) }).await?;
+            let pass = Pass { turn, until: None, meter: Some(meter) };
+            if self.in_spans(probe, plan, pictures, pass).await? == Reached::EnoughForNow {
+                return Ok(Reached::EnoughForNow);
+            }
             meter.next_pass();
         }
-        Ok(())
+        Ok(Reached::TheEnd)
     }
 
     async fn beside_sizes(&self, probe: &Probe, plan: &Plan, sealed: &Sealed) -> Result<(), IngestError> {

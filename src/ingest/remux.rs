@@ -100,7 +100,8 @@ impl Run<'_> {
         let mut begin = Vec::new();
         for (listed, track) in listing.tracks.iter().zip(tracks.iter_mut()) {
             track.begin_run(&listed.source).await?;
-            begin.push(track.next_tick().await?.unwrap_or(i64::MIN));
+            let next = track.next_dts().await?.and_then(|next| i64::try_from(next).ok());
+            begin.push(next.unwrap_or(i64::MIN));
         }
         let (sender, mut receiver) = mpsc::channel(1);
         let read = async move {

@@ -7,6 +7,7 @@ use super::task::encode_task;
 use super::track::Track;
 use super::transcode::Sealed;
 use super::{IngestError, Run};
+use crate::catalog::Rival;
 use crate::ffmpeg::package::{Clip, PackageTask, VideoEncode, VideoTask};
 use crate::ffmpeg::{Choice, Encoder};
 use crate::media::plan::{Encoding, Plan, Turn, VideoPlan};
@@ -32,9 +33,10 @@ pub(super) struct Pass<'a> {
 }
 
 /// Where a pass ended.
-enum Reached {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reached {
     TheEnd,
-    /// A whole number of spans; another job goes on.
+    /// A whole number of spans; another job goes on, or this one when others had their turn.
     EnoughForNow,
 }
 
@@ -62,7 +64,7 @@ impl Run<'_> {
                 tracing::warn!(error, "what browsers can play of a film is left to its refinement");
                 Ok(())
             }
-            ended => ended,
+            ended => ended.map(drop),
         }
     }
 
@@ -74,14 +76,16 @@ impl Run<'_> {
         plan: &Plan,
         mut tracks: Vec<Track<'_>>,
         pass: Pass<'_>,
-    ) -> Result<(), IngestError> {
-        let Some(encoding) = plan.encoding.as_ref().filter(|_| !tracks.is_empty()) else { return Ok(()) };
+    ) -> Result<Reached, IngestError> {
+        let Some(encoding) = plan.encoding.as_ref().filter(|_| !tracks.is_empty()) else {
+            return Ok(Reached::TheEnd);
+        };
         let is_new = tracks.iter().all(|track| track.generation() == 1);
         let mut choice = if is_new { self.encoder().await? } else { Choice::SOFTWARE };
         loop {
             let error = match self.encode(probe, encoding, &mut tracks, choice, pass).await {
                 Ok(Reached::TheEnd) => break,
-                Ok(Reached::EnoughForNow) => return Ok(()),
+                Ok(Reached::EnoughForNow) => return Ok(Reached::EnoughForNow),
                 Err(error) => error,
             };
             let Some(why) = why_anew(&error, choice.encoder) else { return Err(error) };
@@ -98,7 +102,7 @@ impl Run<'_> {
         for track in tracks {
             track.finish().await?;
         }
-        Ok(())
+        Ok(Reached::TheEnd)
     }
 
     /// Encodes what is left of the spans, one after the other.
@@ -114,6 +118,7 @@ impl Run<'_> {
         for track in tracks.iter() {
             listed.push(track.next_tick().await?);
         }
+        let mut had_a_turn = false;
         for span in &encoding.spans {
             // Encoding takes hours, and what a person adds meanwhile does not wait for its end.
             if let (true, Some(track)) = (can_wait(turn, until), tracks.first()) {
@@ -129,13 +134,16 @@ impl Run<'_> {
             if until.is_some_and(CancellationToken::is_cancelled) {
                 return Ok(Reached::EnoughForNow);
             }
+            if can_wait(turn, until) && self.is_anothers_turn(had_a_turn).await? {
+                return Ok(Reached::EnoughForNow);
+            }
             if turn == Turn::Later {
-                self.give_way_to_jobs().await?;
                 self.make_way(lacking[0].sealed()).await?;
             }
             let clip = Clip { seek_s: span.seek_s, from_s: span.from_s, to_s: span.to_s };
             let forms: Vec<&VideoPlan> = lacking.iter().filter_map(|track| track.picture()).collect();
-            let encode = VideoEncode { clip: Some(clip), ..encode_task(probe, encoding, &forms, choice)? };
+            let held_from_s = encoding.held_from_s.filter(|_| is_first(encoding, span));
+            let encode = VideoEncode { clip: Some(clip), held_from_s, ..encode_task(probe, encoding, &forms, choice)? };
             let bytes: u64 = forms.iter().map(|form| span.seconds() * form.planned_bandwidth / 8).sum();
             let task = PackageTask {
                 input: self.input().to_path_buf(),
@@ -157,6 +165,7 @@ impl Run<'_> {
             }
             self.run_ffmpeg(&task, &mut lacking, meter).await?;
             drop(slot);
+            had_a_turn = true;
             for track in lacking {
                 track.end_span(span.next_tick).await?;
             }
@@ -186,13 +195,15 @@ impl Run<'_> {
         }
     }
 
-    /// Hands the job back where a refinement is to go before it that came later; it goes on after that one.
-    async fn give_way_to_jobs(&self) -> Result<(), IngestError> {
+    /// Whether the job is to be handed back, as another refinement goes before it now; it goes on after that one.
+    async fn is_anothers_turn(&self, had_a_turn: bool) -> Result<bool, IngestError> {
         let Run { ingest, work, .. } = self;
-        match ingest.catalog.is_outranked(work.lease, ingest.clock.now()).await? {
-            true => Err(IngestError::Stopped),
-            false => Ok(()),
-        }
+        let rival = ingest.catalog.rival_of(work.lease, work.videos_at_work(), ingest.clock.now()).await?;
+        Ok(match rival {
+            Some(Rival::Urgent) => true,
+            Some(Rival::Equal) => had_a_turn,
+            None => false,
+        })
     }
 
     /// Waits while films that cannot be played yet want the machine. What a person adds meanwhile is little work.

@@ -44,7 +44,8 @@ fn audio_task(plan: &AudioPlan, start_s: f64) -> AudioTask {
     }
 }
 
-/// The run of ffmpeg that encodes the picture in these forms, all from one decoder; the caller sets the clip.
+/// The run of ffmpeg that encodes the picture in these forms, all from one decoder; the caller sets the clip, and what comes
+/// before the first one.
 pub(super) fn encode_task(
     probe: &Probe,
     encoding: &Encoding,
@@ -65,6 +66,7 @@ pub(super) fn encode_task(
         frame_rate: Ratio { num: first.frame_rate_milli.max(1000), den: 1000 },
         least_gap_s: encoding.least_gap_s,
         hold_s: encoding.hold_s,
+        held_from_s: None,
         deinterlace: stream.interlaced,
         rotated: stream.rotation != 0,
         device_decodes: choice.decodes(&stream.codec, &stream.pixel_format),

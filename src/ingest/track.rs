@@ -127,9 +127,14 @@ impl<'a> Track<'a> {
 
     /// Presentation tick at which the next segment begins; `None` before the first.
     pub(super) async fn next_tick(&self) -> Result<Option<i64>, IngestError> {
+        let delay = self.rendition.as_ref().map_or(0, |rendition| i64::from(rendition.reorder_delay));
+        Ok(self.next_dts().await?.map(|start| start as i64 + delay))
+    }
+
+    /// Decode tick at which the next segment begins; `None` before the first.
+    pub(super) async fn next_dts(&self) -> Result<Option<u64>, IngestError> {
         let Some(rendition) = &self.rendition else { return Ok(None) };
-        let resume = self.run.ingest.catalog.resume_of(rendition.id).await?;
-        Ok(resume.next_start.map(|start| start as i64 + i64::from(rendition.reorder_delay)))
+        Ok(self.run.ingest.catalog.resume_of(rendition.id).await?.next_start)
     }
 
     /// Takes what a run of ffmpeg says of this track, before its samples.
@@ -146,9 +151,8 @@ impl<'a> Track<'a> {
             let resume = match &self.rendition {
                 None => None,
                 Some(rendition) => {
-                    let resume = self.run.ingest.catalog.resume_of(rendition.id).await?;
                     let delay = rendition.reorder_delay;
-                    resume.next_start.map(|next_dts| Resume { next_dts, delay })
+                    self.next_dts().await?.map(|next_dts| Resume { next_dts, delay })
                 }
             };
             self.packager = Some(Packager::new(PackagerSettings {
@@ -159,6 +163,10 @@ impl<'a> Track<'a> {
                 wrapping: self.spec.wrapping(),
                 resume,
             })?);
+            if let (Some(from_s), None) = (self.picture().and_then(|plan| plan.from_s), resume) {
+                let begin = (from_s + TIMELINE_OFFSET_SECONDS as f64) * f64::from(source.timescale);
+                self.begin_at(begin.round() as i64);
+            }
         }
         self.source = Some(source.clone());
         Ok(())

@@ -2,7 +2,7 @@
 //! go into packs, and sealed packs to the store, all at the same time.
 
 use super::progress::Meter;
-use super::spans::Pass;
+use super::spans::{Pass, Reached};
 use super::spec::TrackSpec;
 use super::task::copy_task;
 use super::track::Track;
@@ -20,24 +20,33 @@ pub(super) type Sealed = mpsc::UnboundedSender<BlobId>;
 impl Run<'_> {
     /// Makes, stores and finishes what has its turn first, or else everything that has a turn after that; blobs with a
     /// first copy go to `stored`.
-    pub(super) async fn make(&self, probe: &Probe, plan: &Plan, turn: Turn, stored: Sealed) -> Result<(), IngestError> {
+    pub(super) async fn make(
+        &self,
+        probe: &Probe,
+        plan: &Plan,
+        turn: Turn,
+        stored: Sealed,
+    ) -> Result<Reached, IngestError> {
         let (sealed, to_store) = self.sealed().await?;
         let passes = if turn == Turn::First { 1 } else { plan.later_turns().count() };
         let meter = Meter::new(self.work, probe.duration_s.unwrap_or(0.0), passes);
         let make = async {
-            match turn {
+            let reached = match turn {
                 Turn::First => {
                     let poster = self.poster(probe, sealed.clone());
                     let tracks = self.first(probe, plan, &meter, sealed.clone());
                     tokio::try_join!(poster, tracks)?;
+                    Reached::TheEnd
                 }
                 Turn::Next | Turn::Later => self.later(probe, plan, &meter, sealed.clone()).await?,
-            }
+            };
             // Also when an earlier run was cut off before this: what is not stored keeps a film from being published.
             self.ingest.deposit.discard_superseded(self.work.lease).await?;
             drop(sealed);
-            meter.storing();
-            Ok::<(), IngestError>(())
+            if reached == Reached::TheEnd {
+                meter.storing();
+            }
+            Ok(reached)
         };
         self.store_beside(make.boxed(), to_store, stored).await
     }
@@ -52,18 +61,19 @@ impl Run<'_> {
         Ok((sealed, to_store))
     }
 
-    /// Stores what is sealed while `make`, which holds the sender, makes it; blobs with a first copy go to `stored`.
-    pub(super) async fn store_beside(
+    /// Stores what is sealed while `make`, which holds the sender, makes it, and answers what that answers; blobs with a
+    /// first copy go to `stored`.
+    pub(super) async fn store_beside<T>(
         &self,
-        make: BoxFuture<'_, Result<(), IngestError>>,
+        make: BoxFuture<'_, Result<T, IngestError>>,
         to_store: mpsc::UnboundedReceiver<BlobId>,
         stored: Sealed,
-    ) -> Result<(), IngestError> {
+    ) -> Result<T, IngestError> {
         let store =
             async { Ok(self.ingest.deposit.store_all(self.work.lease, to_store, stored, &self.work.cancel).await?) };
         // Both are large: kept on the heap, not in every future around them.
-        tokio::try_join!(make, store.boxed())?;
-        Ok(())
+        let (made, ()) = tokio::try_join!(make, store.boxed())?;
+        Ok(made)
     }
 
     /// What a film can be played with.

@@ -86,7 +86,7 @@ impl Worker {
     async fn run(&self, job: JobRecord, lease: JobLease) {
         tracing::info!("a job begins");
         let (progress, shown) = watch::channel(Progress { stage: job.progress.stage.clone(), ..job.progress.clone() });
-        let work = Work { lease, cancel: self.token.child_token(), progress };
+        let work = Work { lease, cancel: self.token.child_token(), progress, shared: self.shared.clone() };
         let listed = Listed::new(&self.shared, &job, work.cancel.clone());
         let outcome = self.keep_alive(&job, &work, &shown).await;
         let state = self.settle(&job, lease, outcome).await;
@@ -200,7 +200,7 @@ impl<'a> Listed<'a> {
 }
 
 impl Shared {
-    fn videos_at_work(&self) -> Vec<VideoId> {
+    pub(super) fn videos_at_work(&self) -> Vec<VideoId> {
         let running = self.running.lock().expect("nothing panics while holding it");
         running.values().map(|held| held.video).collect()
     }

@@ -49,6 +49,7 @@ pub struct Work {
     /// Says stop: the job was cancelled or lost, or the process ends.
     pub cancel: CancellationToken,
     progress: watch::Sender<Progress>,
+    shared: Arc<Shared>,
 }
 
 /// How a run ended.
@@ -103,6 +104,12 @@ impl Work {
     /// Shows what the job does now, leaving its numbers as they are.
     pub fn stage(&self, stage: &str) {
         self.progress.send_modify(|progress| stage.clone_into(&mut progress.stage));
+    }
+
+    /// The videos that jobs have their hands on here, its own among them: a job that was stopped may still be on its way
+    /// out, which the catalog does not know. No other job of these is claimed.
+    pub fn videos_at_work(&self) -> Vec<VideoId> {
+        self.shared.videos_at_work()
     }
 
     /// Shows how much of the job is done, 0 to 1.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
-use tokio::sync::{Barrier, Semaphore};
+use tokio::sync::{Barrier, Semaphore, mpsc};
 use tokio::time::timeout;
 
 const SOON: Duration = Duration::from_secs(20);
@@ -361,4 +361,35 @@ async fn a_job_in_line_behind_another_of_its_film_keeps_nobody_awake_and_is_done
     assert_eq!(bench.catalog.version(), before, "somebody looks for work again and again");
     opened.add_permits(1);
     bench.until(trashed, JobState::Done).await;
+}
+
+#[tokio::test]
+async fn a_film_is_at_work_until_its_stopped_job_is_out() {
+    let mut bench = Bench::new(2, SOON);
+    let gate = Arc::new(Semaphore::new(0));
+    let (opened, (tell, mut told)) = (gate.clone(), mpsc::unbounded_channel());
+    bench.start(move |job, work| match job.title.as_str() {
+        "Stopped" => {
+            let gate = gate.clone();
+            async move {
+                let _open = gate.acquire().await.unwrap();
+                Outcome::Stopped
+            }
+            .boxed()
+        }
+        _ => {
+            tell.send(work.videos_at_work()).unwrap();
+            ends(Outcome::Done)
+        }
+    });
+    let film = bench.arrive("Stopped").await;
+    bench.until(film, JobState::Running).await;
+    let stopped = bench.catalog.cancel_ingest(film, Timestamp(START)).await.unwrap();
+    bench.jobs.stop(&stopped);
+    bench.arrive("Other").await;
+    assert!(told.recv().await.unwrap().contains(&film));
+    opened.add_permits(1);
+    bench.until(film, JobState::Cancelled).await;
+    bench.arrive("Another").await;
+    assert!(!told.recv().await.unwrap().contains(&film));
 }

@@ -88,6 +88,9 @@ pub struct Encoding {
     /// Repeat a picture that is shown for long, and the last one for so many seconds.
     #[serde(default)]
     pub hold_s: Option<f64>,
+    /// Repeat the first picture from this second of the file on, as sound begins there, long before it.
+    #[serde(default)]
+    pub held_from_s: Option<f64>,
     /// The runs of film.
     pub spans: Vec<Span>,
 }
@@ -120,6 +123,10 @@ pub struct VideoPlan {
     pub planned_bandwidth: u64,
     /// Dynamic range, where it is not the standard one.
     pub range: Option<VideoRange>,
+    /// Seconds from the start of the file from which on the first picture of a copy is shown, where sound begins before
+    /// its own time.
+    #[serde(default)]
+    pub from_s: Option<f64>,
     /// Seconds from the start of the file to the end of the last picture, as far as packets tell.
     pub end_s: Option<f64>,
 }

@@ -59,7 +59,7 @@ impl Span {
 #[derive(Clone, Debug, Default)]
 pub struct Frames {
     times: Vec<(f64, bool)>,
-    /// Seconds that the last one is shown, where its packet says so.
+    /// Seconds that the last one is shown, where packets say so.
     last_s: Option<f64>,
     /// Whether the container says of each when it is shown.
     is_timed: bool,
@@ -74,7 +74,7 @@ pub struct Joints {
     pub from_s: Option<f64>,
     /// Seconds of the file at which the last picture ends; `None` when unknown.
     pub until_s: Option<f64>,
-    /// Whether pictures are repeated up to there.
+    /// Whether pictures are repeated up to there, and from `from_s` on.
     pub is_filled: bool,
 }
 
@@ -86,8 +86,8 @@ impl Frames {
             .filter_map(|packet| Some((packet.pts.or(packet.dts)? as f64 * time_base, packet.key)))
             .collect();
         times.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let last = packets.iter().max_by_key(|packet| packet.pts.or(packet.dts));
-        let last_s = last.map(|last| last.duration as f64 * time_base).filter(|seconds| *seconds > 0.0);
+        // As it is packaged: what is stated of the one that is decoded last is the length of the one shown last.
+        let last_s = packets.last().map(|last| last.duration as f64 * time_base).filter(|seconds| *seconds > 0.0);
         Self { times, last_s, is_timed: packets.iter().all(|packet| packet.pts.is_some()) }
     }
 
@@ -169,7 +169,7 @@ impl Frames {
             let filled_to_s = end_s.filter(|_| joints.is_filled).map(|end| end - MARGIN);
             Span {
                 seek_s: self.group_before(first),
-                from_s: self.before(first),
+                from_s: self.begin_of(first, joints),
                 to_s: next.map_or(filled_to_s, |next| Some(self.end_before(next, joints))),
                 first_tick: tick(first),
                 next_tick: next.map(tick).or(end_s.map(tick_at)),
@@ -199,6 +199,13 @@ impl Frames {
         let mut keys = self.times[..=index].iter().rev().filter(|frame| frame.1);
         let last = keys.next().map_or(self.times[0].0, |frame| frame.0);
         keys.next().map_or(last.min(self.times[0].0), |frame| frame.0)
+    }
+
+    /// Where the span with this first frame begins: the film's, where its first frame is repeated.
+    fn begin_of(&self, index: usize, joints: Joints) -> f64 {
+        let own = self.before(index);
+        let held = joints.from_s.filter(|_| index == 0 && joints.is_filled);
+        held.map_or(own, |from| own.min(from - MARGIN))
     }
 
     /// Where the span before this frame ends: early enough to keep what is dropped between them far from both.

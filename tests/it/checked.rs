@@ -74,6 +74,49 @@ async fn an_encoded_picture_is_as_long_as_the_sound_that_begins_before_it() {
     assert_clean(&world, &world.url(&world.player(&video).master_path())).await;
 }
 
+/// A film of these words, of which the picture is copied.
+async fn complete_copy(world: &World, ending: &str, words: &str) -> String {
+    let clip = clip::made(ending, &words.split_whitespace().collect::<Vec<_>>());
+    let video = complete(world, &clip).await;
+    let tracks = world.video(&video).await["tracks"].clone();
+    assert_eq!((&tracks[0]["name"], &tracks[0]["method"]), (&"v0".into(), &"copied".into()), "{tracks:#}");
+    video
+}
+
+#[tokio::test]
+async fn a_copied_picture_of_uneven_pace_is_as_long_as_its_encoded_sound() {
+    let world = World::start().await;
+    // Its last pictures are far apart, and reordered.
+    let words = "-f lavfi -i testsrc2=size=854x480:rate=25:duration=16 -f lavfi -i sine=sample_rate=48000:duration=16 \
+                 -vf select='lt(n,300)+not(mod(n,12))' -vsync vfr -c:v libx264 -preset veryfast -bf 3 -b_strategy 0 -g 50 \
+                 -pix_fmt yuv420p -c:a ac3 -ac 2";
+    let video = complete_copy(&world, "mkv", words).await;
+    assert_clean(&world, &world.url(&world.player(&video).master_path())).await;
+}
+
+#[tokio::test]
+async fn a_copied_picture_is_as_long_as_the_sound_that_begins_before_it() {
+    for ending in ["mp4", "mkv"] {
+        let world = World::start().await;
+        let words = "-itsoffset 0.7 -f lavfi -i testsrc2=size=854x480:rate=25:duration=15.3 \
+                     -f lavfi -i sine=sample_rate=48000:duration=16 \
+                     -vsync passthrough -c:v libx264 -preset veryfast -bf 2 -g 50 -pix_fmt yuv420p -c:a aac -ac 2";
+        let video = complete_copy(&world, ending, words).await;
+        assert_clean(&world, &world.url(&world.player(&video).master_path())).await;
+    }
+}
+
+#[tokio::test]
+async fn a_picture_that_begins_long_after_the_sound_stands_still_until_then() {
+    let world = World::start().await;
+    let words = "-itsoffset 5.5 -f lavfi -i testsrc2=size=854x480:rate=25:duration=10.5 \
+                 -f lavfi -i sine=sample_rate=48000:duration=16 \
+                 -c:v libx264 -preset veryfast -bf 2 -g 50 -pix_fmt yuv420p -c:a aac -ac 2";
+    let clip = clip::made("mkv", &words.split_whitespace().collect::<Vec<_>>());
+    let video = complete(&world, &clip).await;
+    assert_clean(&world, &world.url(&world.player(&video).master_path())).await;
+}
+
 #[tokio::test]
 async fn what_is_no_playlist_cannot_be_checked() {
     let world = World::prepared(&[]);

@@ -17,6 +17,7 @@ fn encode(input: &Path, probe: &Probe, clip: Option<Clip>) -> PackageTask {
         frame_rate: Ratio { num: 30, den: 1 },
         least_gap_s: None,
         hold_s: None,
+        held_from_s: None,
         device_decodes: false,
         deinterlace: stream.interlaced,
         rotated: false,

@@ -51,6 +51,28 @@ fn apart(flashes: &[f64], beeps: &[f64]) -> Vec<f64> {
 }
 
 #[tokio::test]
+async fn a_film_whose_sound_begins_first_keeps_picture_and_sound_together() {
+    let codecs = "-c:v libx264 -preset veryfast -bf 2 -g 50 -pix_fmt yuv420p -c:a aac -ac 2";
+    let even = clip::flash_and_beep("mkv", codecs, &Flashes { size: "320x180", seconds: 8, at: &[3, 6] });
+    let path = even.path.to_str().unwrap();
+    for early in ["0.7", "5.5"] {
+        let world = World::start().await;
+        let words = ["-itsoffset", early, "-i", path, "-i", path, "-map", "0:v", "-map", "1:a", "-c", "copy"];
+        let clip = clip::made("mkv", &words);
+        let video = world.published(&clip).await;
+        let player = world.player(&video);
+        let pictures = player.pictures().await.save(&world, "pictures.mp4");
+        let sound = player.sound().await.save(&world, "sound.mp4");
+        let early: f64 = early.parse().unwrap();
+        let pairs = measure::flashes(&pictures).into_iter().zip(measure::beeps(&sound));
+        for (flash, beep) in pairs {
+            let moved = flash - beep - early;
+            assert!(moved.abs() < MOST_APART, "a flash at {flash} s, its beep at {beep} s, {early} s before it");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_copied_film_keeps_picture_and_sound_together_to_its_end() {
     assert_together("true", 2, 2).await;
 }

@@ -7,6 +7,7 @@ use crate::harness::measure;
 use crate::harness::stand_in::{MIDDLES, StandIn};
 use crate::harness::upload::Sending;
 use crate::harness::wait::until_true;
+use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
 const VIDEO: &str = "document.querySelector('video#player')";
@@ -106,4 +107,67 @@ async fn what_browsers_wait_for_is_one_film_though_two_jobs_and_two_servers_made
     let checked = world.run(&["check-hls", &world.url(&player.master_path())]);
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
     assert!(world.files("spool").is_empty(), "{:?}", world.files("spool"));
+}
+
+/// Holds up encodes behind the first span as long as there is a file, and notes of which film each is, as the name of a
+/// folder: files cannot be written there.
+const NOTED: &str = r#"#!/bin/bash
+if [[ " $* " == *" -ss "*" mp4 "* ]]; then
+  while [ -e "$(dirname "$0")/held" ]; do sleep 0.05; done
+  for word in "$@"; do
+    case $word in file:*) mkdir "$(dirname "$0")/turn $(date +%s%N) ${word##*/}" ;; esac
+  done
+fi
+exec REAL "$@"
+"#;
+
+/// A minute that is soon encoded, in more spans than the first two.
+fn plain_film(colour: &str) -> Clip {
+    let picture = format!("color={colour}:size=320x180:rate=5:duration=60");
+    let codecs = "-c:v libx265 -preset ultrafast -x265-params log-level=error:keyint=10:open-gop=0 -tag:v hvc1";
+    let words = ["-f", "lavfi", "-i", &picture].into_iter().chain(codecs.split_whitespace());
+    clip::made("mp4", &words.chain(["-pix_fmt", "yuv420p"]).collect::<Vec<_>>())
+}
+
+#[tokio::test]
+async fn films_that_browsers_wait_for_grow_in_turns() {
+    let stand_in = StandIn::of(NOTED);
+    let turns = || -> Vec<String> {
+        let names = std::fs::read_dir(stand_in.folder()).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut turns: Vec<String> =
+            names.filter_map(|name| Some(name.to_str()?.strip_prefix("turn ")?.into())).collect();
+        turns.sort();
+        turns
+    };
+    let held = stand_in.folder().join("held");
+    std::fs::write(&held, "").unwrap();
+    let world = held_up(&stand_in).await;
+    for colour in ["red", "green"] {
+        world.published(&plain_film(colour)).await;
+    }
+    let jobs = async |kind: &str| -> Vec<Value> {
+        let jobs = world.json("/api/system/status").await["jobs"].as_array().unwrap().clone();
+        jobs.into_iter().filter(|job| job["kind"] == kind).collect()
+    };
+    let refinements = jobs("refine").await;
+    assert_eq!(refinements.len(), 2);
+    let ask = async |what: &str| {
+        for job in &refinements {
+            let answer = world.send(Method::POST, &format!("/api/jobs/{}/{what}", job["id"])).await;
+            assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+        }
+    };
+    ask("pause").await;
+    std::fs::remove_file(&held).unwrap();
+    until_true("both are left to their refinements", async || jobs("ingest").await.is_empty()).await;
+
+    std::fs::write(&held, "").unwrap();
+    let before = turns().len();
+    ask("resume").await;
+    until_true("one of them goes on", async || jobs("refine").await.iter().any(|job| job["state"] == "running")).await;
+    std::fs::remove_file(&held).unwrap();
+    world.at_rest().await;
+    let turns = turns().split_off(before);
+    let films: Vec<&str> = turns.iter().filter_map(|turn| Some(turn.split_once(' ')?.1)).collect();
+    assert!(films.len() >= 4 && films.windows(2).all(|pair| pair[0] != pair[1]), "{turns:?}");
 }

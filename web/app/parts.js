@@ -79,7 +79,8 @@ export function menu(button, items) {
   const buttons = items.map((item) => (item ? menuItem(item, close) : make('hr')));
   box.append(...buttons);
   box.addEventListener('keydown', (event) => menuKey(event, buttons.filter((entry) => entry.matches('button')), close));
-  document.body.append(box);
+  // Inside the content, where those who listen find it.
+  document.getElementById('main').append(box);
   place(box, button.getBoundingClientRect());
   button.setAttribute('aria-expanded', 'true');
   addEventListener('pointerdown', outside, true);
@@ -146,6 +147,11 @@ export function dialog(heading, body, answers) {
     event.preventDefault();
     form.requestSubmit(buttons.at(-1));
   });
+  // What is wrong stands under each field, so the browser need not say it once more in a bubble of its own.
+  form.addEventListener('invalid', (event) => {
+    event.preventDefault();
+    form.querySelector(':invalid:not(fieldset)').focus();
+  }, true);
   box.addEventListener('click', (event) => event.target === box && box.close(''));
   box.showModal();
   (box.querySelector('input:checked') ?? box.querySelector('input, textarea') ?? buttons[0]).focus();

@@ -272,7 +272,11 @@ export class Player {
   #drawRungs() {
     const { stream } = this;
     const present = stream?.present;
-    say(this.stage.querySelector('.rung span'), present ? words.rung(present.width, present.height) : '');
+    const shown = present ? words.rung(present.width, present.height) : '';
+    const button = this.stage.querySelector('.rung');
+    say(button.querySelector('span'), shown);
+    // Who speaks to the device says what stands on the button.
+    button.setAttribute('aria-label', [shown, 'Settings: quality, sound, subtitles and speed'].filter(Boolean).join(', '));
     this.panel.draw();
   }
 

@@ -53,7 +53,7 @@ async fn answers(
         ("sidecar_text", catalog.sidecar_text(lease, added).await.map(drop)),
         ("sidecar_made", catalog.sidecar_made(lease, added).await),
         ("sidecar_unusable", catalog.sidecar_unusable(lease, added).await),
-        ("is_outranked", catalog.is_outranked(lease, NOW).await.map(drop)),
+        ("rival_of", catalog.rival_of(lease, Vec::new(), NOW).await.map(drop)),
         ("priority_of", catalog.priority_of(lease).await.map(drop)),
         ("discard_unkept", catalog.discard_unkept(lease, NOW).await.map(drop)),
         ("discard_unmade", catalog.discard_unmade(lease, NOW).await.map(drop)),

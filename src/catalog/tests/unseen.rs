@@ -1,6 +1,7 @@
 use super::{Film, LEASE_END, Measured, NOW, Shelf, Shown, track};
-use crate::catalog::{JobKind, JobLease, NewRendition, Settlement};
+use crate::catalog::{JobKind, JobLease, NewRendition, Rival, Settlement};
 use crate::media::id::{RenditionId, VideoId};
+use std::time::Duration;
 
 const RATES: Measured = Measured { peak: 2, average: 1, i_frames: None };
 
@@ -77,29 +78,67 @@ async fn what_refines_a_film_that_browsers_can_play_does_not_grow_for_them() {
     assert!(shelf.catalog.growing_pictures(film.video).await.unwrap().is_empty());
 }
 
+const COPIES: [(&str, &str); 3] = [("Running", "avc1.640028"), ("Older", "avc1.640028"), ("Unseen", "hvc1.1.6.L93.90")];
+
+async fn rival(shelf: &Shelf, lease: JobLease, busy: &[VideoId]) -> Option<Rival> {
+    shelf.catalog.rival_of(lease, busy.to_vec(), NOW).await.unwrap()
+}
+
 #[tokio::test]
 async fn a_refinement_that_browsers_wait_for_goes_before_others_but_not_before_urgent_ones() {
     let shelf = Shelf::new();
     let mut films = Vec::new();
-    for (title, codecs) in [("Running", "avc1.640028"), ("Older", "avc1.640028"), ("Unseen", "hvc1.1.6.L93.90")] {
+    for (title, codecs) in COPIES {
         let film = copied(&shelf, title, codecs).await;
         published(&shelf, film).await;
         films.push(film);
         if title == "Running" {
             (_, films[0].lease) = refine(&shelf).await.unwrap();
         }
-        let is_outranked = shelf.catalog.is_outranked(films[0].lease, NOW).await.unwrap();
-        assert_eq!(is_outranked, title == "Unseen", "{title}");
+        let wanted = (title == "Unseen").then_some(Rival::Urgent);
+        assert_eq!(rival(&shelf, films[0].lease, &[]).await, wanted, "{title}");
     }
     let (video, unseen) = refine(&shelf).await.unwrap();
     assert_eq!(video, films[2].video);
-    assert!(!shelf.catalog.is_outranked(unseen, NOW).await.unwrap());
+    assert_eq!(rival(&shelf, unseen, &[]).await, None);
     let next = begun(&shelf, Film { lease: unseen, ..films[2] }, smaller()).await;
     shelf.catalog.finish_rendition(unseen, next.rendition, RATES).await.unwrap();
-    assert!(!shelf.catalog.is_outranked(unseen, NOW).await.unwrap(), "who came first is no reason to stop");
+    assert_eq!(rival(&shelf, unseen, &[]).await, None, "who came first is no reason to stop");
 
     let jobs = shelf.catalog.open_jobs(NOW, 10).await.unwrap();
     let older = jobs.iter().find(|job| job.video == films[1].video).unwrap();
     shelf.catalog.prioritise_job(older.id, 1).await.unwrap();
-    assert!(shelf.catalog.is_outranked(unseen, NOW).await.unwrap());
+    assert_eq!(rival(&shelf, unseen, &[]).await, Some(Rival::Urgent));
+}
+
+#[tokio::test]
+async fn nobody_stops_for_a_refinement_that_could_not_be_claimed_yet() {
+    let shelf = Shelf::new();
+    let running = copied(&shelf, "Running", "avc1.640028").await;
+    published(&shelf, running).await;
+    let (_, lease) = refine(&shelf).await.unwrap();
+    let unseen = copied(&shelf, "Unseen", "hvc1.1.6.L93.90").await;
+    published(&shelf, unseen).await;
+    assert_eq!(rival(&shelf, lease, &[running.video, unseen.video]).await, None);
+    assert_eq!(rival(&shelf, lease, &[running.video]).await, Some(Rival::Urgent));
+}
+
+#[tokio::test]
+async fn films_that_browsers_wait_for_take_turns() {
+    let shelf = Shelf::new();
+    let mut films = Vec::new();
+    for title in ["One", "Two", "Three"] {
+        let film = copied(&shelf, title, "hvc1.1.6.L93.90").await;
+        published(&shelf, film).await;
+        films.push(film.video);
+    }
+    let mut claimed = Vec::new();
+    for turn in 1..=6 {
+        let now = NOW.after(Duration::from_millis(turn));
+        let (job, lease) = shelf.catalog.claim_job(JobKind::Refine, Vec::new(), now, LEASE_END).await.unwrap().unwrap();
+        claimed.push(job.video);
+        assert_eq!(shelf.catalog.rival_of(lease, Vec::new(), now).await.unwrap(), Some(Rival::Equal));
+        shelf.catalog.settle_job(lease, Settlement::HandedBack, now).await.unwrap();
+    }
+    assert_eq!(claimed, [films.clone(), films].concat());
 }

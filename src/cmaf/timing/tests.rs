@@ -122,3 +122,26 @@ fn a_source_that_does_not_go_on_where_it_ended_is_refused() {
     assert!(source.push(samples(900_000, &[900_000, 900_001])).unwrap().is_none(), "passed over");
     assert!(matches!(source.push(samples(900_003, &[900_003])), Err(CmafError::Times { .. })));
 }
+
+#[test]
+fn a_source_lasts_as_long_as_it_is_shown_however_it_reorders_at_its_ends() {
+    for (first_dts, last) in [(896_400, [907_200, 950_400, 928_800]), (899_999, [907_200, 914_400, 910_800])] {
+        let mut source = Timeline::new(Timing::Source, TICKS, None).unwrap();
+        source.push(samples(first_dts, &[900_000, 903_600])).unwrap();
+        let first = source.push(samples(900_100, &last)).unwrap().unwrap();
+        let delay = 900_000 - first_dts;
+        assert_eq!(source.delay().map(i64::from), Some(delay));
+        let rest = source.end(None).unwrap().unwrap();
+        let shown_until = *last.iter().max().unwrap() + 3600;
+        assert_eq!((first.duration + rest.duration).cast_signed(), shown_until - 900_000, "{last:?}");
+        for sample in &rest.samples {
+            assert!(sample.dts <= sample.pts, "{sample:?}");
+            assert!(sample.pts + i64::from(sample.duration) <= shown_until, "{sample:?}");
+        }
+
+        let resume = Some(Resume { next_dts: rest.start, delay: u32::try_from(delay).unwrap() });
+        let mut resumed = Timeline::new(Timing::Source, TICKS, resume).unwrap();
+        resumed.push(samples(900_100, &last)).unwrap();
+        assert_eq!(dts(&resumed.end(None).unwrap().unwrap()), dts(&rest));
+    }
+}

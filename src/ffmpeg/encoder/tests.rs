@@ -12,6 +12,7 @@ fn arguments(encoder: Encoder, change: impl FnOnce(&mut VideoEncode)) -> String 
         frame_rate: Ratio { num: 30, den: 1 },
         least_gap_s: None,
         hold_s: None,
+        held_from_s: None,
         deinterlace: false,
         rotated: false,
         device_decodes: true,
@@ -166,10 +167,12 @@ fn pictures_are_repeated_before_the_cut_and_dropped_behind_it() {
         &text,
         &[
             "[0:0]split[film][copy];[copy]fps=10:round=up,tpad=stop_mode=clone:stop_duration=2.500,setfield=tff[grid];",
-            "[own][grid]interleave,select='eq(interlace_type,0)+gte(t-prev_selected_t,0.895)',setfield=prog,",
+            "[own][grid]interleave,select='eq(interlace_type,0)+isnan(prev_selected_t)+gte(t-prev_selected_t,0.895)',",
             "trim=start=5.980000:end=11.980000,select='isnan(prev_selected_t)+gte(t-prev_selected_t,0.014583)',scale=",
         ],
     );
+    let text = arguments(Encoder::Software, |encode| (encode.hold_s, encode.held_from_s) = (Some(0.0), Some(-5.5)));
+    assert_in_order(&text, &["[copy]fps=10:round=up:start_time=-5.500000,tpad="]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::{PLAN_TIMESCALE, name_of};
 use crate::media::probe::{Packet, VideoStream};
 use crate::media::segment::{CutRule, Gop};
+use crate::media::span::Frames;
 
 /// Key frames further apart than this make seeking slow; such a stream is encoded.
 const LONGEST_GOP_S: f64 = 12.0;
@@ -56,7 +57,8 @@ fn is_open(packets: &[Packet]) -> bool {
 /// Joins packets into groups of pictures, or says why that cannot be done without decoding.
 ///
 /// Matroska knows no decode times, so a reader has none for the first pictures; there groups are
-/// measured from one shown key frame to the next.
+/// measured from one shown key frame to the next. The last one ends as long before the last picture does as the first
+/// one begins before a picture is shown.
 fn gops(packets: &[Packet], time_base: f64) -> Result<Vec<Gop>, String> {
     if !packets.first().is_some_and(|packet| packet.key) {
         return Err("the film does not begin with a key frame".into());
@@ -68,7 +70,7 @@ fn gops(packets: &[Packet], time_base: f64) -> Result<Vec<Gop>, String> {
         time.unwrap_or_default() as f64 * time_base * f64::from(PLAN_TIMESCALE)
     };
     let mut gops: Vec<Gop> = Vec::new();
-    let (mut begun, mut end) = (0.0, 0.0_f64);
+    let mut begun = 0.0;
     for packet in packets {
         let time = tick(packet);
         if packet.key {
@@ -81,10 +83,12 @@ fn gops(packets: &[Packet], time_base: f64) -> Result<Vec<Gop>, String> {
         if let Some(gop) = gops.last_mut() {
             gop.bytes += packet.bytes;
         }
-        end = end.max(time + packet.duration as f64 * time_base * f64::from(PLAN_TIMESCALE));
     }
-    if let Some(gop) = gops.last_mut() {
-        gop.duration = (end - begun) as u64;
+    let frames = Frames::of(packets, time_base);
+    let shown_s = frames.first_s().zip(frames.end_s()).map_or(0.0, |(first, end)| end - first);
+    if let (Some(gop), Some(first), Some(last)) = (gops.last_mut(), packets.first(), packets.last()) {
+        let end = tick(first) + shown_s * f64::from(PLAN_TIMESCALE);
+        gop.duration = (end.max(tick(last) + 1.0) - begun) as u64;
     }
     let too_long = |gop: &Gop| gop.duration as f64 > LONGEST_GOP_S * f64::from(PLAN_TIMESCALE);
     if gops.iter().any(too_long) {

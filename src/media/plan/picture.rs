@@ -58,8 +58,8 @@ pub(super) fn forms(
     let reach = Reach::of(probe, frames);
     // All forms end together; a copy ends where it ends.
     let until_s = if reach.tail_s() > SLACK_S && !is_copied { reach.sound_s } else { reach.picture_s };
-    // And all begin together, a copy where it begins.
-    let from_s = reach.early_s().filter(|_| !is_copied);
+    // And all begin together.
+    let from_s = reach.early_s(is_copied);
     let encoder =
         Encoder { pace: Pace::of(stream, frames), index: stream.index, end_s: until_s.map(|end| end - probe.start_s) };
     let first = first_of(&wanted);
@@ -81,7 +81,7 @@ pub(super) fn forms(
     let encoding = (!wanted.is_empty()).then(|| encoding(probe, frames, encoder.pace, (from_s, until_s)));
     if let Some(encoding) = &encoding {
         let gap = frames.longest_gap();
-        let lead = frames.first_s().zip(from_s).map_or(0.0, |(first, from)| first - from);
+        let lead = from_s.map_or(0.0, |_| reach.lead_s().min(LONGEST_SHOWN));
         let gap = if encoding.hold_s.is_some() { gap.min(LONGEST_SHOWN) } else { gap };
         // A key frame comes every 2 s, at the first picture from then on.
         longest_s = longest_s.max(2.0 + lead + gap).max(f64::from(policy.segment_s) + gap.min(0.49));
@@ -92,10 +92,12 @@ pub(super) fn forms(
 /// How all encoded forms are made.
 fn encoding(probe: &Probe, frames: &Frames, pace: Pace, (from_s, until_s): (Option<f64>, Option<f64>)) -> Encoding {
     let last_s = until_s.zip(frames.last_s()).map_or(0.0, |(until, last)| until - last);
-    let is_filled = frames.longest_gap().max(last_s) > LONGEST_SHOWN;
+    let lead_s = from_s.zip(frames.first_s()).map_or(0.0, |(from, first)| first - from);
+    let held_from_s = from_s.filter(|_| lead_s > LONGEST_SHOWN);
+    let is_filled = frames.longest_gap().max(last_s).max(lead_s) > LONGEST_SHOWN;
     let least_gap_s = pace.least_gap_s;
     let spans = frames.spans(probe.start_s, Joints { least_gap_s, from_s, until_s, is_filled });
-    Encoding { least_gap_s, hold_s: is_filled.then_some(last_s), spans }
+    Encoding { least_gap_s, hold_s: is_filled.then_some(last_s), held_from_s, spans }
 }
 
 /// The rungs that are made, largest first, below what is `copied`, if it is, with so many bits per second.
@@ -128,11 +130,19 @@ pub(super) fn copied(
     packets: &[Packet],
     cut: Cut,
 ) -> Result<(VideoPlan, f64), String> {
-    let gops = copyable(stream, packets)?;
+    let mut gops = copyable(stream, packets)?;
     let rule = cut.rule(PLAN_TIMESCALE);
     let frames = Frames::of(packets, stream.time_base.value());
-    if Reach::of(probe, &frames).tail_s() > TAIL_S {
+    let reach = Reach::of(probe, &frames);
+    if reach.tail_s() > TAIL_S {
         return Err("its sound goes on after the last picture".into());
+    }
+    if reach.lead_s() > TAIL_S {
+        return Err("its sound begins long before the first picture".into());
+    }
+    let from_s = reach.early_s(true);
+    if let (Some(first), Some(_)) = (gops.first_mut(), from_s) {
+        first.duration += (reach.lead_s() * f64::from(PLAN_TIMESCALE)) as u64;
     }
     let form = VideoPlan {
         index: stream.index,
@@ -147,6 +157,7 @@ pub(super) fn copied(
             Some("arib-std-b67") => Some(VideoRange::Hlg),
             _ => None,
         },
+        from_s: from_s.map(|from| from - probe.start_s),
         end_s: frames.end_s().map(|end| end - probe.start_s),
     };
     Ok((form, longest(gops.into_iter(), rule) as f64 / f64::from(PLAN_TIMESCALE)))
@@ -210,6 +221,7 @@ impl Encoder {
             frame_rate_milli: (self.pace.encoded * 1000.0).round() as u32,
             planned_bandwidth: rung.max_bit_rate * 4 / 3,
             range: None,
+            from_s: None,
             end_s: self.end_s,
         }
     }

@@ -2,16 +2,17 @@
 
 use super::sound::is_heard;
 use crate::media::probe::Probe;
-use crate::media::span::{Frames, LONGEST_SHOWN};
+use crate::media::span::Frames;
 
 /// Sound and picture that begin or end so many seconds apart count as one.
 pub(super) const SLACK_S: f64 = 0.1;
 
-/// Sound that begins less before the picture counts as beginning with it: a frame, and what decoders of sound warm up
-/// with.
+/// Sound that begins less before an encoded picture counts as beginning with it: a frame, and what decoders of sound
+/// warm up with.
 const LEAD_S: f64 = 0.04;
 
-/// A tail of sound of so many seconds after the last picture is given up for a picture that is copied.
+/// A tail of sound of so many seconds after the last picture is given up for a picture that is copied, and for so many
+/// before it the first one stands still.
 pub(super) const TAIL_S: f64 = 2.0;
 
 /// A film's ends.
@@ -54,11 +55,16 @@ impl Reach {
         self.sound_s.zip(self.picture_s).map_or(0.0, |(sound, picture)| sound - picture)
     }
 
-    /// Where sound begins a little before the first picture: an encoded one is shown from there on, as one length is
-    /// declared of everything (A 8.3).
-    pub(super) fn early_s(self) -> Option<f64> {
-        let lead = |heard: &f64| (LEAD_S..=LONGEST_SHOWN).contains(&(self.from_s - heard));
-        self.heard_from_s.filter(lead)
+    /// Seconds that sound begins before the first picture; less than nothing where it begins later.
+    pub(super) fn lead_s(self) -> f64 {
+        self.heard_from_s.map_or(0.0, |heard| self.from_s - heard)
+    }
+
+    /// Where sound begins before the first picture: that is shown from there on, as one length is declared of
+    /// everything (A 8.3, 8.7). A copy keeps its own time where the difference does not count.
+    pub(super) fn early_s(self, is_copied: bool) -> Option<f64> {
+        let least_s = if is_copied { SLACK_S } else { LEAD_S };
+        self.heard_from_s.filter(|_| self.lead_s() >= least_s)
     }
 
     /// For sounds beside a picture that goes on from there, if not from its own beginning, and ends there.

@@ -98,16 +98,32 @@ fn sound_that_begins_late_or_ends_early_is_encoded_with_silence() {
 }
 
 #[test]
-fn an_encoded_picture_is_shown_from_where_the_sound_before_it_begins() {
+fn a_picture_is_shown_from_where_the_sound_before_it_begins() {
     let vp9 = || VideoStream { codec: "vp9".into(), ..video() };
-    let first_tick = |plan: Plan| plan.encoding.unwrap().spans[0].first_tick;
+    let begun = |plan: Plan| {
+        let encoding = plan.encoding.unwrap();
+        (encoding.spans[0].first_tick, encoding.held_from_s)
+    };
     let early = with_sound(vp9(), -0.128, 60.0);
     assert_eq!(early.audio[0].action, AudioAction::Copy);
-    assert_eq!(first_tick(early), 900_000 - 128 * 90);
-    assert_eq!(first_tick(with_sound(vp9(), -1.5, 60.0)), 900_000, "it does not stand still for long");
-    assert_eq!(first_tick(with_sound(vp9(), -0.03, 60.0)), 900_000, "that is no time at all");
-    assert_eq!(first_tick(with_sound(vp9(), 0.5, 60.0)), 900_000, "silence goes before the sound");
-    let hevc = with_sound(VideoStream { codec: "hevc".into(), ..video() }, -0.128, 60.0);
-    assert!(is_copied(&hevc));
-    assert_eq!(first_tick(hevc), 900_000, "a copy begins where it begins, and all others with it");
+    assert_eq!(begun(early), (900_000 - 128 * 90, None));
+    assert_eq!(begun(with_sound(vp9(), -0.03, 60.0)), (900_000, None), "that is no time at all");
+    assert_eq!(begun(with_sound(vp9(), 0.5, 60.0)), (900_000, None), "silence goes before the sound");
+    let long = with_sound(vp9(), -5.5, 60.0);
+    assert_eq!(long.encoding.as_ref().unwrap().spans[0].from_s, -5.505);
+    assert_eq!(long.target_duration, 6, "it is repeated");
+    assert_eq!(begun(long), (900_000 - 5_500 * 90, Some(-5.5)));
+}
+
+#[test]
+fn a_copy_stands_still_for_the_sound_before_it_but_not_for_long() {
+    let hevc = |from_s| with_sound(VideoStream { codec: "hevc".into(), ..video() }, from_s, 60.0);
+    let early = hevc(-0.5);
+    assert!(is_copied(&early));
+    assert_eq!((early.video[0].from_s, early.audio[0].action), (Some(-0.5), AudioAction::Copy));
+    assert_eq!(early.encoding.unwrap().spans[0].first_tick, 900_000 - 45_000, "all others begin with it");
+    let at_once = hevc(-0.09);
+    assert_eq!((at_once.video[0].from_s, at_once.encoding.unwrap().spans[0].first_tick), (None, 900_000));
+    let long = hevc(-2.5);
+    assert!(!is_copied(&long) && long.video[0].why.contains("begins long before"), "{:?}", long.video[0]);
 }

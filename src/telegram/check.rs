@@ -126,6 +126,13 @@ impl BotTest {
             );
             test.failures.push(StepFailure { step: Step::Channel, wrong, advice });
         }
+        if chat.is_some_and(|chat| chat.has_protected_content) {
+            let wrong = format!("nothing can be forwarded from {}", test.channel);
+            let advice = "Turn off “Restrict saving content” in the channel's settings: a message whose sending was \
+                          never confirmed is recognized by forwarding it."
+                .to_owned();
+            test.failures.push(StepFailure { step: Step::Channel, wrong, advice });
+        }
         match &look.rights {
             // The same words twice help nobody.
             Some(Err(error)) if test.failures.is_empty() => test.fail(Step::Rights, error),

@@ -2,13 +2,13 @@
 //! and all goes on by itself.
 
 use crate::harness::World;
-use crate::harness::bots::{Telegram, forget_what_is_cached, small_packs};
+use crate::harness::bots::{SMALL_PACKS, Telegram, forget_what_is_cached, small_packs};
 use crate::harness::clip;
 use crate::harness::upload::Sending;
 use crate::harness::wait::until_true;
 use reqwest::Method;
 use std::time::{Duration, Instant};
-use telegram_sim::{Fault, Operation, Trouble};
+use telegram_sim::{Fault, Operation, Settings, Throttle, Trouble};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -55,6 +55,23 @@ impl Scene {
     fn asked(&self) -> u64 {
         let bots = self.telegram.bots();
         bots.iter().map(|bot| self.telegram.world().counters(bot.id).requests.values().sum::<u64>()).sum()
+    }
+}
+
+#[tokio::test]
+async fn a_channel_that_takes_twenty_messages_a_minute_never_has_to_say_so() {
+    let throttle = Throttle { bot_per_second: Some(30), chat_per_minute: Some(20), ..Throttle::default() };
+    let telegram = Telegram::of(Settings { throttle, ..Settings::bots(2) });
+    let mut world = telegram.folder();
+    world.set([SMALL_PACKS].map(|(name, value)| (name.to_owned(), value.to_owned())));
+    world.resume().await;
+    let video = world.published(&clip::h264_aac(16)).await;
+    world.protected(&video).await;
+    for (slot, bot) in (1..).zip(telegram.bots()) {
+        let sent = telegram.world().counters(bot.id).requests_of("sendDocument");
+        assert!(sent > 5, "{sent} are less than come at once");
+        let status = world.bot(slot).await;
+        assert_eq!((&status["errors"], &status["pace"]), (&0.into(), &1.0.into()), "{status}");
     }
 }
 

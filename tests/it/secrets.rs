@@ -50,6 +50,9 @@ const TROUBLES: [(Operation, Trouble); 10] = [
     (Operation::Forward, Trouble::LoseAnswer),
 ];
 
+/// How often they meet all of it.
+const SHIFTS: usize = 3;
+
 /// What was said so far, by whom.
 struct Said {
     secrets: Vec<String>,
@@ -171,6 +174,14 @@ async fn a_token_is_told_to_nobody_whatever_goes_wrong() {
     said.hear_commands(&world, &[&["test-bots"], &["migrate", "--patience", "0"]]);
     said.hear_disk(&world);
 
+    let left: Vec<Fault> = bots.iter().flat_map(|bot| telegram.world().faults(bot.id)).collect();
+    for (operation, trouble) in TROUBLES {
+        let never = Fault::once(operation, trouble.clone());
+        assert!(
+            left.iter().filter(|fault| **fault == never).count() < SHIFTS,
+            "no bot ever met {trouble:?} at {operation:?}"
+        );
+    }
     assert!(world.log().contains("TRACE"), "the log tells everything else");
     assert!(said.texts.iter().any(|(by, text)| by == "/api/events" && !text.is_empty()), "events were heard");
     said.assert_no_secret();

@@ -33,6 +33,9 @@ pub struct Chat {
     pub kind: String,
     /// Its name; people have none.
     pub title: Option<String>,
+    /// Whether nothing can be forwarded from it.
+    #[serde(default)]
+    pub has_protected_content: bool,
 }
 
 /// What a bot may do in a channel.

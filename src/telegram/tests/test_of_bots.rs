@@ -77,6 +77,17 @@ async fn what_is_missing_is_named_with_what_to_do() {
 }
 
 #[tokio::test]
+async fn a_channel_from_which_nothing_can_be_forwarded_is_not_fit() {
+    let scene = Scene::bots(1);
+    scene.sim.world().protect_content(scene.twin(0).channel).unwrap();
+    let test = scene.fleet.test(scene.bot(0).id).await.unwrap();
+    assert!(
+        matches!(failures(&test)[..], [(Step::Channel, advice)] if advice.contains("Restrict saving content")),
+        "{test:?}"
+    );
+}
+
+#[tokio::test]
 async fn each_leg_of_the_round_trip_is_judged() {
     for (operation, trouble, step) in [
         (Operation::Send, Trouble::Status { code: 500 }, Step::Send),

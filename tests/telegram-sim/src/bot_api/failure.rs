@@ -70,6 +70,7 @@ fn words(refusal: &Refusal) -> (u16, String) {
         Refusal::MayNotDelete => (400, "Bad Request: message can't be deleted for everyone"),
         Refusal::MayNotEdit => (400, "Bad Request: message can't be edited"),
         Refusal::NoMessage(purpose) => (400, not_found(*purpose)),
+        Refusal::Protected => (400, "Bad Request: the message can't be forwarded"),
         Refusal::NotModified => (400, NOT_MODIFIED),
         Refusal::NoFile => (400, "Bad Request: wrong file_id or the file is temporarily unavailable"),
         Refusal::FileTooBig => (400, "Bad Request: file is too big"),

@@ -28,6 +28,9 @@ fn chat(id: ChannelId, title: &str) -> Value {
 /// A channel as `getChat` tells, with what is pinned.
 pub(super) fn full_chat(world: &World, bot: BotId, channel: &ChannelSeen) -> Value {
     let mut full = chat(channel.id, &channel.title);
+    if channel.is_protected {
+        full["has_protected_content"] = true.into();
+    }
     full["accent_color_id"] = 0.into();
     full["max_reaction_count"] = 11.into();
     full["accepted_gift_types"] = json!({

@@ -17,6 +17,9 @@ pub(crate) enum Event {
         channel: ChannelId,
         title: String,
     },
+    ChannelProtected {
+        channel: ChannelId,
+    },
     ChannelDropped {
         channel: ChannelId,
     },

@@ -86,6 +86,9 @@ impl World {
         let mut live = self.live();
         live.channel_to_post(bot, to)?;
         let (source, found) = live.message(bot, from, Purpose::Forward)?;
+        if source.is_protected {
+            return Err(Refusal::Protected);
+        }
         let origin = found.origin.clone().unwrap_or_else(|| Origin {
             channel: from.channel,
             title: source.title.clone(),
@@ -108,7 +111,10 @@ impl World {
     ) -> Result<MessageId, Refusal> {
         let mut live = self.live();
         live.channel_to_post(bot, to)?;
-        let (_, found) = live.message(bot, from, Purpose::Copy)?;
+        let (source, found) = live.message(bot, from, Purpose::Copy)?;
+        if source.is_protected {
+            return Err(Refusal::Protected);
+        }
         let (text, document) = (found.text.clone(), found.document);
         let caption = match new_caption {
             NewCaption::Same => found.caption.clone(),

@@ -69,6 +69,14 @@ impl World {
         self.set_standing(channel, bot, Standing::Banned)
     }
 
+    /// Restricts the saving of a channel's content: nothing can be forwarded from it any more.
+    ///
+    /// # Errors
+    /// The journal cannot be written.
+    pub fn protect_content(&self, channel: ChannelId) -> io::Result<()> {
+        self.commit(&mut self.live(), Event::ChannelProtected { channel })
+    }
+
     /// Deletes a channel with all that is in it.
     ///
     /// # Errors

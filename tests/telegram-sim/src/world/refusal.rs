@@ -32,6 +32,8 @@ pub(crate) enum Refusal {
     MayNotEdit,
     #[error("there is no such message")]
     NoMessage(Purpose),
+    #[error("nothing can be forwarded from the channel")]
+    Protected,
     #[error("the caption is the same as before")]
     NotModified,
     #[error("the bot knows no such file")]

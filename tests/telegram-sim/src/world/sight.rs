@@ -46,6 +46,7 @@ pub(crate) struct ChannelSeen {
     pub(crate) id: ChannelId,
     pub(crate) title: String,
     pub(crate) pinned: Option<Seen>,
+    pub(crate) is_protected: bool,
     pub(crate) members: Vec<(Bot, Standing)>,
 }
 
@@ -79,6 +80,7 @@ impl World {
             id,
             title: channel.title.clone(),
             pinned: channel.pinned.and_then(|message| live.see(Place { channel: id, message })),
+            is_protected: channel.is_protected,
             members: channel.members.iter().filter_map(member).collect(),
         })
     }

@@ -142,6 +142,8 @@ pub(crate) struct Channel {
     pub(crate) messages: BTreeMap<MessageId, Message>,
     pub(crate) next_message: MessageId,
     pub(crate) pinned: Option<MessageId>,
+    /// Whether nothing can be forwarded from it.
+    pub(crate) is_protected: bool,
 }
 
 #[derive(Debug, Default)]
@@ -183,6 +185,11 @@ impl State {
             Event::BotAdded(bot) => _ = self.bots.insert(bot.id, bot),
             Event::BotRevoked { bot } => self.revoked.push(bot),
             Event::ChannelAdded { channel, title } => self.open_channel(channel, title),
+            Event::ChannelProtected { channel } => {
+                if let Some(channel) = self.channels.get_mut(&channel) {
+                    channel.is_protected = true;
+                }
+            }
             Event::ChannelDropped { channel } => return self.drop_channel(channel),
             Event::StandingSet { channel, bot, standing } => self.set_standing(channel, bot, standing),
             Event::Posted { channel, message, document } => self.post(channel, message, document),
@@ -209,6 +216,7 @@ impl State {
             messages: BTreeMap::new(),
             next_message: FIRST_MESSAGE,
             pinned: None,
+            is_protected: false,
         };
         self.channels.insert(id, channel);
     }

@@ -141,6 +141,10 @@ impl Timeline {
         if let Some(anchor) = self.anchor {
             if self.shown.is_empty() {
                 samples.retain(|sample| sample.dts >= anchor);
+                // The end of a group that was packaged whole, at decode times of its own.
+                if samples.first().is_some_and(|first| first.dts != anchor && !first.sync) {
+                    return Ok(Vec::new());
+                }
             }
             if let Some(first) = samples.first().filter(|first| first.dts != anchor) {
                 return Err(CmafError::times("the stream does not go on where it ended", first.dts));

@@ -23,8 +23,10 @@ use trail::{Step, Trail};
 /// Trails remembered: about a hundred bytes each.
 const TRAILS: NonZeroUsize = NonZeroUsize::new(4096).expect("it is not zero");
 
-/// How soon it is looked again whether a bot is idle.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// How soon it is looked again whether a bot is idle: half of this at first, and twice as long each time.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+const LONGEST_REST: Duration = Duration::from_millis(400);
 
 /// How long one is waited for.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
@@ -135,30 +137,35 @@ impl Delivery {
     /// Whether it is done, or not wanted any more. What cannot be brought now is left to the player, who asks for it
     /// with more patience, and is told what is wrong.
     async fn take_step(&self, video: VideoId, trail: &SharedTrail, step: Step) -> bool {
-        let begun = Instant::now();
+        let (begun, mut rest) = (Instant::now(), LOOK_AGAIN / 2);
+        let thing = Thing::Segment(video, step.track, step.number);
+        let found = self.find(thing).await.inspect_err(|error| left(step, error));
+        let Ok(Some(stored)) = found else { return false };
         while lock(trail).wants(step) {
             let asked = Instant::now();
-            match self.bring(Thing::Segment(video, step.track, step.number)).await {
-                Ok(Some(Ahead::Near)) => return true,
-                Ok(Some(Ahead::Brought)) => {
+            match self.cache.bring(&stored.pieces, thing.standing()).await {
+                Ok(Ahead::Near) => return true,
+                Ok(Ahead::Brought) => {
                     lock(trail).brought(asked.elapsed());
                     return true;
                 }
-                Ok(Some(Ahead::Busy)) if begun.elapsed() < LONGEST_WAIT => sleep(LOOK_AGAIN).await,
-                Ok(Some(Ahead::Busy | Ahead::Full) | None) => return false,
+                // One who waits is enough.
+                Ok(Ahead::Busy) if begun.elapsed() < LONGEST_WAIT && lock(trail).is_last_at_work() => {
+                    sleep(rest).await;
+                    rest = (rest * 2).min(LONGEST_REST);
+                }
+                Ok(Ahead::Busy | Ahead::Full) => return false,
                 Err(error) => {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::debug!(video.id = %video, track = %step.track, step.number, error, "nothing is read ahead");
+                    left(step, &error.into());
                     return false;
                 }
             }
         }
         true
     }
+}
 
-    /// `None` when there is no such thing, or not yet.
-    async fn bring(&self, thing: Thing) -> Result<Option<Ahead>, DeliveryError> {
-        let Some(stored) = self.find(thing).await? else { return Ok(None) };
-        Ok(Some(self.cache.bring(&stored.pieces, thing.standing()).await?))
-    }
+fn left(step: Step, error: &DeliveryError) {
+    let error = error as &dyn std::error::Error;
+    tracing::debug!(track = %step.track, step.number, error, "nothing is read ahead");
 }

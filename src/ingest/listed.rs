@@ -11,6 +11,7 @@ use crate::mpegts;
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::os::unix::fs::FileExt;
+use tokio_util::sync::CancellationToken;
 
 /// Parameter sets stand in the first bytes of a key frame, before its picture.
 const KEY_FRAME_BEGIN: usize = 2048;
@@ -30,9 +31,9 @@ impl Run<'_> {
             let packets = |track: IndexedTrack| track.samples.iter().map(IndexedSample::packet).collect();
             return Ok(listed_picture(&index, stream).map(|track| (packets(track), Known::Index)));
         }
-        let (path, stream) = (self.input().to_path_buf(), stream.clone());
+        let (path, stream, cancel) = (self.input().to_path_buf(), stream.clone(), self.work.cancel.clone());
         let look = move || match blocks(File::open(&path)?, &stream)? {
-            None => transported(File::open(&path)?, &stream),
+            None => transported(File::open(&path)?, &stream, &cancel),
             listed => Ok(listed),
         };
         let listed = disk::blocking(look).await.map_err(IngestError::Source)?;
@@ -136,8 +137,12 @@ fn blocks(file: File, stream: &VideoStream) -> io::Result<Option<(Vec<Packet>, O
 }
 
 /// The picture as the packets of a transport stream hold it, and what any of its key frames says; `None` when the probe
-/// found it to be another one, or a picture does not say whether it is a key frame.
-fn transported(file: File, stream: &VideoStream) -> io::Result<Option<(Vec<Packet>, Opening)>> {
+/// found it to be another one, a picture does not say whether it is a key frame, or the job is told to stop meanwhile.
+fn transported(
+    file: File,
+    stream: &VideoStream,
+    cancel: &CancellationToken,
+) -> io::Result<Option<(Vec<Packet>, Opening)>> {
     let (Some(rate), Some(begin)) = (stream.frame_rate, stream.start_ticks) else { return Ok(None) };
     let Some(mut film) = mpegts::Film::open(file)? else { return Ok(None) };
     if stream.codec != film.codec() || stream.time_base != TRANSPORT_CLOCK {
@@ -147,6 +152,9 @@ fn transported(file: File, stream: &VideoStream) -> io::Result<Option<(Vec<Packe
     let (mut packets, mut found) = (Vec::new(), Opening::default());
     let mut sets = ParameterSets::new(film.codec());
     let walked = film.pictures(begin, duration, |packet, beginning| {
+        if cancel.is_cancelled() {
+            return None;
+        }
         let opening = sets.look_in_stream(beginning);
         let key = opening.enters?;
         found.changes |= opening.changes;

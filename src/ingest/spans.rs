@@ -18,6 +18,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+/// Seconds of film that are encoded at most without waiting for a turn.
+const LONGEST_OPENING_S: u64 = 15;
+
 /// How often work that can wait looks whether there is room on the machine for it, and whether a person added something.
 const WAY: Duration = Duration::from_secs(1);
 
@@ -154,8 +157,10 @@ impl Run<'_> {
             };
             // Room first: whoever waits for a store to take what was made keeps nobody from encoding.
             lacking[0].room(bytes).await?;
-            // The first seconds of a film that cannot be played yet wait for nobody: they are short.
-            let is_opening = turn != Turn::Later && listed.iter().all(Option::is_none) && is_first(encoding, span);
+            // The first seconds of a film that cannot be played yet wait for nobody.
+            let is_short = span.seconds() <= LONGEST_OPENING_S;
+            let is_unseen = turn != Turn::Later && listed.iter().all(Option::is_none);
+            let is_opening = is_unseen && is_short && is_first(encoding, span);
             let slot = if is_opening { None } else { self.slot(turn, lacking[0].sealed(), until).await? };
             if slot.is_none() && !is_opening {
                 return Ok(Reached::EnoughForNow);

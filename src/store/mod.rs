@@ -136,8 +136,7 @@ pub trait BlobStore: Send + Sync {
     async fn read(&self, copy: &Locator, range: ByteRange, purpose: Purpose) -> Result<Reading, StoreError>;
 
     /// Removes copies, and answers those that it may not remove, now or ever; after an error some may be gone, and the
-    /// call can be repeated. Those whose channel cannot be seen are among them: it may
-    /// be there all the same.
+    /// call can be repeated.
     ///
     /// # Errors
     /// `Throttled`, `Unreachable`, `Refused`.

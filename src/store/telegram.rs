@@ -164,9 +164,9 @@ impl BlobStore for TelegramStore {
             let lease = self.lease(bot.id, Purpose::Upkeep, DOING).await?;
             let undeletable = match lease.delete(bot.channel, &messages).await {
                 Ok(undeletable) => undeletable,
-                // Nobody may, until somebody gives the bot its right back. A channel that is gone looks the same as one
-                // that the bot was thrown out of.
-                Err(error) if matches!(error.kind, Kind::ChatNotFound | Kind::Forbidden) => messages,
+                // Nobody may, until somebody gives the bot its right back.
+                Err(error) if error.kind == Kind::Forbidden => messages,
+                // Among them a channel that is not seen: it may be gone, or the bot thrown out of it.
                 Err(error) => return Err(failed(DOING, error)),
             };
             let left = spots.into_iter().filter(|(spot, _)| undeletable.contains(&spot.message));

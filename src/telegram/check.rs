@@ -259,7 +259,7 @@ impl Fleet {
 async fn discard(lease: &BotLease, sent: &SentDocument, test: &mut BotTest) {
     let delete = || lease.delete(lease.bot().channel, std::slice::from_ref(&sent.message));
     let mut deleted = delete().await;
-    if deleted.as_ref().is_err_and(TelegramError::is_worth_retrying) {
+    if deleted.as_ref().is_err_and(|error| error.is_worth_retrying() && error.kind != Kind::Flooded) {
         deleted = delete().await;
     }
     match deleted {

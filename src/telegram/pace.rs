@@ -54,6 +54,9 @@ impl PaceSettings {
     }
 }
 
+/// How long upkeep is put off while deposits take all there is; then one message of it goes as they do.
+const LONGEST_PUT_OFF: Duration = Duration::from_secs(60);
+
 /// Eighths of the full rate.
 const FULL: u32 = 8;
 /// The least share that floods leave over.
@@ -71,6 +74,8 @@ pub struct Pace {
     changed: Instant,
     /// When the last flood is over, if there was one.
     flood_ends: Option<Instant>,
+    /// Since when upkeep is put off for the sake of deposits.
+    put_off: Option<Instant>,
 }
 
 /// A token bucket. Holds at most `size` messages; `per_second` flow in at full share.
@@ -117,6 +122,7 @@ impl Pace {
             share: FULL,
             changed: now,
             flood_ends: None,
+            put_off: None,
         }
     }
 
@@ -140,16 +146,24 @@ impl Pace {
         (self.share < FULL).then_some((share, self.changed))
     }
 
-    /// Takes the budget of one message. Upkeep leaves one to a deposit that may come.
+    /// Takes the budget of one message. Upkeep leaves one to a deposit that may come, but not for ever.
     ///
     /// # Errors
     /// How long until there is one; nothing is taken then.
     pub fn take(&mut self, purpose: Purpose, now: Instant) -> Result<(), Duration> {
         self.fill(now);
-        let (share, least) = (self.share(), if purpose == Purpose::Upkeep { 2.0 } else { 1.0 });
+        let is_upkeep = purpose == Purpose::Upkeep;
+        let was_put_off = self.put_off.is_some_and(|since| now.saturating_duration_since(since) >= LONGEST_PUT_OFF);
+        let (share, least) = (self.share(), if is_upkeep && !was_put_off { 2.0 } else { 1.0 });
         let wait = self.bot.wait(1.0, 1.0).max(self.second.wait(1.0, share)).max(self.minute.wait(least, share));
         if wait > Duration::ZERO {
+            if is_upkeep {
+                self.put_off.get_or_insert(now);
+            }
             return Err(wait);
+        }
+        if is_upkeep {
+            self.put_off = None;
         }
         for bucket in [&mut self.bot, &mut self.second, &mut self.minute] {
             bucket.level -= 1.0;
@@ -346,6 +360,22 @@ mod tests {
         assert_eq!(upkeep, 4, "a quarter of a minute's, but one");
         assert!(pace.take(Purpose::Deposit, begin).is_ok());
         assert!(pace.take(Purpose::Deposit, begin).is_err());
+        let mut sent = 0;
+        for second in 1..=3600 {
+            let now = begin + second * SECOND;
+            while pace.take(Purpose::Deposit, now).is_ok() {}
+            sent += u32::from(pace.take(Purpose::Upkeep, now).is_ok());
+        }
+        assert_eq!(sent, 0, "deposits take each as it comes");
+        for tenth in 36_000..72_000 {
+            let now = begin + tenth * SECOND / 10;
+            sent += u32::from(pace.take(Purpose::Upkeep, now).is_ok());
+            let _ = pace.take(Purpose::Deposit, now);
+        }
+        assert!(
+            (55..70).contains(&sent),
+            "{sent} in an hour: whoever was put off for a minute is as good as a deposit"
+        );
         let mut narrow = Pace::new(PaceSettings::of_channel(1), begin);
         assert!(narrow.take(Purpose::Upkeep, begin).is_ok(), "where there is one only, it is not shut out");
     }

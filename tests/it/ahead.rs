@@ -1,7 +1,7 @@
 //! What a player will ask for next is near before it asks.
 
 use crate::harness::World;
-use crate::harness::bots::{Telegram, downloads, forget_what_is_cached, small_packs, watched};
+use crate::harness::bots::{Telegram, forget_what_is_cached, small_packs, watched};
 use crate::harness::clip;
 use crate::harness::player::Reel;
 use crate::harness::wait::until_true;
@@ -35,10 +35,6 @@ impl Scene {
         self.stats().await["ahead"][which].as_u64().unwrap()
     }
 
-    fn downloads(&self) -> u64 {
-        self.telegram.bots().iter().map(|bot| downloads(&self.telegram, bot)).sum()
-    }
-
     /// Asks for a segment of the pictures (0) or the sound (1).
     async fn ask(&self, kind: usize, number: usize) {
         let (name, bytes) = &self.reels[kind].segments[number];
@@ -54,11 +50,6 @@ async fn what_a_player_asks_for_next_is_brought_before_it_asks_and_counted() {
     let before = scene.ahead("brought").await;
     scene.ask(0, 0).await;
     until_true("the next one is brought", async || scene.ahead("brought").await > before).await;
-    until_true("it is whole", async || {
-        let (was, is) = (scene.downloads(), scene.ahead("brought").await);
-        scene.ahead("brought").await == is && scene.downloads() == was && is > before
-    })
-    .await;
     let useful = scene.ahead("useful").await;
     scene.ask(0, 1).await;
     assert!(scene.ahead("useful").await > useful, "{}", scene.stats().await);

@@ -145,3 +145,20 @@ fn a_source_lasts_as_long_as_it_is_shown_however_it_reorders_at_its_ends() {
         assert_eq!(dts(&resumed.end(None).unwrap().unwrap()), dts(&rest));
     }
 }
+
+#[test]
+fn nothing_goes_on_after_the_settled_end_of_a_source() {
+    let mut last = samples(960_000, &[963_600, 970_800, 967_200]);
+    (0..).zip(&mut last).for_each(|(at, sample)| sample.dts += at * 3600);
+    let mut source = Timeline::new(Timing::Source, TICKS, None).unwrap();
+    source.push(samples(810_000, &[900_000, 903_600])).unwrap();
+    source.push(last.clone()).unwrap();
+    let rest = source.end(None).unwrap().unwrap();
+    let end = rest.start + rest.duration;
+    assert!(last[1].dts > end.cast_signed(), "decoded later than the track ends");
+
+    let resume = Some(Resume { next_dts: end, delay: 90_000 });
+    let mut resumed = Timeline::new(Timing::Source, TICKS, resume).unwrap();
+    assert!(resumed.push(last).unwrap().is_none());
+    assert!(resumed.end(None).unwrap().is_none());
+}

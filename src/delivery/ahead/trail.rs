@@ -118,6 +118,10 @@ impl Trail {
         has_room
     }
 
+    pub(super) fn is_last_at_work(&self) -> bool {
+        self.workers == 1
+    }
+
     pub(super) fn end_work(&mut self) {
         self.workers -= 1;
     }

@@ -10,8 +10,8 @@ use super::error::ApiError;
 use super::form::PATIENCE;
 use super::openapi::ProblemView;
 use super::upload::{Arriving, Limits, UploadQuery};
-use crate::catalog::{Resumable, ResumableKind};
-use crate::ingest::upload::{Continuing, GoOn, Kept, Trust, Uploads};
+use crate::catalog::ResumableKind;
+use crate::ingest::upload::{Begun, Continuing, GoOn, Kept, Trust, Uploads};
 use crate::media::id::UploadId;
 use crate::media::time::Timestamp;
 use crate::telemetry::metrics::Metrics;
@@ -222,25 +222,24 @@ impl Intake<'_> {
                 let brings = headers::brings_bytes(self.headers)?;
                 let begun = self.uploads.create(labels, bytes_total).await?;
                 if !brings && bytes_total != Some(0) {
-                    return Ok(created(begun.id).insert_header(expiring(self.uploads.expiry(&begun))).finish());
+                    let expires = expiring(begun.expires_at());
+                    return Ok(created(begun.told()).insert_header(expires).finish());
                 }
-                self.begin_with_bytes(&begun, checksum).await
+                self.begin_with_bytes(begun, checksum).await
             }
         }
     }
 
-    async fn begin_with_bytes(self, begun: &Resumable, checksum: Option<Checksum>) -> Result<HttpResponse, ApiError> {
-        let uploads = self.uploads;
+    async fn begin_with_bytes(self, begun: Begun, checksum: Option<Checksum>) -> Result<HttpResponse, ApiError> {
         let go_on = GoOn { at: 0, bytes_total: None, trust: trust(checksum.as_ref()) };
-        let kept = match uploads.go_on(begun.id, go_on).await {
+        let kept = match self.uploads.go_on(begun.id(), go_on).await {
             Ok(turn) => self.receive(turn, checksum).await,
             Err(error) => Err(error.into()),
         };
         match kept {
-            Ok(kept) => Ok(progressed(created(begun.id), kept)),
+            Ok(kept) => Ok(progressed(created(begun.told()), kept)),
             Err(error) => {
-                // Nobody was told its name.
-                uploads.terminate(begun.id).await?;
+                begun.give_up().await;
                 Err(error)
             }
         }

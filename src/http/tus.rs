@@ -10,8 +10,8 @@ use super::error::ApiError;
 use super::form::PATIENCE;
 use super::openapi::ProblemView;
 use super::upload::{Arriving, Limits, UploadQuery};
-use crate::catalog::ResumableKind;
-use crate::ingest::upload::{Begun, Continuing, GoOn, Kept, Trust, Uploads};
+use crate::catalog::{CatalogError, ResumableKind};
+use crate::ingest::upload::{Begun, Continuing, GoOn, Kept, Trust, UploadError, Uploads};
 use crate::media::id::UploadId;
 use crate::media::time::Timestamp;
 use crate::telemetry::metrics::Metrics;
@@ -93,6 +93,7 @@ pub(super) async fn create(
     (status = 200, description = "As headers: `Upload-Offset`, `Upload-Length`, `Upload-Metadata`, `Upload-Expires`"),
     (status = 404, description = "There is no such upload, or it has expired"),
     (status = 412, description = "It is another version of tus"),
+    (status = 423, description = "Another connection has it at this moment, or the server ends: ask again"),
 ))]
 pub(super) async fn offset(
     _: Grant,
@@ -177,7 +178,7 @@ pub(super) async fn override_method(
 
 async fn tell_offset(request: &HttpRequest, uploads: &Uploads, id: &str) -> Result<HttpResponse, ApiError> {
     check_version(request.headers())?;
-    let upload = uploads.resumable(address::upload(id)?).await?;
+    let upload = uploads.resumable(address::upload(id)?).await.map_err(unless_locked)?;
     let mut answer = HttpResponse::Ok();
     answer.insert_header((header::CACHE_CONTROL, "no-store"));
     match upload.bytes_total {
@@ -200,6 +201,17 @@ async fn tell_offset(request: &HttpRequest, uploads: &Uploads, id: &str) -> Resu
         answer.insert_header((UPLOAD_OFFSET, upload.bytes_safe.to_string()));
     }
     Ok(answer.finish())
+}
+
+/// Senders wait for what is locked, and begin anew after any other failure of a HEAD.
+fn unless_locked(error: UploadError) -> ApiError {
+    match error {
+        UploadError::Superseded => ApiError::Locked(error.to_string().into()),
+        UploadError::Busy | UploadError::Catalog(CatalogError::Closed) => {
+            ApiError::Locked(UploadError::Busy.to_string().into())
+        }
+        other => other.into(),
+    }
 }
 
 async fn give_up(request: &HttpRequest, uploads: &Uploads, id: &str) -> Result<HttpResponse, ApiError> {

@@ -122,12 +122,15 @@ export function upload(file, { again, onProgress, onWaiting }) {
       metadata: { filename: file.name },
       retryDelays: RETRIES,
       removeFingerprintOnSuccess: true,
+      onAfterResponse: stayWith,
       onProgress(bytes, total) {
         connection.dispatchEvent(new Event('back'));
         onProgress(bytes, total);
       },
       onShouldRetry(error) {
-        const waits = !ended && passes(error);
+        const status = answerTo(error)?.getStatus() ?? 0;
+        if (!status) connection.dispatchEvent(new Event('lost'));
+        const waits = !ended && passes(status);
         if (waits) onWaiting();
         return waits;
       },
@@ -166,13 +169,19 @@ async function prepared(file, options) {
   return sender;
 }
 
-// No answer, a server that is busy or ends, and another connection that had the upload: all of that passes.
-function passes({ originalResponse: answer }) {
-  const status = answer?.getStatus() ?? 0;
-  if (!status) connection.dispatchEvent(new Event('lost'));
-  return [0, 408, 409, 423, 500, 502, 503, 504].includes(status);
+// After any failure to say how far an upload is, the sender would begin anew. Only when it is gone, it shall.
+function stayWith(request, answer) {
+  const status = answer.getStatus();
+  if (request.getMethod() !== 'HEAD' || (status >= 200 && status < 300) || [404, 410, 423].includes(status)) return;
+  throw Object.assign(new Error('How far the upload is was not answered.'), { answer });
 }
 
-function problemOf({ originalResponse: answer }) {
+const answerTo = ({ originalResponse, causingError }) => originalResponse ?? causingError?.answer;
+
+// No answer, a server that is busy or ends, and another connection that had the upload: all of that passes.
+const passes = (status) => [0, 408, 409, 423, 500, 502, 503, 504].includes(status);
+
+function problemOf(error) {
+  const answer = answerTo(error);
   return answer ? new Problem(parsed(answer.getBody()) ?? {}, answer.getStatus()) : new Problem(NO_ANSWER, 0);
 }

@@ -107,7 +107,7 @@ impl Uploads {
             self.learn_length(&mut upload, claimed).await?;
         }
         if seat.as_ref().is_none_or(|writer| writer.received() != at) {
-            *seat = Some(self.reopen(id, at).await?);
+            *seat = Some(self.reopen(id, at, &stop).await?);
         }
         Ok(Continuing { stop, turn: Some(Turn::begin(&self, upload, go_on.trust, seat)) })
     }
@@ -125,8 +125,9 @@ impl Uploads {
         Ok(())
     }
 
-    async fn reopen(&self, id: UploadId, at: u64) -> Result<UploadWriter, UploadError> {
-        match self.shared.spool.continue_upload(id, at).await {
+    async fn reopen(&self, id: UploadId, at: u64, stop: &CancellationToken) -> Result<UploadWriter, UploadError> {
+        match self.shared.spool.continue_upload(id, at, stop).await {
+            Err(SpoolError::Cancelled) => Err(self.displaced()),
             Err(SpoolError::NotFound { .. }) => {
                 tracing::warn!("the bytes of an unfinished upload are gone; it has to begin anew");
                 self.shared.catalog.drop_upload(id).await?;

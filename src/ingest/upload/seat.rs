@@ -69,8 +69,9 @@ impl Uploads {
             (Arc::clone(&seat.held), seat.stop.clone())
         };
         tokio::select! {
-            seat = held.lock_owned() => Ok(Taken { seat, stop }),
+            biased;
             () = stop.cancelled() => Err(self.displaced()),
+            seat = held.lock_owned() => Ok(Taken { seat, stop }),
             () = tokio::time::sleep(HANDOVER) => Err(UploadError::Busy),
         }
     }

@@ -93,6 +93,29 @@ fn a_seat_is_not_left_while_its_file_is_opened_for_a_sender_that_hung_up() {
 }
 
 #[test]
+fn a_newcomer_does_not_wait_until_all_is_read_that_came_before() {
+    where_work_can_be_held_up(async {
+        let sample = Sample::new().await;
+        let before = uploads(&sample);
+        let id = begun(&before, ResumableKind::Whole).await;
+        sent(&before, id, 0, b"some ").await;
+        let uploads = uploads(&sample);
+        let (taken, upload) = uploads.seize(id).await.unwrap();
+        let (held, newcomer) = (held_up(), taken.stop.clone());
+        let mut turn = std::pin::pin!(uploads.seated(taken, upload, GoOn { at: 5, ..FROM_START }));
+        assert!(futures::poll!(&mut turn).is_pending());
+        tokio::task::yield_now().await;
+
+        newcomer.cancel();
+        drop(held);
+
+        assert!(matches!(turn.await.err(), Some(UploadError::Superseded)));
+        sent(&uploads, id, 5, b"byte").await;
+        assert_eq!(std::fs::read(sample.spool.upload_path(id)).unwrap(), b"some byte");
+    });
+}
+
+#[test]
 fn an_upload_is_removed_to_its_end_although_its_sender_hung_up() {
     where_work_can_be_held_up(async {
         let sample = Sample::new().await;

@@ -191,6 +191,16 @@ async fn an_upload_that_is_given_up_leaves_nothing() {
 }
 
 #[actix_web::test]
+async fn who_asks_while_the_server_ends_is_told_to_wait_and_not_to_begin_anew() {
+    let bench = Bench::new().await;
+    let place = begun(&bench, &[("upload-length", "9")]).await;
+    sent(&bench, &place, 0, "some ").await;
+    bench.sample.shutdown.begin();
+    assert_eq!(told(&bench, &place).await.status, 423);
+    assert_eq!(sent(&bench, &place, 5, "byte").await.status, 503);
+}
+
+#[actix_web::test]
 async fn what_is_too_long_too_much_or_too_many_is_refused_at_once() {
     let bench = Bench::new().await;
     let long = bench.ask(creation(&[("upload-length", &(LIMIT + 1).to_string())])).await;

@@ -144,7 +144,7 @@ export function upload(file, { again, onProgress, onWaiting }) {
     prepared(file, options).then(take, reject);
   });
   return {
-    done: Promise.race([sent, stopped]).then((url) => send('GET', `/api/upload/${url.split('/').pop()}/progress`)),
+    done: Promise.race([sent.then((url) => became(url, onWaiting)), stopped]),
     pause() {
       paused = true;
       sender?.abort();
@@ -167,6 +167,20 @@ async function prepared(file, options) {
   const [before] = await sender.findPreviousUploads();
   if (before) sender.resumeFromPreviousUpload(before);
   return sender;
+}
+
+// All of it is sent: that must not be forgotten because the server cannot be asked for a while.
+async function became(url, onWaiting) {
+  for (const pause of RETRIES) {
+    try {
+      return await send('GET', `/api/upload/${url.split('/').pop()}/progress`);
+    } catch (problem) {
+      if (!passes(problem.status)) throw problem;
+      onWaiting();
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+  }
+  throw new Problem(NO_ANSWER, 0);
 }
 
 // After any failure to say how far an upload is, the sender would begin anew. Only when it is gone, it shall.

@@ -79,7 +79,7 @@ impl Uploads {
     /// Takes a turn at an upload; a turn that is under way ends.
     ///
     /// # Errors
-    /// `NoSuchUpload`, `Complete`, `WrongOffset`, `WrongLength`, `TooLarge`, `Superseded` by the next
+    /// `NoSuchUpload`, `Complete`, `Joined`, `WrongOffset`, `WrongLength`, `TooLarge`, `Superseded` by the next
     /// one, `Busy`, or when there is no room.
     pub async fn go_on(&self, id: UploadId, go_on: GoOn) -> Result<Continuing, UploadError> {
         let (taken, upload) = self.seize(id).await?;

@@ -16,10 +16,11 @@ struct Part {
 
 impl Uploads {
     /// Joins complete parts, in this order, to a film. Costs their room once more until it is done; they
-    /// are gone then. When it fails they stay, and it can be asked for again.
+    /// are gone then. When it fails they stay, and it can be asked for again. Asked for again though it was
+    /// done, as the answer was lost, it answers what it answered.
     ///
     /// # Errors
-    /// `NotParts`, `TooLarge`, `TooMany`, or when there is no room.
+    /// `NotParts`, `TooLarge`, `Busy`, or when there is no room.
     pub async fn join(&self, parts: Vec<UploadId>, labels: Labels) -> Result<(UploadId, Accepted), UploadError> {
         self.to_its_end("join the parts of an upload", self.clone().joined(parts, labels)).await
     }
@@ -32,16 +33,26 @@ impl Uploads {
         if ordered.len() != parts.len() || parts.is_empty() {
             return Err(UploadError::NotParts("each part must be named once, and there must be one at least".into()));
         }
-        let mut taken = Vec::with_capacity(ordered.len());
-        for part in ordered {
-            taken.push(self.take_part(part).await?);
+        let taken = self.take_parts(ordered).await;
+        // Asked when nobody is joining them any more.
+        if let Some((id, video)) = self.shared.catalog.joined_of(labels.parts.clone()).await? {
+            return Ok((id, Accepted::Known(video)));
         }
+        let mut taken = taken?;
         taken.sort_by_key(|part| parts.iter().position(|id| *id == part.id));
         let joined = self.copy(&taken, labels).await?;
         for part in taken {
             self.forget_part(part).await;
         }
         Ok(joined)
+    }
+
+    async fn take_parts(&self, ids: Vec<UploadId>) -> Result<Vec<Part>, UploadError> {
+        let mut taken = Vec::with_capacity(ids.len());
+        for id in ids {
+            taken.push(self.take_part(id).await?);
+        }
+        Ok(taken)
     }
 
     async fn take_part(&self, id: UploadId) -> Result<Part, UploadError> {

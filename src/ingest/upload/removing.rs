@@ -14,8 +14,12 @@ impl Uploads {
     /// # Errors
     /// `NoSuchUpload`, `Complete`, `Superseded`, `Busy`.
     pub async fn terminate(&self, id: UploadId) -> Result<(), UploadError> {
-        let (taken, _) = self.seize(id).await?;
-        self.removed(id, taken).await
+        match self.seize(id).await {
+            Ok((taken, _)) => self.removed(id, taken).await,
+            // It is a film, or just becomes one.
+            Err(UploadError::Joined) => Err(UploadError::Complete),
+            Err(error) => Err(error),
+        }
     }
 
     /// Nothing is left of it, whoever hangs up meanwhile.

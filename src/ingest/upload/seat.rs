@@ -35,7 +35,7 @@ impl Uploads {
     /// Takes an unfinished upload over, and answers how far it is then.
     ///
     /// # Errors
-    /// `NoSuchUpload`, `Complete`, `Superseded`, `Busy`.
+    /// `NoSuchUpload`, `Complete`, `Joined`, `Superseded`, `Busy`.
     pub(super) async fn seize(&self, id: UploadId) -> Result<(Taken, Resumable), UploadError> {
         // Asked before, too: what is complete needs no seat.
         self.unfinished(id).await?;
@@ -50,8 +50,11 @@ impl Uploads {
 
     async fn unfinished(&self, id: UploadId) -> Result<Resumable, UploadError> {
         let upload = self.find(id).await?;
-        let complete = upload.video.is_some() || upload.labels.kind == ResumableKind::Joined;
-        if complete { Err(UploadError::Complete) } else { Ok(upload) }
+        match upload.labels.kind {
+            ResumableKind::Joined => Err(UploadError::Joined),
+            _ if upload.video.is_some() => Err(UploadError::Complete),
+            ResumableKind::Whole | ResumableKind::Part => Ok(upload),
+        }
     }
 
     pub(super) async fn find(&self, id: UploadId) -> Result<Resumable, UploadError> {

@@ -171,8 +171,11 @@ async fn parts_are_joined_in_their_order() {
     let id: UploadId = whole.rsplit('/').next().unwrap().parse().unwrap();
     assert_eq!(std::fs::read(bench.sample.spool.upload_path(id)).unwrap(), b"some bytes");
     assert_eq!((told(&bench, &one).await.status, bench.sample.files()), (404, 1), "its parts are gone");
-    assert_eq!(sent(&bench, &whole, 10, "").await.code(), "conflict");
-    assert_eq!(bench.ask(creation(&join)).await.code(), "unprocessable");
+    assert_eq!(sent(&bench, &whole, 10, "").await.code(), "forbidden");
+    assert_eq!(bench.ask(tus(Method::DELETE, &whole)).await.code(), "conflict", "it is a film now");
+    assert_eq!(begun(&bench, &join).await, whole, "who lost the answer asks again");
+    let other = format!("final;{one} {two}");
+    assert_eq!(bench.ask(creation(&[("upload-concat", &other)])).await.code(), "unprocessable", "in another order");
 }
 
 #[actix_web::test]

@@ -107,6 +107,7 @@ impl Uploads {
             self.learn_length(&mut upload, claimed).await?;
         }
         if seat.as_ref().is_none_or(|writer| writer.received() != at) {
+            *seat = None;
             *seat = Some(self.reopen(id, at, &stop).await?);
         }
         Ok(Continuing { stop, turn: Some(Turn::begin(&self, upload, go_on.trust, seat)) })

@@ -86,12 +86,12 @@ impl Uploads {
     }
 
     /// Does work in a task of its own: it comes to its end, also when nobody waits for that any more.
-    pub(super) async fn to_its_end<T: Send + 'static>(
+    pub(super) fn to_its_end<T: Send + 'static>(
         &self,
         name: &'static str,
         work: impl Future<Output = Result<T, UploadError>> + Send + 'static,
-    ) -> Result<T, UploadError> {
+    ) -> impl Future<Output = Result<T, UploadError>> {
         let working = self.shared.shutdown.spawn(name, work);
-        working.await.map_err(|_| UploadError::Catalog(CatalogError::Closed))?
+        async move { working.await.map_err(|_| UploadError::Catalog(CatalogError::Closed))? }
     }
 }

@@ -67,7 +67,8 @@ const COLUMNS: &str =
      JOIN uploads ON uploads.uuid = resumables.upload LEFT JOIN videos ON videos.id = uploads.video";
 
 impl Catalog {
-    /// Records an upload that may come in pieces, unless `most` of them are unfinished.
+    /// Records an upload that may come in pieces, unless `most` of them are unfinished. What is joined is
+    /// recorded in any case: parts that are complete are relieved by nothing else.
     ///
     /// # Errors
     /// When the catalog fails.
@@ -84,7 +85,7 @@ impl Catalog {
                 let unfinished: u64 = tx
                     .prepare_cached("SELECT count(*) FROM resumables JOIN uploads ON uuid = upload WHERE state = 'receiving'")?
                     .query_row([], |row| row.get(0))?;
-                if unfinished >= most {
+                if unfinished >= most && labels.kind != ResumableKind::Joined {
                     return Ok(Beginning::TooMany);
                 }
                 tx.execute(
@@ -107,6 +108,21 @@ impl Catalog {
             .read(move |tx| {
                 let sql = format!("{COLUMNS} WHERE resumables.upload = ?1");
                 Ok(tx.prepare_cached(&sql)?.query_row([id.0], resumable).optional()?)
+            })
+            .await
+    }
+
+    /// The upload and the film that were joined of these parts last, named as their sender names them, unless
+    /// that film was deleted.
+    pub async fn joined_of(&self, parts: String) -> Result<Option<(UploadId, VideoId)>, CatalogError> {
+        self.sqlite
+            .read(move |tx| {
+                let sql = "SELECT uploads.uuid, videos.uuid FROM resumables JOIN uploads ON uploads.uuid = upload
+                             JOIN videos ON videos.id = uploads.video
+                            WHERE kind = 'joined' AND parts = ?1 ORDER BY touched_at DESC LIMIT 1";
+                let mut statement = tx.prepare_cached(sql)?;
+                let found = statement.query_row([parts], |row| Ok((UploadId(row.get(0)?), VideoId(row.get(1)?))));
+                Ok(found.optional()?)
             })
             .await
     }

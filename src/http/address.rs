@@ -28,7 +28,7 @@ pub(super) fn track(text: &str) -> Result<TrackName, ApiError> {
 
 /// There is no upload of this name.
 pub(super) fn no_such_upload() -> ApiError {
-    ApiError::NotFound("there is no such upload; one that broke off leaves nothing behind".into())
+    ApiError::NotFound("there is no such upload; it may have broken off, been given up, or expired".into())
 }
 
 /// A video, track, segment or picture that is not there for anybody.

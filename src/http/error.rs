@@ -75,6 +75,9 @@ pub enum ApiError {
     /// 422: well-formed, and still nothing that can be worked with.
     #[error("{0}")]
     Unprocessable(Detail),
+    /// 423 (tus 1.0): somebody else has it at this moment.
+    #[error("{0}")]
+    Locked(Detail),
     /// 429: too often.
     #[error("too many requests; try again in {retry_after_s} s")]
     TooManyRequests {
@@ -135,6 +138,7 @@ impl ApiError {
             Self::RangeNotSatisfiable { .. } => "range_not_satisfiable",
             Self::Misdirected => "misdirected",
             Self::Unprocessable(_) => "unprocessable",
+            Self::Locked(_) => "locked",
             Self::TooManyRequests { .. } => "too_many_requests",
             Self::LimitReached(_) => "limit_reached",
             Self::ChecksumMismatch => "checksum_mismatch",
@@ -175,6 +179,7 @@ impl ResponseError for ApiError {
             Self::RangeNotSatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Locked(_) => StatusCode::LOCKED,
             Self::TooManyRequests { .. } | Self::LimitReached(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::ChecksumMismatch => StatusCode::from_u16(460).expect("three digits are a status"),
             Self::Busy { .. } | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,

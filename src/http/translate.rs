@@ -91,6 +91,8 @@ impl From<UploadError> for ApiError {
             UploadError::WrongOffset { .. } | UploadError::Complete | UploadError::Superseded => {
                 Self::Conflict(error.to_string().into())
             }
+            // As tus 1.0 says it of the extension `concatenation`.
+            UploadError::Joined => Self::Forbidden(error.to_string().into()),
             UploadError::WrongLength { .. } => Self::BadRequest(error.to_string().into()),
             UploadError::TooLong { left } => Self::TooLarge { limit: left },
             UploadError::TooMany { .. } => Self::LimitReached(error.to_string().into()),

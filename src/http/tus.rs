@@ -10,8 +10,8 @@ use super::error::ApiError;
 use super::form::PATIENCE;
 use super::openapi::ProblemView;
 use super::upload::{Arriving, Limits, UploadQuery};
-use crate::catalog::{Resumable, ResumableKind};
-use crate::ingest::upload::{Continuing, GoOn, Kept, Trust, Uploads};
+use crate::catalog::{CatalogError, ResumableKind};
+use crate::ingest::upload::{Begun, Continuing, GoOn, Kept, Trust, UploadError, Uploads};
 use crate::media::id::UploadId;
 use crate::media::time::Timestamp;
 use crate::telemetry::metrics::Metrics;
@@ -64,14 +64,26 @@ pub(super) async fn describe(_: Grant, limits: web::Data<Limits>) -> HttpRespons
 /// a `title`; the first bytes may come along. `Upload-Concat: partial` begins a part, and
 /// `final;<addresses of parts>` joins them. What the upload has become tells
 /// `/api/upload/{id}/progress`, with the last word of `Location` as its id.
-#[utoipa::path(post, path = "/api/uploads", tag = "upload", params(UploadQuery), responses(
+#[utoipa::path(post, path = "/api/uploads", tag = "upload", params(
+    UploadQuery,
+    ("Tus-Resumable" = String, Header, description = "`1.0.0`"),
+    ("Upload-Length" = Option<u64>, Header, description = "Bytes of the whole"),
+    ("Upload-Defer-Length" = Option<u8>, Header, description = "`1`, instead: the length comes later"),
+    ("Upload-Metadata" = Option<String>, Header, description = "Pairs of a key and a value in base64: `filename`, `title`"),
+    ("Upload-Concat" = Option<String>, Header, description = "`partial`, or `final;` and addresses of parts"),
+    ("Upload-Checksum" = Option<String>, Header, description = "`sha1`, `sha256` or `md5`, and the sum of the body in base64"),
+), responses(
     (status = 201, description = "It has begun, or was joined: `Location` is where it goes on"),
-    (status = 400, description = "A header cannot be used", body = ProblemView),
+    (status = 400, description = "A header cannot be used, or the body broke off", body = ProblemView),
+    (status = 408, description = "Nothing came for too long", body = ProblemView),
+    (status = 409, description = "Another connection has taken a part over", body = ProblemView),
     (status = 412, description = "It is another version of tus", body = ProblemView),
     (status = 413, description = "It is longer than is accepted", body = ProblemView),
+    (status = 415, description = "The body is of another type", body = ProblemView),
     (status = 422, description = "What should be joined is no complete part", body = ProblemView),
     (status = 429, description = "There are too many unfinished uploads", body = ProblemView),
     (status = 460, description = "The bytes do not have the checksum that came with them", body = ProblemView),
+    (status = 503, description = "The server ends, or a part is in use", body = ProblemView),
     (status = 507, description = "There is no room for it now", body = ProblemView),
 ))]
 pub(super) async fn create(
@@ -89,10 +101,14 @@ pub(super) async fn create(
 /// Tell how far an upload is
 ///
 /// `Upload-Offset` says where it goes on. Whoever sends it at this time is cut off, so that this stays true.
-#[utoipa::path(head, path = "/api/uploads/{id}", tag = "upload", params(("id" = uuid::Uuid, Path, description = "The upload")), responses(
+#[utoipa::path(head, path = "/api/uploads/{id}", tag = "upload", params(
+    ("id" = uuid::Uuid, Path, description = "The upload"),
+    ("Tus-Resumable" = String, Header, description = "`1.0.0`"),
+), responses(
     (status = 200, description = "As headers: `Upload-Offset`, `Upload-Length`, `Upload-Metadata`, `Upload-Expires`"),
     (status = 404, description = "There is no such upload, or it has expired"),
     (status = 412, description = "It is another version of tus"),
+    (status = 423, description = "Another connection has it at this moment, or the server ends: ask again"),
 ))]
 pub(super) async fn offset(
     _: Grant,
@@ -107,15 +123,24 @@ pub(super) async fn offset(
 ///
 /// Bytes from `Upload-Offset` on, as `application/offset+octet-stream`. Another connection that
 /// sends the same upload is cut off. With the last byte it becomes a film.
-#[utoipa::path(patch, path = "/api/uploads/{id}", tag = "upload", params(("id" = uuid::Uuid, Path, description = "The upload")), responses(
+#[utoipa::path(patch, path = "/api/uploads/{id}", tag = "upload", params(
+    ("id" = uuid::Uuid, Path, description = "The upload"),
+    ("Tus-Resumable" = String, Header, description = "`1.0.0`"),
+    ("Upload-Offset" = u64, Header, description = "Where the body belongs, in bytes"),
+    ("Upload-Length" = Option<u64>, Header, description = "Bytes of the whole, if that was not said before"),
+    ("Upload-Checksum" = Option<String>, Header, description = "`sha1`, `sha256` or `md5`, and the sum of the body in base64"),
+), responses(
     (status = 204, description = "`Upload-Offset` bytes of it are safe"),
     (status = 400, description = "A header cannot be used, or the body broke off", body = ProblemView),
+    (status = 403, description = "It was joined of parts", body = ProblemView),
     (status = 404, description = "There is no such upload, or it has expired", body = ProblemView),
+    (status = 408, description = "Nothing came for too long", body = ProblemView),
     (status = 409, description = "It goes on at another offset, is complete, or was taken over", body = ProblemView),
     (status = 412, description = "It is another version of tus", body = ProblemView),
     (status = 413, description = "More came than was missing", body = ProblemView),
     (status = 415, description = "The body is of another type", body = ProblemView),
     (status = 460, description = "The bytes do not have the checksum that came with them", body = ProblemView),
+    (status = 503, description = "The server ends, or who sent before does not come to an end", body = ProblemView),
     (status = 507, description = "There is no room for it now", body = ProblemView),
 ))]
 pub(super) async fn append(
@@ -133,11 +158,15 @@ pub(super) async fn append(
 /// Give an upload up
 ///
 /// Nothing is left of it. A complete one is a film, and deleted as such.
-#[utoipa::path(delete, path = "/api/uploads/{id}", tag = "upload", params(("id" = uuid::Uuid, Path, description = "The upload")), responses(
+#[utoipa::path(delete, path = "/api/uploads/{id}", tag = "upload", params(
+    ("id" = uuid::Uuid, Path, description = "The upload"),
+    ("Tus-Resumable" = String, Header, description = "`1.0.0`"),
+), responses(
     (status = 204, description = "It is gone"),
     (status = 404, description = "There is no such upload, or it has expired", body = ProblemView),
-    (status = 409, description = "It is complete", body = ProblemView),
+    (status = 409, description = "It is complete, or was taken over", body = ProblemView),
     (status = 412, description = "It is another version of tus", body = ProblemView),
+    (status = 503, description = "The server ends, or who sends it does not come to an end", body = ProblemView),
 ))]
 pub(super) async fn terminate(
     _: Grant,
@@ -151,7 +180,11 @@ pub(super) async fn terminate(
 /// Do what `X-HTTP-Method-Override` says
 ///
 /// For senders that can only POST: `PATCH`, `HEAD` or `DELETE`.
-#[utoipa::path(post, path = "/api/uploads/{id}", tag = "upload", params(("id" = uuid::Uuid, Path, description = "The upload")), responses(
+#[utoipa::path(post, path = "/api/uploads/{id}", tag = "upload", params(
+    ("id" = uuid::Uuid, Path, description = "The upload"),
+    ("Tus-Resumable" = String, Header, description = "`1.0.0`"),
+    ("X-HTTP-Method-Override" = String, Header, description = "`PATCH`, `HEAD` or `DELETE`"),
+), responses(
     (status = 204, description = "As by that method"),
     (status = 400, description = "It is another method, or none", body = ProblemView),
 ))]
@@ -177,7 +210,7 @@ pub(super) async fn override_method(
 
 async fn tell_offset(request: &HttpRequest, uploads: &Uploads, id: &str) -> Result<HttpResponse, ApiError> {
     check_version(request.headers())?;
-    let upload = uploads.resumable(address::upload(id)?).await?;
+    let upload = uploads.resumable(address::upload(id)?).await.map_err(unless_locked)?;
     let mut answer = HttpResponse::Ok();
     answer.insert_header((header::CACHE_CONTROL, "no-store"));
     match upload.bytes_total {
@@ -202,6 +235,17 @@ async fn tell_offset(request: &HttpRequest, uploads: &Uploads, id: &str) -> Resu
     Ok(answer.finish())
 }
 
+/// Senders wait for what is locked, and begin anew after any other failure of a HEAD.
+fn unless_locked(error: UploadError) -> ApiError {
+    match error {
+        UploadError::Superseded => ApiError::Locked(error.to_string().into()),
+        UploadError::Busy | UploadError::Catalog(CatalogError::Closed) => {
+            ApiError::Locked(UploadError::Busy.to_string().into())
+        }
+        other => other.into(),
+    }
+}
+
 async fn give_up(request: &HttpRequest, uploads: &Uploads, id: &str) -> Result<HttpResponse, ApiError> {
     check_version(request.headers())?;
     uploads.terminate(address::upload(id)?).await?;
@@ -222,25 +266,24 @@ impl Intake<'_> {
                 let brings = headers::brings_bytes(self.headers)?;
                 let begun = self.uploads.create(labels, bytes_total).await?;
                 if !brings && bytes_total != Some(0) {
-                    return Ok(created(begun.id).insert_header(expiring(self.uploads.expiry(&begun))).finish());
+                    let expires = expiring(begun.expires_at());
+                    return Ok(created(begun.told()).insert_header(expires).finish());
                 }
-                self.begin_with_bytes(&begun, checksum).await
+                self.begin_with_bytes(begun, checksum).await
             }
         }
     }
 
-    async fn begin_with_bytes(self, begun: &Resumable, checksum: Option<Checksum>) -> Result<HttpResponse, ApiError> {
-        let uploads = self.uploads;
+    async fn begin_with_bytes(self, begun: Begun, checksum: Option<Checksum>) -> Result<HttpResponse, ApiError> {
         let go_on = GoOn { at: 0, bytes_total: None, trust: trust(checksum.as_ref()) };
-        let kept = match uploads.go_on(begun.id, go_on).await {
+        let kept = match self.uploads.go_on(begun.id(), go_on).await {
             Ok(turn) => self.receive(turn, checksum).await,
             Err(error) => Err(error.into()),
         };
         match kept {
-            Ok(kept) => Ok(progressed(created(begun.id), kept)),
+            Ok(kept) => Ok(progressed(created(begun.told()), kept)),
             Err(error) => {
-                // Nobody was told its name.
-                uploads.terminate(begun.id).await?;
+                begun.give_up().await;
                 Err(error)
             }
         }

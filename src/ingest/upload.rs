@@ -1,16 +1,23 @@
 //! Files on their way in: uploads as their bytes arrive, and files imported where they lie.
 //!
 //! `arriving` takes what comes in one piece, `continuing` what comes in several and goes on after
-//! any interruption, `joining` makes one of parts. All of them end in the same `accept`.
+//! any interruption, by whoever has its `seat`; `joining` makes one of parts. All of them end in the
+//! same `accept`, or in `removing`.
 
 mod arriving;
+mod beginning;
 mod continuing;
 mod error;
 mod joining;
+mod removing;
+mod seat;
 mod telling;
+#[cfg(test)]
+mod tests;
 mod turn;
 
 pub use arriving::Uploading;
+pub use beginning::Begun;
 pub use continuing::{Continuing, GoOn, Kept, Trust};
 pub use error::UploadError;
 
@@ -22,7 +29,7 @@ use crate::media::id::{UploadId, VideoId};
 use crate::media::title::{clean_title, title_of_file};
 use crate::shutdown::Shutdown;
 use crate::spool::Spool;
-use continuing::Seat;
+use seat::Seat;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::path::Path;

@@ -146,12 +146,18 @@ impl Spool {
     }
 
     /// Goes on with an upload that has its room, behind the `at` bytes of it that are durable. Costs one read of
-    /// those. Only one writer at a time may do it.
+    /// those, which `stop` ends. Only one writer at a time may do it, and it is to be awaited to its end: the
+    /// file is cut off there, also when nobody waits any more.
     ///
     /// # Errors
-    /// `NotFound` when so many bytes are not there, `DiskFull`, `Io`.
-    pub async fn continue_upload(&self, id: UploadId, at: u64) -> Result<UploadWriter, SpoolError> {
-        UploadWriter::go_on(self.clone(), id, at).await
+    /// `NotFound` when so many bytes are not there, `Cancelled` by the token, `DiskFull`, `Io`.
+    pub async fn continue_upload(
+        &self,
+        id: UploadId,
+        at: u64,
+        stop: &CancellationToken,
+    ) -> Result<UploadWriter, SpoolError> {
+        UploadWriter::go_on(self.clone(), id, at, stop).await
     }
 
     /// Reads from an upload; only durable bytes should be asked for.

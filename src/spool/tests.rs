@@ -291,14 +291,14 @@ async fn an_upload_is_continued_behind_what_counts_and_hashed_as_one() {
     let (_folder, spool) = spool_of(64 * MIB).await;
     let (id, bytes) = (UploadId::fresh(), pattern(3_000_000));
     spool.reserve_upload(id, 3_000_000).unwrap();
-    let mut writer = spool.continue_upload(id, 0).await.unwrap();
+    let mut writer = spool.continue_upload(id, 0, &CancellationToken::new()).await.unwrap();
     assert_eq!(keep(&mut writer, bytes.slice(..1_234_567)).await, 1_234_567);
     keep(&mut writer, pattern(999)).await;
     drop(writer);
     assert_eq!(spool.usage().uploads_bytes, 3_000_000, "its room stays its own");
 
     // As after a kill: 999 bytes are there that nobody was told of.
-    let mut writer = spool.continue_upload(id, 1_234_567).await.unwrap();
+    let mut writer = spool.continue_upload(id, 1_234_567, &CancellationToken::new()).await.unwrap();
     assert_eq!(keep(&mut writer, bytes.slice(1_234_567..)).await, 3_000_000);
     let received = writer.finish().await.unwrap();
 
@@ -314,11 +314,14 @@ async fn an_upload_whose_bytes_are_gone_is_not_continued() {
     let (_folder, spool) = spool_of(64 * MIB).await;
     let id = UploadId::fresh();
     spool.reserve_upload(id, 0).unwrap();
-    assert!(matches!(spool.continue_upload(id, 1).await, Err(SpoolError::NotFound { .. })));
-    keep(&mut spool.continue_upload(id, 0).await.unwrap(), pattern(10)).await;
-    assert!(matches!(spool.continue_upload(id, 11).await, Err(SpoolError::NotFound { .. })), "some of them are gone");
+    assert!(matches!(spool.continue_upload(id, 1, &CancellationToken::new()).await, Err(SpoolError::NotFound { .. })));
+    keep(&mut spool.continue_upload(id, 0, &CancellationToken::new()).await.unwrap(), pattern(10)).await;
+    assert!(
+        matches!(spool.continue_upload(id, 11, &CancellationToken::new()).await, Err(SpoolError::NotFound { .. })),
+        "some of them are gone"
+    );
     spool.remove_upload(id).await.unwrap();
-    let mut writer = spool.continue_upload(id, 0).await.unwrap();
+    let mut writer = spool.continue_upload(id, 0, &CancellationToken::new()).await.unwrap();
     assert!(matches!(writer.write(pattern(1)).await, Err(SpoolError::Cancelled)), "it has no room any more");
 }
 
@@ -327,7 +330,7 @@ async fn a_restart_keeps_the_room_of_what_is_continued() {
     let (folder, spool) = spool_of(64 * MIB).await;
     let [begun, silent] = [UploadId::fresh(), UploadId::fresh()];
     spool.reserve_upload(begun, 0).unwrap();
-    keep(&mut spool.continue_upload(begun, 0).await.unwrap(), pattern(100)).await;
+    keep(&mut spool.continue_upload(begun, 0, &CancellationToken::new()).await.unwrap(), pattern(100)).await;
 
     let again = Spool::open(Settings { root: folder.path().join("spool"), max_bytes: 64 * MIB }).await.unwrap();
     let known = HashMap::from([(begun, 1_000), (silent, 20_000)]);

@@ -97,13 +97,16 @@ impl UploadWriter {
     }
 
     /// Goes on behind the first `at` bytes, which were made durable; what lies behind them is cut off.
-    pub(super) async fn go_on(spool: Spool, id: UploadId, at: u64) -> Result<Self, SpoolError> {
-        let path = spool.upload_path(id);
-        let unwanted = CancellationToken::new();
-        let _unwanted_on_drop = unwanted.clone().drop_guard();
-        let (file, hasher) = disk::blocking(move || reopen(&path, at, &unwanted))
-            .await
-            .map_err(SpoolError::io("going on with an upload"))?;
+    pub(super) async fn go_on(
+        spool: Spool,
+        id: UploadId,
+        at: u64,
+        stop: &CancellationToken,
+    ) -> Result<Self, SpoolError> {
+        let (path, stop) = (spool.upload_path(id), stop.clone());
+        let opened = disk::blocking(move || reopen(&path, at, &stop)).await;
+        let opened = opened.map_err(SpoolError::io("going on with an upload"))?;
+        let (file, hasher) = opened.ok_or(SpoolError::Cancelled)?;
         Ok(Self::at(Claim { spool, id, path: None }, file, hasher, at))
     }
 
@@ -246,16 +249,15 @@ pub(super) async fn hash_file(path: &Path) -> Result<Received, SpoolError> {
     let unwanted = CancellationToken::new();
     let _unwanted_on_drop = unwanted.clone().drop_guard();
     let path = path.to_path_buf();
-    disk::blocking(move || {
-        let (hasher, bytes) = hash(&mut File::open(&path)?, &unwanted)?;
-        Ok(Received { bytes, hash: Hash(*hasher.finalize().as_bytes()), path })
-    })
-    .await
-    .map_err(SpoolError::io("hashing a file"))
+    let hashed = disk::blocking(move || {
+        let hashed = hash(&mut File::open(&path)?, &unwanted)?;
+        Ok(hashed.map(|(hasher, bytes)| Received { bytes, hash: Hash(*hasher.finalize().as_bytes()), path }))
+    });
+    hashed.await.map_err(SpoolError::io("hashing a file"))?.ok_or(SpoolError::Cancelled)
 }
 
-/// The file cut off at `at`, its cursor there, and the hash so far. A first byte makes it.
-fn reopen(path: &Path, at: u64, unwanted: &CancellationToken) -> io::Result<(File, blake3::Hasher)> {
+/// The file cut off at `at`, its cursor there, and the hash so far; nothing when that was stopped. A first byte makes it.
+fn reopen(path: &Path, at: u64, stop: &CancellationToken) -> io::Result<Option<(File, blake3::Hasher)>> {
     let mut file =
         OpenOptions::new().read(true).write(true).create(at == 0).truncate(at == 0).mode(0o600).open(path)?;
     if at == 0 {
@@ -265,24 +267,24 @@ fn reopen(path: &Path, at: u64, unwanted: &CancellationToken) -> io::Result<(Fil
         return Err(io::ErrorKind::NotFound.into());
     }
     file.set_len(at)?;
-    let (hasher, _) = hash(&mut file, unwanted)?;
-    Ok((file, hasher))
+    Ok(hash(&mut file, stop)?.map(|(hasher, _)| (file, hasher)))
 }
 
-/// Hashes what lies behind the cursor, and counts it.
-fn hash(file: &mut File, unwanted: &CancellationToken) -> io::Result<(blake3::Hasher, u64)> {
+/// Hashes what lies behind the cursor, and counts it; nothing when that was stopped.
+fn hash(file: &mut File, stop: &CancellationToken) -> io::Result<Option<(blake3::Hasher, u64)>> {
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0; BATCH_BYTES];
     let mut bytes = 0;
-    loop {
+    while !stop.is_cancelled() {
         let len = match file.read(&mut buffer) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             read => read?,
         };
-        if len == 0 || unwanted.is_cancelled() {
-            return Ok((hasher, bytes));
+        if len == 0 {
+            return Ok(Some((hasher, bytes)));
         }
         hasher.update(&buffer[..len]);
         bytes += len as u64;
     }
+    Ok(None)
 }

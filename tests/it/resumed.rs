@@ -2,16 +2,11 @@
 
 use crate::harness::World;
 use crate::harness::clip;
+use crate::harness::tus::KEPT;
 use crate::harness::wait::until_true;
 use futures::future::join_all;
 use reqwest::Method;
 use tokio::io::AsyncReadExt as _;
-
-/// Bytes of the only upload that are recorded as safe, read behind the server's back: to ask would end its turn.
-fn recorded_bytes(world: &World) -> u64 {
-    let catalog = rusqlite::Connection::open(world.data().join("catalog.sqlite")).unwrap();
-    catalog.query_row("SELECT max(bytes_safe) FROM resumables", [], |row| row.get(0)).unwrap()
-}
 
 /// As `Upload-Length` says it.
 fn length(bytes: &[u8]) -> String {
@@ -20,7 +15,7 @@ fn length(bytes: &[u8]) -> String {
 
 #[tokio::test]
 async fn an_upload_goes_on_after_a_kill_where_its_bytes_were_safe() {
-    let mut world = World::start().await;
+    let mut world = World::with(&[KEPT]).await;
     let bytes = clip::mpeg4_mp3(8).bytes();
     let third = bytes.len() / 3;
     let place = world.begun(&[("Upload-Length", &length(&bytes))]).await;
@@ -41,7 +36,7 @@ async fn an_upload_goes_on_after_a_kill_where_its_bytes_were_safe() {
 
 #[tokio::test]
 async fn what_came_of_a_long_piece_is_safe_before_it_ends() {
-    let mut world = World::start().await;
+    let mut world = World::with(&[KEPT]).await;
     let bytes = clip::mpeg4_mp3(8).bytes();
     let half = bytes.len() / 2;
     let place = world.begun(&[("Upload-Length", &length(&bytes))]).await;
@@ -51,7 +46,7 @@ async fn what_came_of_a_long_piece_is_safe_before_it_ends() {
     until_true("it was saved on the way", async || {
         tokio::io::AsyncWriteExt::write_all(&mut stale, &bytes[sent..sent + 1]).await.unwrap();
         sent += 1;
-        recorded_bytes(&world) > 0
+        world.recorded_bytes() > 0
     })
     .await;
     world.kill();
@@ -65,7 +60,7 @@ async fn what_came_of_a_long_piece_is_safe_before_it_ends() {
 
 #[tokio::test]
 async fn a_client_that_returns_takes_over_from_its_stale_connection() {
-    let world = World::start().await;
+    let world = World::with(&[KEPT]).await;
     let bytes = clip::mpeg4_mp3(8).bytes();
     let half = bytes.len() / 2;
     let place = world.begun(&[("Upload-Length", &length(&bytes))]).await;
@@ -87,7 +82,7 @@ async fn a_client_that_returns_takes_over_from_its_stale_connection() {
 
 #[tokio::test]
 async fn what_came_before_the_connection_broke_counts() {
-    let world = World::start().await;
+    let world = World::with(&[KEPT]).await;
     let bytes = clip::mpeg4_mp3(8).bytes();
     let half = bytes.len() / 2;
     let place = world.begun(&[("Upload-Length", &length(&bytes))]).await;
@@ -99,7 +94,7 @@ async fn what_came_before_the_connection_broke_counts() {
 
 #[tokio::test]
 async fn parts_sent_side_by_side_become_one_film_even_when_the_server_was_killed_between_them() {
-    let mut world = World::start().await;
+    let mut world = World::with(&[KEPT]).await;
     let bytes = clip::mpeg4_mp3(8).bytes();
     let parts: Vec<&[u8]> = bytes.chunks(bytes.len() / 3 + 1).collect();
     let places = join_all(parts.iter().map(async |part| {

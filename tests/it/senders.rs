@@ -5,6 +5,7 @@ use crate::harness::World;
 use crate::harness::browser::Browser;
 use crate::harness::clip::{self, Clip};
 use crate::harness::strict::players;
+use crate::harness::tus::KEPT;
 use crate::harness::wait::{until, until_true, within};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -51,7 +52,7 @@ async fn assert_became(world: &World, place: &str, clip: &Clip, title: &str) {
 
 #[tokio::test]
 async fn tuspy_sends_in_chunks_with_checksums_and_goes_on_from_its_storage() {
-    let world = World::start().await;
+    let world = World::with(&[KEPT]).await;
     let clip = clip::mpeg4_mp3(8);
     let storage = world.folder().join("storage.json");
     let told = json!({ "endpoint": world.url("/api/uploads"), "file": clip.path, "storage": storage });
@@ -63,7 +64,7 @@ async fn tuspy_sends_in_chunks_with_checksums_and_goes_on_from_its_storage() {
 
 #[tokio::test]
 async fn tus_js_client_goes_on_by_itself_when_a_killed_server_is_back() {
-    let mut world = World::start().await;
+    let mut world = World::with(&[KEPT]).await;
     world.set([("LOCAL_PORT".to_owned(), world.address().port().to_string())]);
     let clip = clip::mpeg4_mp3(8);
     let told = json!({ "endpoint": world.url("/api/uploads"), "file": clip.path, "pause_at": 3 });
@@ -76,12 +77,12 @@ async fn tus_js_client_goes_on_by_itself_when_a_killed_server_is_back() {
     world.resume().await;
     let url = within("the rest is sent", said.next_line()).await.unwrap().expect("it was sent");
     assert_became(&world, &path_of(&world, &url), &clip, "Sent by tus-js-client").await;
-    assert_eq!(world.videos().await.len(), 1);
+    assert_eq!((world.videos().await.len(), world.begun_in_pieces()), (1, 1), "it did not begin anew");
 }
 
 #[tokio::test]
 async fn tus_js_client_sends_parts_side_by_side() {
-    let world = World::start().await;
+    let world = World::with(&[KEPT]).await;
     let clip = clip::mpeg4_mp3(8);
     let told = json!({ "endpoint": world.url("/api/uploads"), "file": clip.path, "parts": 4 });
     let place = place(&world, "tus-js-client sends parts", node(&told)).await;
@@ -96,22 +97,27 @@ const HALF: &str = "let pieces = 0;
       else if (!pieces++) send.call(this, body.slice(0, body.size / 2));
     };";
 
-#[tokio::test]
-async fn a_film_picked_again_after_a_reload_goes_on_where_it_was() {
-    let world = World::start().await;
-    let clip = clip::mpeg4_mp3(8);
-    let browser = Browser::open().await;
+/// A half of the clip is sent by the page; its address.
+async fn half_sent(world: &World, browser: &Browser, clip: &Clip) -> String {
     browser.goto(&world.url("/")).await;
     browser.run(HALF).await;
     browser.pick("#file-input", &clip.path).await;
     let half = clip.bytes().len() as u64 / 2;
-    let place = until("half of it has come", async || {
+    until("half of it has come", async || {
         let stored = browser.run("return Object.values(localStorage).find((text) => text.includes('uploadUrl'))").await;
         let stored: Value = serde_json::from_str(stored.as_str()?).ok()?;
-        let place = path_of(&world, stored["uploadUrl"].as_str()?);
+        let place = path_of(world, stored["uploadUrl"].as_str()?);
         (world.became(&place).await["bytes_received"].as_u64()? >= half).then_some(place)
     })
-    .await;
+    .await
+}
+
+#[tokio::test]
+async fn a_film_picked_again_after_a_reload_goes_on_where_it_was() {
+    let world = World::with(&[KEPT]).await;
+    let clip = clip::mpeg4_mp3(8);
+    let browser = Browser::open().await;
+    let place = half_sent(&world, &browser, &clip).await;
     browser.goto("about:blank").await;
     browser.goto(&world.url("/")).await;
     assert!(world.videos().await.is_empty(), "only a half of it was sent");
@@ -120,18 +126,52 @@ async fn a_film_picked_again_after_a_reload_goes_on_where_it_was() {
 
     until_true("it is a film", async || world.became(&place).await["video_id"].is_string()).await;
     world.assert_became(&place, &clip.bytes()).await;
-    assert_eq!(world.videos().await.len(), 1);
+    assert_eq!((world.videos().await.len(), world.begun_in_pieces()), (1, 1), "it did not begin anew");
+}
+
+/// Lets the page be told once that the server is busy when it asks how far an upload is, and once get no
+/// answer when it asks what has become of it.
+const BUSY: &str = "const { open } = XMLHttpRequest.prototype;
+    XMLHttpRequest.prototype.open = function (method, ...rest) {
+      this.isBusy = method === 'HEAD' && !window.wasBusy;
+      if (this.isBusy) window.wasBusy = true;
+      open.call(this, method, ...rest);
+    };
+    const { get } = Object.getOwnPropertyDescriptor(XMLHttpRequest.prototype, 'status');
+    Object.defineProperty(XMLHttpRequest.prototype, 'status', { get() { return this.isBusy ? 503 : get.call(this); } });
+    const ask = window.fetch;
+    window.fetch = (path, ...rest) => {
+      if (!path.endsWith('/progress') || window.wasLost) return ask(path, ...rest);
+      window.wasLost = true;
+      return Promise.reject(new TypeError('lost'));
+    };";
+
+#[tokio::test]
+async fn the_page_sends_nothing_twice_because_the_server_could_not_be_asked() {
+    let world = World::with(&[KEPT]).await;
+    let clip = clip::mpeg4_mp3(8);
+    let browser = Browser::open().await;
+    half_sent(&world, &browser, &clip).await;
+    browser.goto("about:blank").await;
+    browser.goto(&world.url("/")).await;
+    browser.run(BUSY).await;
+
+    browser.pick("#file-input", &clip.path).await;
+
+    browser
+        .until("the page tells of it", "document.querySelector('.upload .what').textContent.startsWith('Ready')")
+        .await;
+    assert_eq!(browser.run("return [window.wasBusy, window.wasLost]").await, json!([true, true]));
+    assert_eq!((world.videos().await.len(), world.begun_in_pieces()), (1, 1), "it did not begin anew");
 }
 
 #[tokio::test]
 async fn the_page_pauses_an_upload_and_continues_it_after_a_restart_of_the_server() {
-    let mut world = World::start().await;
+    let mut world = World::with(&[KEPT]).await;
     world.set([("LOCAL_PORT".to_owned(), world.address().port().to_string())]);
     let clip = clip::mpeg4_mp3(8);
     let browser = Browser::open().await;
-    browser.goto(&world.url("/")).await;
-    browser.run(HALF).await;
-    browser.pick("#file-input", &clip.path).await;
+    half_sent(&world, &browser, &clip).await;
     let link = |name: &str| {
         format!("[...document.querySelectorAll('.upload .link')].find((link) => link.textContent === '{name}')")
     };
@@ -148,5 +188,5 @@ async fn the_page_pauses_an_upload_and_continues_it_after_a_restart_of_the_serve
     browser
         .until("the page tells of it", "document.querySelector('.upload .what').textContent.startsWith('Ready')")
         .await;
-    assert_eq!(world.videos().await.len(), 1);
+    assert_eq!((world.videos().await.len(), world.begun_in_pieces()), (1, 1), "it did not begin anew");
 }

@@ -122,12 +122,15 @@ export function upload(file, { again, onProgress, onWaiting }) {
       metadata: { filename: file.name },
       retryDelays: RETRIES,
       removeFingerprintOnSuccess: true,
+      onAfterResponse: stayWith,
       onProgress(bytes, total) {
         connection.dispatchEvent(new Event('back'));
         onProgress(bytes, total);
       },
       onShouldRetry(error) {
-        const waits = !ended && passes(error);
+        const status = answerTo(error)?.getStatus() ?? 0;
+        if (!status) connection.dispatchEvent(new Event('lost'));
+        const waits = !ended && passes(status);
         if (waits) onWaiting();
         return waits;
       },
@@ -141,7 +144,7 @@ export function upload(file, { again, onProgress, onWaiting }) {
     prepared(file, options).then(take, reject);
   });
   return {
-    done: Promise.race([sent, stopped]).then((url) => send('GET', `/api/upload/${url.split('/').pop()}/progress`)),
+    done: Promise.race([sent.then((url) => became(url, onWaiting)), stopped]),
     pause() {
       paused = true;
       sender?.abort();
@@ -166,13 +169,33 @@ async function prepared(file, options) {
   return sender;
 }
 
-// No answer, a server that is busy or ends, and another connection that had the upload: all of that passes.
-function passes({ originalResponse: answer }) {
-  const status = answer?.getStatus() ?? 0;
-  if (!status) connection.dispatchEvent(new Event('lost'));
-  return [0, 408, 409, 423, 500, 502, 503, 504].includes(status);
+// All of it is sent: that must not be forgotten because the server cannot be asked for a while.
+async function became(url, onWaiting) {
+  for (const pause of RETRIES) {
+    try {
+      return await send('GET', `/api/upload/${url.split('/').pop()}/progress`);
+    } catch (problem) {
+      if (!passes(problem.status)) throw problem;
+      onWaiting();
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+  }
+  throw new Problem(NO_ANSWER, 0);
 }
 
-function problemOf({ originalResponse: answer }) {
+// After any failure to say how far an upload is, the sender would begin anew. Only when it is gone, it shall.
+function stayWith(request, answer) {
+  const status = answer.getStatus();
+  if (request.getMethod() !== 'HEAD' || (status >= 200 && status < 300) || [404, 410, 423].includes(status)) return;
+  throw Object.assign(new Error('How far the upload is was not answered.'), { answer });
+}
+
+const answerTo = ({ originalResponse, causingError }) => originalResponse ?? causingError?.answer;
+
+// No answer, a server that is busy or ends, and another connection that had the upload: all of that passes.
+const passes = (status) => [0, 408, 409, 423, 500, 502, 503, 504].includes(status);
+
+function problemOf(error) {
+  const answer = answerTo(error);
   return answer ? new Problem(parsed(answer.getBody()) ?? {}, answer.getStatus()) : new Problem(NO_ANSWER, 0);
 }

@@ -52,6 +52,10 @@ async fn only_so_many_uploads_are_unfinished() {
         shelf.catalog.begin_resumable(UploadId::fresh(), labels, None, 1, NOW).await.unwrap()
     };
     assert_eq!(begin().await, Beginning::TooMany);
+    let joined = labels(ResumableKind::Joined);
+    let joined = shelf.catalog.begin_resumable(UploadId::fresh(), joined, None, 1, NOW).await.unwrap();
+    assert_eq!(joined, Beginning::Begun, "nothing else makes parts fewer");
+    shelf.catalog.sort_out_uploads().await.unwrap();
     shelf.accept(arrived(first, "bytes"), NOW).await;
     assert_eq!(begin().await, Beginning::Begun, "a finished one does not count");
 }

@@ -2,7 +2,7 @@
 
 use super::telling::Telling;
 use super::{UploadError, titled};
-use crate::catalog::{Accepted, Arrival, CatalogError, Source};
+use crate::catalog::{Accepted, Arrival, Source};
 use crate::events::UploadState as Told;
 use crate::spool::UploadWriter;
 use bytes::Bytes;
@@ -42,10 +42,8 @@ impl Uploading {
     /// When the disk or the catalog fails; nothing is left then.
     pub async fn finish(self, name: &str, title: Option<&str>, again: bool) -> Result<Accepted, UploadError> {
         let title = titled(title, name);
-        // A task of its own: a sender that hangs up after the last byte does not tear this.
-        let shutdown = self.telling.uploads.shared.shutdown.clone();
-        let ending = shutdown.spawn("finish an upload", self.end(title, again));
-        ending.await.map_err(|_| UploadError::Catalog(CatalogError::Closed))?
+        let uploads = self.telling.uploads.clone();
+        uploads.to_its_end("finish an upload", self.end(title, again)).await
     }
 
     async fn end(mut self, title: String, again: bool) -> Result<Accepted, UploadError> {

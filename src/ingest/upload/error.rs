@@ -30,6 +30,9 @@ pub enum UploadError {
     /// All of it is here.
     #[error("this upload is complete: it takes no more bytes, and is deleted with the film it has become")]
     Complete,
+    /// It is made of parts.
+    #[error("this upload was joined of parts: it takes no bytes itself")]
+    Joined,
     /// It has another length than it had, or is shorter than what came of it.
     #[error("this upload has {bytes_safe} bytes, and its length is {known}; {claimed} cannot be its length")]
     WrongLength {

@@ -106,9 +106,13 @@ impl Turn {
         Ok(())
     }
 
+    /// The handle stays in place until it is done, so that a dropped wait does not leave the seat to the
+    /// next one with a save under way.
     async fn saving_done(&mut self) -> Result<(), UploadError> {
-        if let Some(saving) = self.saving.take() {
-            self.upload.bytes_safe = saving.await.map_err(|_| SpoolError::Torn)??;
+        if let Some(saving) = &mut self.saving {
+            let saved = saving.await;
+            self.saving = None;
+            self.upload.bytes_safe = saved.map_err(|_| SpoolError::Torn)??;
         }
         Ok(())
     }

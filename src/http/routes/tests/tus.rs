@@ -171,8 +171,11 @@ async fn parts_are_joined_in_their_order() {
     let id: UploadId = whole.rsplit('/').next().unwrap().parse().unwrap();
     assert_eq!(std::fs::read(bench.sample.spool.upload_path(id)).unwrap(), b"some bytes");
     assert_eq!((told(&bench, &one).await.status, bench.sample.files()), (404, 1), "its parts are gone");
-    assert_eq!(sent(&bench, &whole, 10, "").await.code(), "conflict");
-    assert_eq!(bench.ask(creation(&join)).await.code(), "unprocessable");
+    assert_eq!(sent(&bench, &whole, 10, "").await.code(), "forbidden");
+    assert_eq!(bench.ask(tus(Method::DELETE, &whole)).await.code(), "conflict", "it is a film now");
+    assert_eq!(begun(&bench, &join).await, whole, "who lost the answer asks again");
+    let other = format!("final;{one} {two}");
+    assert_eq!(bench.ask(creation(&[("upload-concat", &other)])).await.code(), "unprocessable", "in another order");
 }
 
 #[actix_web::test]
@@ -188,6 +191,16 @@ async fn an_upload_that_is_given_up_leaves_nothing() {
     assert_eq!(bench.sample.spool.usage().uploads_bytes, 0);
     let film = begun(&bench, &[("upload-length", "0")]).await;
     assert_eq!(bench.ask(tus(Method::DELETE, &film)).await.code(), "conflict", "it is a film now");
+}
+
+#[actix_web::test]
+async fn who_asks_while_the_server_ends_is_told_to_wait_and_not_to_begin_anew() {
+    let bench = Bench::new().await;
+    let place = begun(&bench, &[("upload-length", "9")]).await;
+    sent(&bench, &place, 0, "some ").await;
+    bench.sample.shutdown.begin();
+    assert_eq!(told(&bench, &place).await.status, 423);
+    assert_eq!(sent(&bench, &place, 5, "byte").await.status, 503);
 }
 
 #[actix_web::test]

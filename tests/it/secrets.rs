@@ -9,7 +9,7 @@ use futures::StreamExt as _;
 use reqwest::Method;
 use std::fs;
 use std::sync::{Arc, Mutex};
-use telegram_sim::{Fault, Operation, Settings, Trouble};
+use telegram_sim::{Bot, Fault, Operation, Settings, Trouble};
 use tokio::task::JoinHandle;
 
 /// Every address that shows something, `{id}` being a film.
@@ -37,7 +37,7 @@ const PATHS: [&str; 20] = [
 ];
 
 /// What the bots meet, one after the other.
-const TROUBLES: [(Operation, Trouble); 10] = [
+const TROUBLES: [(Operation, Trouble); 9] = [
     (Operation::Any, Trouble::Flood { seconds: 2 }),
     (Operation::GetFile, Trouble::Hang),
     (Operation::Send, Trouble::LoseAnswer),
@@ -47,7 +47,6 @@ const TROUBLES: [(Operation, Trouble); 10] = [
     (Operation::Any, Trouble::Status { code: 502 }),
     (Operation::Download, Trouble::DropAfter { bytes: 100 }),
     (Operation::Delete, Trouble::Status { code: 500 }),
-    (Operation::Forward, Trouble::LoseAnswer),
 ];
 
 /// How often they meet all of it.
@@ -138,6 +137,10 @@ async fn a_token_is_told_to_nobody_whatever_goes_wrong() {
         }
     };
     trouble(0);
+    // Whoever looks for a lost message forwards it.
+    let look = Fault::once(Operation::Forward, Trouble::LoseAnswer);
+    telegram.world().fault_all(&look);
+    let is_met = |bot: &Bot| !telegram.world().faults(bot.id).contains(&look);
     let accepted = world.accepted(&Sending::of(&clip::h264_aac(4))).await;
     let (progress, following) = listen(&world, &format!("/api/upload/{}/progress", accepted.upload));
     let video = accepted.video;
@@ -145,6 +148,7 @@ async fn a_token_is_told_to_nobody_whatever_goes_wrong() {
     trouble(1);
     said.hear_all_paths(&world, &video).await;
     world.protected(&video).await;
+    until_true("a lost message is looked at", async || bots.iter().any(is_met)).await;
 
     // A copy that is gone is forwarded from a bot that is out, and a film is deleted.
     let doomed = world.published(&clip::matroska(4)).await;

@@ -120,6 +120,18 @@ fn listen(world: &World, path: &str) -> (Arc<Mutex<Vec<u8>>>, JoinHandle<()>) {
     (heard, task)
 }
 
+/// Every trouble was met by some bot at least once.
+fn assert_all_was_met(telegram: &Telegram) {
+    let left: Vec<Fault> = telegram.bots().iter().flat_map(|bot| telegram.world().faults(bot.id)).collect();
+    for (operation, trouble) in TROUBLES {
+        let never = Fault::once(operation, trouble.clone());
+        assert!(
+            left.iter().filter(|fault| **fault == never).count() < SHIFTS,
+            "no bot ever met {trouble:?} at {operation:?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_token_is_told_to_nobody_whatever_goes_wrong() {
     let telegram = Telegram::of(Settings::bots(6).everywhere());
@@ -178,14 +190,7 @@ async fn a_token_is_told_to_nobody_whatever_goes_wrong() {
     said.hear_commands(&world, &[&["test-bots"], &["migrate", "--patience", "0"]]);
     said.hear_disk(&world);
 
-    let left: Vec<Fault> = bots.iter().flat_map(|bot| telegram.world().faults(bot.id)).collect();
-    for (operation, trouble) in TROUBLES {
-        let never = Fault::once(operation, trouble.clone());
-        assert!(
-            left.iter().filter(|fault| **fault == never).count() < SHIFTS,
-            "no bot ever met {trouble:?} at {operation:?}"
-        );
-    }
+    assert_all_was_met(&telegram);
     assert!(world.log().contains("TRACE"), "the log tells everything else");
     assert!(said.texts.iter().any(|(by, text)| by == "/api/events" && !text.is_empty()), "events were heard");
     said.assert_no_secret();

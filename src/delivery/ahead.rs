@@ -23,9 +23,8 @@ use trail::{Step, Trail};
 /// Trails remembered: about a hundred bytes each.
 const TRAILS: NonZeroUsize = NonZeroUsize::new(4096).expect("it is not zero");
 
-/// How soon it is looked again whether a bot is idle: half of this at first, and twice as long each time.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
-
+/// How soon it is looked again whether a bot is idle; it doubles, up to `LONGEST_REST`.
+const FIRST_REST: Duration = Duration::from_millis(25);
 const LONGEST_REST: Duration = Duration::from_millis(400);
 
 /// How long one is waited for.
@@ -137,7 +136,7 @@ impl Delivery {
     /// Whether it is done, or not wanted any more. What cannot be brought now is left to the player, who asks for it
     /// with more patience, and is told what is wrong.
     async fn take_step(&self, video: VideoId, trail: &SharedTrail, step: Step) -> bool {
-        let (begun, mut rest) = (Instant::now(), LOOK_AGAIN / 2);
+        let (begun, mut rest) = (Instant::now(), FIRST_REST);
         let thing = Thing::Segment(video, step.track, step.number);
         let found = self.find(thing).await.inspect_err(|error| left(step, error));
         let Ok(Some(stored)) = found else { return false };

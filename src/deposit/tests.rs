@@ -8,7 +8,8 @@ use crate::catalog::{CatalogError, CopyState, Wanted};
 use crate::media::extent::{Hash, StoredBlob};
 use crate::media::pack::{ramp, read_pack};
 use crate::media::placement;
-use crate::store::{BlobStore, Fault, Purpose, PutTicket};
+use crate::store::tests::ticket_of;
+use crate::store::{BlobStore, Fault};
 use bytes::Bytes;
 use desk::{Desk, MAX_BLOB, NOW, bytes_of, fresh};
 use std::collections::HashSet;
@@ -289,17 +290,8 @@ async fn a_copy_that_was_sent_is_read_back_and_not_sent_again() {
     let channel = desk.store.channels()[4].clone();
     let intent = desk.catalog.intend_copy(desk.lease, blob, 0, channel.clone(), NOW).await.unwrap();
     let record = desk.catalog.blob_to_store(desk.lease, blob).await.unwrap().unwrap();
-    let (nonce, caption) = (intent.nonce, String::new());
-    let ticket = PutTicket {
-        blob,
-        channel,
-        copy: 0,
-        nonce,
-        caption,
-        len: record.len,
-        hash: record.hash,
-        purpose: Purpose::Deposit,
-    };
+    let nonce = intent.nonce;
+    let ticket = ticket_of(blob, (record.len, record.hash), (&channel, 0, nonce));
     let locator = desk.store.put(&ticket, &desk.spool.pack_path(blob)).await.unwrap();
     desk.catalog.copy_sent(desk.lease, blob, nonce, locator, NOW).await.unwrap();
     desk.store.tried.lock().unwrap().clear();

@@ -33,6 +33,16 @@ pub(crate) fn ticket_for(scratch: &Path, bytes: &[u8], channel: &ChannelId) -> (
     (ticket, file)
 }
 
+/// A ticket for a blob of this length and hash, as a deposit makes it.
+pub(crate) fn ticket_of(
+    blob: BlobId,
+    (len, hash): (u64, Hash),
+    (channel, copy, nonce): (&ChannelId, u32, Uuid),
+) -> PutTicket {
+    let (channel, caption, purpose) = (channel.clone(), String::new(), Purpose::Deposit);
+    PutTicket { blob, channel, copy, nonce, caption, len, hash, purpose }
+}
+
 /// What a catalog would say of a blob with these bytes.
 pub(crate) fn stored(id: BlobId, bytes: &[u8], copies: Vec<Locator>) -> StoredBlob {
     let chunks = bytes.chunks(CHUNK_SIZE as usize).map(|chunk| Hash(*blake3::hash(chunk).as_bytes()));

@@ -12,7 +12,8 @@ use crate::media::extent::{ChannelId, Locator, Place};
 use crate::media::id::BlobId;
 use crate::media::range::ByteRange;
 use crate::media::time::Timestamp;
-use crate::store::{Presence, Purpose, PutTicket};
+use crate::store::Presence;
+use crate::store::tests::ticket_of;
 use crate::tests::Sample;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -44,17 +45,8 @@ fn keeper(sample: &Sample, replicas: u32) -> Keeper {
 async fn put(sample: &Sample, lease: JobLease, blob: BlobId, channel: &ChannelId) -> (Uuid, Locator) {
     let record = sample.catalog.blob_to_store(lease, blob).await.unwrap().unwrap();
     let intent = sample.catalog.intend_copy(lease, blob, 0, channel.clone(), sample.clock.now()).await.unwrap();
-    let (channel, nonce, caption) = (channel.clone(), intent.nonce, String::new());
-    let ticket = PutTicket {
-        blob,
-        channel,
-        copy: 0,
-        nonce,
-        caption,
-        len: record.len,
-        hash: record.hash,
-        purpose: Purpose::Deposit,
-    };
+    let nonce = intent.nonce;
+    let ticket = ticket_of(blob, (record.len, record.hash), (channel, 0, nonce));
     (nonce, sample.store.put(&ticket, &sample.spool.pack_path(blob)).await.unwrap())
 }
 
@@ -188,17 +180,7 @@ async fn a_copy_that_was_sent_and_never_verified_is_removed_when_the_film_is_rea
     let mut copies = Vec::new();
     for (copy, channel) in [(0, &channels[1]), (1, &channels[2])] {
         let nonce = sample.catalog.intend_copy(lease, blob, copy, channel.clone(), now).await.unwrap().nonce;
-        let (channel, caption) = (channel.clone(), String::new());
-        let ticket = PutTicket {
-            blob,
-            channel,
-            copy,
-            nonce,
-            caption,
-            len: record.len,
-            hash: record.hash,
-            purpose: Purpose::Deposit,
-        };
+        let ticket = ticket_of(blob, (record.len, record.hash), (channel, copy, nonce));
         let locator = sample.store.put(&ticket, &sample.spool.pack_path(blob)).await.unwrap();
         sample.catalog.copy_sent(lease, blob, nonce, locator.clone(), now).await.unwrap();
         copies.push((nonce, locator));

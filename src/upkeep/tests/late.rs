@@ -72,11 +72,12 @@ async fn litter_is_not_taken_for_the_message_that_nobody_heard_of() {
     let again = record.copies.iter().find(|copy| copy.channel == channel).unwrap();
     let locator = again.locator.clone().unwrap();
     catalog.discard_copies(lease, ward.blob.id, vec![locator.clone()], now).await.unwrap();
-    catalog.litter_kept(vec![locator], NotRemoved::Failed, now).await.unwrap();
+    catalog.litter_kept(vec![locator.clone()], NotRemoved::Failed, now).await.unwrap();
     assert_eq!(ward.messages().iter().sum::<usize>(), before + 1, "the lost one, its double, and one less by hand");
 
     ward.round_after(Duration::ZERO).await;
 
     assert_eq!(ward.messages().iter().sum::<usize>(), before, "the one that nobody knew of is gone");
+    assert!(ward.is_there(&locator), "and not the one that is known, whose time has not come");
     assert!(ward.doubts().await.is_empty());
 }

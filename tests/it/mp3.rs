@@ -4,6 +4,7 @@ use crate::harness::World;
 use crate::harness::clip::{self, Clip, Flashes, made};
 use crate::harness::measure;
 use crate::harness::player::{Reel, parsed};
+use crate::harness::strict::{problems, read_strictly};
 use crate::harness::wait::until;
 use m3u8_rs::{MasterPlaylist, Playlist};
 use serde_json::Value;
@@ -62,6 +63,8 @@ async fn mp3_is_copied_packet_for_packet_beside_its_aac() {
         assert!((begins(&file) - begins(&aac_file)).abs() < 0.1, "{ending}: {} s", begins(&file));
         assert!(mp3.text.contains("#EXT-X-INDEPENDENT-SEGMENTS"), "{}", mp3.text);
 
+        let said = read_strictly(&world.url(&format!("/hls/{video}/mp3.m3u8"))).await;
+        assert_eq!(problems(&said), Vec::<String>::new(), "{ending}");
         let master = master(&world, &video).await;
         let offered: Vec<_> = master.variants.iter().filter(|form| !form.is_i_frame).collect();
         let groups: Vec<_> = offered.iter().map(|form| form.audio.as_deref().unwrap()).collect();

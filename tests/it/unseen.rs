@@ -5,6 +5,7 @@ use crate::harness::browser::Browser;
 use crate::harness::clip::{self, Clip};
 use crate::harness::measure;
 use crate::harness::stand_in::{MIDDLES, StandIn};
+use crate::harness::strict::{problems, read_strictly};
 use crate::harness::upload::Sending;
 use crate::harness::wait::until_true;
 use reqwest::{Method, StatusCode};
@@ -60,7 +61,9 @@ async fn a_browser_plays_hevc_in_h264_while_that_is_made_and_the_film_is_ready_b
     assert!((1..5).contains(&segments), "{segments} segments of {SECONDS} seconds");
     // One size is all there is of each yet, and key frames are listed of what is whole.
     for (master, lacks) in [("master.m3u8", vec!["A 9.9"]), ("growing.m3u8", vec!["A 6.1", "A 9.9"])] {
-        let checked = world.run(&["check-hls", &world.url(&format!("/hls/{video}/{master}"))]);
+        let url = world.url(&format!("/hls/{video}/{master}"));
+        assert_eq!(problems(&read_strictly(&url).await), Vec::<String>::new());
+        let checked = world.run(&["check-hls", &url]);
         let said = String::from_utf8(checked.stdout).unwrap();
         let broken = said.lines().filter_map(|line| line.strip_prefix("  ")?.split_once(": "));
         let broken: Vec<&str> = broken.map(|(rule, _)| rule).filter(|rule| !rule.contains("//")).collect();

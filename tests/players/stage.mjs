@@ -28,20 +28,39 @@ const BETWEEN_LOOKS_MS = 20;
 // end, as seen on a crowded machine: then it is told again, as a person would.
 const TELL_AGAIN_MS = 20_000;
 const TOLD_AT_MOST = 5;
+// Seeks in a film that paint nothing, at most.
+const UNPAINTED_AT_MOST = 3;
 // How exactly a cue comes and goes, and a seek arrives, in seconds.
 const EXACT = 0.1;
 const BITS = 6;
+// Seconds that are played at the end, from a place that is no edge of a segment: video.js takes a segment to begin when
+// its first picture is decoded, and waits for ever at the edge of the last one for what is shown a little later.
+const BEFORE_END = 0.8;
 
 const video = document.querySelector("#player");
 const faults = [];
+let unpainted = 0;
+
+/** How the video element is, for whoever has to find out why something did not happen. */
+function state() {
+  const { buffered, currentTime, paused, readyState, seeking } = video;
+  const ranges = [...Array(buffered.length).keys()].map((at) => `${buffered.start(at)}-${buffered.end(at)}`);
+  return JSON.stringify({ currentTime, paused, seeking, readyState, second: second(), buffered: ranges });
+}
 
 /** Looks until it is so; what never becomes so ends the performance. */
 async function until(what, look) {
   const begun = performance.now();
   while (!look()) {
-    if (performance.now() - begun > PATIENCE_MS) throw new Error(`${what}: it did not happen`);
+    if (performance.now() - begun > PATIENCE_MS) throw new Error(`${what}: it did not happen (${state()})`);
     await new Promise((resolve) => setTimeout(resolve, BETWEEN_LOOKS_MS));
   }
+}
+
+/** Waits for a player's promise; what is never kept ends the performance, too. */
+function kept(what, promise) {
+  const failed = (_, reject) => setTimeout(() => reject(new Error(`${what}: it did not happen (${state()})`)), PATIENCE_MS);
+  return Promise.race([promise, new Promise(failed)]);
 }
 
 /** Which second the picture that is shown belongs to: the boxes along its upper edge tell it in binary. */
@@ -57,15 +76,26 @@ function second() {
 
 const isShown = (place) => !video.seeking && video.readyState >= 2 && second() === Math.floor(place);
 
+/**
+ * Seeks, and waits for the picture. Chromium was seen to end a seek while paused, one in a hundred or so, without
+ * painting anything, whatever the player: then it is told again, as a person would.
+ */
 async function seek(place) {
-  video.currentTime = place;
-  await until(`seek to ${place.toFixed(2)} s (${video.currentTime.toFixed(2)} s)`, () => isShown(place));
+  for (let told = 0; told < TOLD_AT_MOST && (told === 0 || !isShown(place)); told += 1) {
+    if (told > 0) unpainted += 1;
+    video.currentTime = place;
+    const begun = performance.now();
+    const isStale = () => !video.seeking && video.readyState >= 2 && performance.now() - begun > TELL_AGAIN_MS;
+    await until(`seek to ${place.toFixed(2)} s`, () => isShown(place) || isStale());
+  }
+  if (!isShown(place)) throw new Error(`seek to ${place.toFixed(2)} s: another picture is shown (${state()})`);
+  if (unpainted > UNPAINTED_AT_MOST) throw new Error(`${unpainted} seeks painted nothing`);
   if (Math.abs(video.currentTime - place) > EXACT) faults.push(`a seek to ${place} s ended at ${video.currentTime} s`);
 }
 
 /** Plays on for a second of film, or to its end. */
 async function playOn(what) {
-  await video.play();
+  await kept("it plays", video.play());
   const goal = Math.min(video.currentTime + 1, video.duration - EXACT);
   await until(`${what}, play on from ${video.currentTime.toFixed(2)} s`, () => video.ended || video.currentTime >= goal);
   video.pause();
@@ -77,7 +107,7 @@ async function switchTo(player, number, height, what) {
   for (let told = 0; told < TOLD_AT_MOST && !isThere(); told += 1) {
     await seek(2.5);
     player.show(number);
-    await video.play();
+    await kept("it plays", video.play());
     const begun = performance.now();
     await until(what, () => isThere() || video.ended || performance.now() - begun > TELL_AGAIN_MS);
   }
@@ -135,15 +165,15 @@ async function perform(name, film) {
   performance.setResourceTimingBufferSize(100_000);
   const player = await PLAYERS[name](video);
   video.addEventListener("error", () => faults.push(`the video element: ${video.error?.message}`));
-  await player.open(film.url);
+  await kept("it opens", player.open(film.url));
   await until("a picture", () => video.readyState >= 2);
   await playOn("at first");
   await switchRungs(player, film.rungs);
   await switchSounds(player, film.sounds);
   if (film.cue) await showCue(player, film.cue);
   for (const place of film.places) await seek(place);
-  video.currentTime = video.duration - 1;
-  await video.play();
+  video.currentTime = video.duration - BEFORE_END;
+  await kept("it plays", video.play());
   await until("the end", () => video.ended);
   faults.push(...player.errors);
 }
@@ -158,12 +188,12 @@ async function performForms(name, { url, heard, other, group }) {
   const isFetched = (piece) => performance.getEntriesByType("resource").some((entry) => entry.name.includes(piece));
   video.addEventListener("error", () => faults.push(`the video element: ${video.error?.message}`));
   if (group) player.prefer(group);
-  await player.open(url);
+  await kept("it opens", player.open(url));
   await until("something to play", () => video.readyState >= 2);
   await playOn("at first");
   await until(`${heard} is fetched`, () => isFetched(heard));
-  video.currentTime = video.duration - 1;
-  await video.play();
+  video.currentTime = video.duration - BEFORE_END;
+  await kept("it plays", video.play());
   await until("the end", () => video.ended);
   if (isFetched(other)) faults.push(`${other} was fetched`);
   faults.push(...player.errors);

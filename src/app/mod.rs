@@ -19,7 +19,7 @@ use crate::http::https::Transport;
 use crate::http::origin::Trusted;
 use crate::ingest::sidecar::Sidecars;
 use crate::ingest::upload::{self, Uploads};
-use crate::ingest::{EncodeSlots, Ingest};
+use crate::ingest::{EncodeSlots, Foresight, Ingest};
 use crate::jobs::{self, Jobs};
 use crate::library::{self, Library};
 use crate::media::plan::Policy;
@@ -255,13 +255,16 @@ async fn work(config: &Config, base: &Base, encoders: Encoders) -> anyhow::Resul
         installation: base.installation,
     };
     let deposit = Deposit::new(settings, catalog.clone(), store.clone(), spool.clone(), clock.clone());
+    let ffmpeg = children(config, spool.work_folder())?;
+    let foresight = Foresight::new(ffmpeg.clone(), shutdown.clone());
     let ingest = Ingest {
         policy: policy(config),
         catalog: catalog.clone(),
-        ffmpeg: children(config, spool.work_folder())?,
+        ffmpeg,
         encoders,
         slots: EncodeSlots::new(usize::from(config.ingest.parallel_encodes)),
         spool: spool.clone(),
+        foresight: foresight.clone(),
         deposit: deposit.clone(),
         events: events.clone(),
         clock: clock.clone(),
@@ -279,6 +282,7 @@ async fn work(config: &Config, base: &Base, encoders: Encoders) -> anyhow::Resul
     let uploads = Uploads::new(upload::Parts {
         catalog: catalog.clone(),
         spool: spool.clone(),
+        foresight,
         jobs: jobs.clone(),
         events: events.clone(),
         clock: clock.clone(),

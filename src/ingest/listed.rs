@@ -11,7 +11,6 @@ use crate::mpegts;
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::os::unix::fs::FileExt;
-use tokio_util::sync::CancellationToken;
 
 /// Parameter sets stand in the first bytes of a key frame, before its picture.
 const KEY_FRAME_BEGIN: usize = 2048;
@@ -31,9 +30,16 @@ impl Run<'_> {
             let packets = |track: IndexedTrack| track.samples.iter().map(IndexedSample::packet).collect();
             return Ok(listed_picture(&index, stream).map(|track| (packets(track), Known::Index)));
         }
+        let seen = self.ingest.foresight.take(self.input(), stream);
+        if let Some((packets, keys)) = self.work.cancel.run_until_cancelled(seen).await.flatten() {
+            return Ok(Some((packets, Known::Beginnings(keys))));
+        }
         let (path, stream, cancel) = (self.input().to_path_buf(), stream.clone(), self.work.cancel.clone());
         let look = move || match blocks(File::open(&path)?, &stream)? {
-            None => transported(File::open(&path)?, &stream, &cancel),
+            None => match mpegts::Film::open(File::open(&path)?)? {
+                Some(film) => transported(film, &stream, || !cancel.is_cancelled()),
+                None => Ok(None),
+            },
             listed => Ok(listed),
         };
         let listed = disk::blocking(look).await.map_err(IngestError::Source)?;
@@ -137,14 +143,14 @@ fn blocks(file: File, stream: &VideoStream) -> io::Result<Option<(Vec<Packet>, O
 }
 
 /// The picture as the packets of a transport stream hold it, and what any of its key frames says; `None` when the probe
-/// found it to be another one, a picture does not say whether it is a key frame, or the job is told to stop meanwhile.
-fn transported(
-    file: File,
+/// found it to be another one, a picture does not say whether it is a key frame, or it shall not go on, which is asked
+/// for each picture.
+pub(super) fn transported(
+    mut film: mpegts::Film,
     stream: &VideoStream,
-    cancel: &CancellationToken,
+    mut goes_on: impl FnMut() -> bool,
 ) -> io::Result<Option<(Vec<Packet>, Opening)>> {
     let (Some(rate), Some(begin)) = (stream.frame_rate, stream.start_ticks) else { return Ok(None) };
-    let Some(mut film) = mpegts::Film::open(file)? else { return Ok(None) };
     if stream.codec != film.codec() || stream.time_base != TRANSPORT_CLOCK {
         return Ok(None);
     }
@@ -152,7 +158,7 @@ fn transported(
     let (mut packets, mut found) = (Vec::new(), Opening::default());
     let mut sets = ParameterSets::new(film.codec());
     let walked = film.pictures(begin, duration, |packet, beginning| {
-        if cancel.is_cancelled() {
+        if !goes_on() {
             return None;
         }
         let opening = sets.look_in_stream(beginning);

@@ -10,6 +10,7 @@
 mod aside;
 mod attach;
 mod error;
+mod foresight;
 mod inspect;
 mod length;
 mod listed;
@@ -40,6 +41,7 @@ use crate::media::plan::{Plan, Policy, Turn};
 use crate::media::probe::Probe;
 use crate::spool::Spool;
 use error::IngestError;
+pub use foresight::Foresight;
 use futures::FutureExt;
 pub use slots::EncodeSlots;
 use std::path::{Path, PathBuf};
@@ -64,6 +66,8 @@ pub struct Ingest {
     pub slots: EncodeSlots,
     /// Where uploads lie.
     pub spool: Spool,
+    /// What is seen of films before they are there.
+    pub foresight: Foresight,
     /// The way into the store.
     pub deposit: Deposit,
     /// Who is told.

@@ -21,6 +21,7 @@ pub use beginning::Begun;
 pub use continuing::{Continuing, GoOn, Kept, Trust};
 pub use error::UploadError;
 
+use super::Foresight;
 use crate::catalog::{Accepted, Arrival, Catalog, Source, VideoState};
 use crate::clock::Clock;
 use crate::events::{Event, Events, VideoChange};
@@ -28,7 +29,7 @@ use crate::jobs::Jobs;
 use crate::media::id::{UploadId, VideoId};
 use crate::media::title::{clean_title, title_of_file};
 use crate::shutdown::Shutdown;
-use crate::spool::Spool;
+use crate::spool::{Spool, UploadWriter};
 use seat::Seat;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -90,6 +91,8 @@ pub struct Parts {
     pub catalog: Catalog,
     /// Where uploads lie.
     pub spool: Spool,
+    /// What looks at them while they arrive.
+    pub foresight: Foresight,
     /// Who is woken when a file is here.
     pub jobs: Jobs,
     /// Who is told.
@@ -113,6 +116,7 @@ pub struct Uploads {
 struct Shared {
     catalog: Catalog,
     spool: Spool,
+    foresight: Foresight,
     jobs: Jobs,
     events: Events,
     clock: Clock,
@@ -126,9 +130,10 @@ struct Shared {
 impl Uploads {
     /// The way into a library.
     pub fn new(parts: Parts) -> Self {
-        let Parts { catalog, spool, jobs, events, clock, shutdown, max_bytes, expires } = parts;
+        let Parts { catalog, spool, foresight, jobs, events, clock, shutdown, max_bytes, expires } = parts;
         let (arriving, seats) = (Mutex::default(), Mutex::default());
-        let shared = Shared { catalog, spool, jobs, events, clock, shutdown, max_bytes, expires, arriving, seats };
+        let shared =
+            Shared { catalog, spool, foresight, jobs, events, clock, shutdown, max_bytes, expires, arriving, seats };
         Self { shared: Arc::new(shared) }
     }
 
@@ -152,12 +157,20 @@ impl Uploads {
     /// Takes in one piece an upload that has its record.
     async fn receive(&self, id: UploadId, bytes_total: Option<u64>) -> Result<Uploading, UploadError> {
         match self.shared.spool.begin_upload(id, bytes_total).await {
-            Ok(writer) => Ok(Uploading::new(Telling::begin(self, id, bytes_total, 0), writer)),
+            Ok(writer) => {
+                self.look_ahead(&writer);
+                Ok(Uploading::new(Telling::begin(self, id, bytes_total, 0), writer))
+            }
             Err(error) => {
                 self.shared.catalog.drop_upload(id).await?;
                 Err(error.into())
             }
         }
+    }
+
+    /// What is received is looked at meanwhile, from its beginning.
+    fn look_ahead(&self, writer: &UploadWriter) {
+        self.shared.foresight.begin(writer.path(), writer.final_path());
     }
 
     /// Follows an upload while its bytes arrive; `None` before and after.
@@ -214,6 +227,7 @@ impl Uploads {
         if !found.is_file() {
             return Err(refuse("is not a regular file"));
         }
+        self.shared.foresight.begin(real.clone(), real.clone());
         let received = self.shared.spool.hash_file(&real).await?;
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let arrival = Arrival {
@@ -227,13 +241,20 @@ impl Uploads {
     }
 
     async fn accept(&self, arrival: Arrival) -> Result<Accepted, UploadError> {
-        let Shared { catalog, jobs, events, clock, .. } = &*self.shared;
-        let accepted = catalog.accept(arrival, clock.now()).await?;
-        if let Accepted::New(video_id, _) = accepted {
+        let Shared { catalog, spool, foresight, jobs, events, clock, .. } = &*self.shared;
+        let path = match &arrival.source {
+            Source::Upload(id) => spool.upload_path(*id),
+            Source::File(path) => path.clone(),
+        };
+        foresight.complete(&path);
+        let accepted = catalog.accept(arrival, clock.now()).await;
+        if let Ok(Accepted::New(video_id, _)) = accepted {
             jobs.wake();
             events.publish(Event::Video { video_id, change: VideoChange::Added });
+        } else {
+            foresight.forget(&path);
         }
-        Ok(accepted)
+        Ok(accepted?)
     }
 
     fn arriving(&self) -> MutexGuard<'_, HashMap<UploadId, watch::Receiver<UploadProgress>>> {

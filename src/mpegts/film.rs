@@ -13,7 +13,6 @@ use std::io;
 const HEAD: u64 = 5_000_000;
 
 /// A file that was opened: its streams are known.
-#[derive(Debug)]
 pub struct Film {
     walk: Walk,
     tables: Tables,
@@ -28,11 +27,23 @@ impl Film {
     /// When the file cannot be read.
     pub fn open(file: File) -> io::Result<Option<Self>> {
         let end = file.metadata()?.len();
-        plain(Self::head(file, end))
+        Self::open_growing(file, move |_| Ok(end))
     }
 
-    fn head(file: File, end: u64) -> Result<Self, Stop> {
-        let (mut walk, mut tables) = (Walk::begin(file, end)?, Tables::default());
+    /// The same of a file that may still grow. `until` is asked for a number of bytes; it waits until the file has as
+    /// many, or nothing comes any more, and answers how many it has.
+    ///
+    /// # Errors
+    /// When the file cannot be read, and those of `until`.
+    pub fn open_growing(
+        file: File,
+        until: impl FnMut(u64) -> io::Result<u64> + Send + 'static,
+    ) -> io::Result<Option<Self>> {
+        plain(Self::head(Walk::begin(file, Box::new(until))))
+    }
+
+    fn head(walk: Result<Walk, Stop>) -> Result<Self, Stop> {
+        let (mut walk, mut tables) = (walk?, Tables::default());
         while walk.at < HEAD && walk.go_on()? {
             for bytes in walk.packets() {
                 if tables.are_in(packet::stream(bytes)) {

@@ -13,7 +13,10 @@ fn counted(file: &mut File, bytes: &[u8], begin: i64) -> Option<(usize, u64)> {
     file.rewind().unwrap();
     file.set_len(0).unwrap();
     file.write_all(bytes).unwrap();
-    let mut film = Film::open(file.try_clone().unwrap()).unwrap()?;
+    count(&mut Film::open(file.try_clone().unwrap()).unwrap()?, begin)
+}
+
+fn count(film: &mut Film, begin: i64) -> Option<(usize, u64)> {
     let (mut pictures, mut sum) = (0, 0);
     let each = |packet: crate::media::probe::Packet, begin: &[u8]| {
         assert!(!begin.is_empty() && packet.dts <= packet.pts);
@@ -22,6 +25,27 @@ fn counted(file: &mut File, bytes: &[u8], begin: i64) -> Option<(usize, u64)> {
     };
     film.pictures(begin, 3600, each).unwrap()?;
     Some((pictures, sum))
+}
+
+#[test]
+fn a_film_that_grows_is_walked_to_its_end() {
+    let made = Command::new("ffmpeg").args(MADE.split_whitespace()).output().unwrap().stdout;
+    let mut whole = tempfile::tempfile().unwrap();
+    let expected = counted(&mut whole, &made, 126_000).unwrap();
+    for piece in [1, 187, 1000, 100_000] {
+        let (file, mut written) = (tempfile::tempfile().unwrap(), 0);
+        let (mut writer, all) = (file.try_clone().unwrap(), made.clone());
+        let until = move |wanted: u64| {
+            while (written as u64) < wanted && written < all.len() {
+                let end = all.len().min(written + piece);
+                writer.write_all(&all[written..end])?;
+                written = end;
+            }
+            Ok(written as u64)
+        };
+        let mut film = Film::open_growing(file, until).unwrap().unwrap();
+        assert_eq!(count(&mut film, 126_000), Some(expected), "in pieces of {piece}");
+    }
 }
 
 #[test]

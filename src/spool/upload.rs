@@ -132,6 +132,16 @@ impl UploadWriter {
         Ok(())
     }
 
+    /// Where the bytes lie now.
+    pub fn path(&self) -> PathBuf {
+        self.claim.path.clone().unwrap_or_else(|| self.final_path())
+    }
+
+    /// Where they lie once they are all there.
+    pub fn final_path(&self) -> PathBuf {
+        self.claim.spool.upload_path(self.claim.id)
+    }
+
     /// Bytes taken so far; durable only when `finish` says so.
     pub fn received(&self) -> u64 {
         self.received

@@ -21,6 +21,7 @@ mod ffmpeg_join;
 mod ffmpeg_stills;
 mod ffmpeg_subtitles;
 mod flooded;
+mod foreseen;
 mod growing;
 mod hardware;
 mod hostile;

@@ -159,7 +159,7 @@ async fn the_page_sends_nothing_twice_because_the_server_could_not_be_asked() {
     browser.pick("#file-input", &clip.path).await;
 
     browser
-        .until("the page tells of it", "document.querySelector('.upload .what').textContent.startsWith('Ready')")
+        .until("the page tells of it", "document.querySelector('.upload .what')?.textContent.startsWith('Ready')")
         .await;
     assert_eq!(browser.run("return [window.wasBusy, window.wasLost]").await, json!([true, true]));
     assert_eq!((world.videos().await.len(), world.begun_in_pieces()), (1, 1), "it did not begin anew");
@@ -177,16 +177,16 @@ async fn the_page_pauses_an_upload_and_continues_it_after_a_restart_of_the_serve
     };
     browser.until("it can be paused", &link("Pause")).await;
     browser.run(&format!("{}.click()", link("Pause"))).await;
-    browser.until("it is paused", "document.querySelector('.upload .what').textContent.startsWith('Paused')").await;
+    browser.until("it is paused", "document.querySelector('.upload .what')?.textContent.startsWith('Paused')").await;
     world.kill();
     browser.run(&format!("window.whole = true; {}.click()", link("Continue"))).await;
-    let waits = "document.querySelector('.upload .what').textContent === 'Waiting for the server'";
+    let waits = "document.querySelector('.upload .what')?.textContent === 'Waiting for the server'";
     browser.until("it waits for the server", waits).await;
     world.resume().await;
     let film = until("it is a film", async || world.videos().await.first().cloned()).await;
     world.ready(film["id"].as_str().unwrap()).await;
     browser
-        .until("the page tells of it", "document.querySelector('.upload .what').textContent.startsWith('Ready')")
+        .until("the page tells of it", "document.querySelector('.upload .what')?.textContent.startsWith('Ready')")
         .await;
     assert_eq!((world.videos().await.len(), world.begun_in_pieces()), (1, 1), "it did not begin anew");
 }

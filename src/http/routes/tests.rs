@@ -13,6 +13,7 @@ use crate::http::https::Transport;
 use crate::http::origin::Trusted;
 use crate::http::server::Site;
 use crate::http::{Limits, Parts};
+use crate::ingest::Foresight;
 use crate::ingest::sidecar::Sidecars;
 use crate::ingest::upload::{Parts as UploadParts, Uploads};
 use crate::library::{Library, Settings};
@@ -93,9 +94,11 @@ impl Answer {
 pub(in crate::http) fn parts(sample: &Sample) -> Parts {
     let Sample { catalog, spool, cache, jobs, events, clock, shutdown, .. } = sample;
     let settings = Settings { trash_keep: Duration::from_secs(60), replicas: 1 };
+    let ffmpeg = Ffmpeg::new(ffmpeg::Settings::new("telecine".into(), sample.folder.path().into())).unwrap();
     let uploads = UploadParts {
         catalog: catalog.clone(),
         spool: spool.clone(),
+        foresight: Foresight::new(ffmpeg.clone(), shutdown.clone()),
         jobs: jobs.clone(),
         events: events.clone(),
         clock: clock.clone(),
@@ -103,7 +106,6 @@ pub(in crate::http) fn parts(sample: &Sample) -> Parts {
         max_bytes: LIMIT,
         expires: Duration::from_secs(60),
     };
-    let ffmpeg = Ffmpeg::new(ffmpeg::Settings::new("telecine".into(), sample.folder.path().into())).unwrap();
     let sidecars = Sidecars {
         catalog: catalog.clone(),
         ffmpeg: ffmpeg.clone(),

@@ -136,7 +136,11 @@ impl Uploads {
                 self.shared.spool.remove_upload(id).await?;
                 Err(UploadError::NoSuchUpload)
             }
-            opened => Ok(opened?),
+            opened => {
+                let writer = opened?;
+                self.look_ahead(&writer);
+                Ok(writer)
+            }
         }
     }
 }

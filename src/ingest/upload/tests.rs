@@ -1,5 +1,7 @@
 use super::{GoOn, Parts, Trust, UploadError, Uploads};
 use crate::catalog::{Labels, ResumableKind};
+use crate::ffmpeg::{self, Ffmpeg};
+use crate::ingest::Foresight;
 use crate::media::id::UploadId;
 use crate::media::time::Timestamp;
 use crate::tests::Sample;
@@ -14,9 +16,11 @@ const FROM_START: GoOn = GoOn { at: 0, bytes_total: None, trust: Trust::AsTheyCo
 const FAR: Timestamp = Timestamp(i64::MAX);
 
 fn uploads(sample: &Sample) -> Uploads {
+    let ffmpeg = Ffmpeg::new(ffmpeg::Settings::new("telecine".into(), sample.folder.path().into())).unwrap();
     Uploads::new(Parts {
         catalog: sample.catalog.clone(),
         spool: sample.spool.clone(),
+        foresight: Foresight::new(ffmpeg, sample.shutdown.clone()),
         jobs: sample.jobs.clone(),
         events: sample.events.clone(),
         clock: sample.clock.clone(),

@@ -30,8 +30,17 @@ impl World {
 
     /// The answer to a piece.
     pub async fn piece(&self, place: &str, at: usize, bytes: &[u8]) -> Response {
-        let request = self.tus(Method::PATCH, place).header("Upload-Offset", at).header("Content-Type", OFFSET_STREAM);
-        request.body(bytes.to_vec()).send().await.expect("the server answers a piece")
+        self.patch(place, at).body(bytes.to_vec()).send().await.expect("the server answers a piece")
+    }
+
+    /// The answer to a piece that is sent with this check sum.
+    pub async fn piece_with_sum(&self, place: &str, at: usize, bytes: &[u8], sum: &str) -> Response {
+        let request = self.patch(place, at).header("Upload-Checksum", sum).body(bytes.to_vec());
+        request.send().await.expect("the server answers a piece")
+    }
+
+    fn patch(&self, place: &str, at: usize) -> RequestBuilder {
+        self.tus(Method::PATCH, place).header("Upload-Offset", at).header("Content-Type", OFFSET_STREAM)
     }
 
     /// Where an upload goes on; nothing when there is no such upload.

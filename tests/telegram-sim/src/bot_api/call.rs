@@ -39,7 +39,7 @@ pub(super) async fn call(
     world.traffic().asked(bot.id, method.name());
     let under_way = (method.operation() == Operation::Send).then(|| world.traffic().begin(bot.id, Way::In));
     let plan = world.plan(bot.id, method.operation());
-    tokio::time::sleep(plan.latency).await;
+    world.delay(bot.id, method.operation(), &plan).await;
     if matches!(plan.ending, Some(Ending::Reset)) {
         Connection::reset(&request);
         return HttpResponse::Ok().finish();

@@ -37,7 +37,7 @@ pub(super) async fn download(
         world.traffic().asked(bot.id, "download");
         let under_way = world.traffic().begin(bot.id, Way::Out);
         let plan = world.plan(bot.id, Operation::Download);
-        tokio::time::sleep(plan.latency).await;
+        world.delay(bot.id, Operation::Download, &plan).await;
         match plan.ending {
             Some(Ending::Refused(refusal)) => return Err(Failure::Refused(refusal)),
             Some(Ending::Status(code)) => return Err(Failure::Status(code)),

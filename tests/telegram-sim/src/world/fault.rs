@@ -79,6 +79,8 @@ pub enum Trouble {
         /// Milliseconds of real time.
         ms: u64,
     },
+    /// The request waits before it is looked at, until this is cleared.
+    Hold,
 }
 
 impl Trouble {
@@ -166,6 +168,7 @@ pub(crate) enum Ending {
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     pub(crate) latency: Duration,
+    pub(crate) is_held: bool,
     pub(crate) bytes_per_second: Option<u64>,
     pub(crate) ending: Option<Ending>,
     /// Damage that chance does to a download's body.
@@ -197,6 +200,12 @@ impl Faults {
         self.of.remove(&bot);
     }
 
+    /// Whether such requests of a bot are held up.
+    pub(crate) fn hold(&self, bot: BotId, operation: Operation) -> bool {
+        let is_hold = |fault: &Fault| fault.concerns(operation) && matches!(fault.trouble, Trouble::Hold);
+        self.of.get(&bot).is_some_and(|faults| faults.iter().any(is_hold))
+    }
+
     pub(crate) fn of(&self, bot: BotId) -> Vec<Fault> {
         self.of.get(&bot).cloned().unwrap_or_default()
     }
@@ -223,6 +232,11 @@ impl Faults {
             }
             match fault.trouble {
                 Trouble::Latency { ms } => plan.latency += Duration::from_millis(ms),
+                // Counts by being cleared.
+                Trouble::Hold => {
+                    plan.is_held = true;
+                    continue;
+                }
                 Trouble::Slow { bytes_per_second } => {
                     let slowest = plan.bytes_per_second.map_or(bytes_per_second, |other| other.min(bytes_per_second));
                     plan.bytes_per_second = Some(slowest.max(1));

@@ -12,6 +12,9 @@ use std::io;
 use std::ops::Range;
 use std::time::Duration;
 
+/// How often it is looked whether what is held up may go on.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
+
 impl World {
     /// Adds a fault to the end of the bot's script.
     pub fn fault(&self, bot: BotId, fault: Fault) {
@@ -121,6 +124,14 @@ impl World {
         let speeds = [plan.bytes_per_second, settings.bytes_per_second];
         plan.bytes_per_second = speeds.into_iter().flatten().min();
         plan
+    }
+
+    /// Waits as long as a request has to before it is looked at.
+    pub(crate) async fn delay(&self, bot: BotId, operation: Operation, plan: &Plan) {
+        tokio::time::sleep(plan.latency).await;
+        while plan.is_held && self.live().faults.hold(bot, operation) {
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
     }
 
     /// What happens to a download's body of these bytes of a document.

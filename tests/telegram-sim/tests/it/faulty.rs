@@ -145,6 +145,20 @@ async fn slow_and_late_take_at_least_their_time() {
 }
 
 #[tokio::test]
+async fn what_is_held_up_goes_on_when_it_is_let_go() {
+    let talk = Talk::bots(1);
+    let bot = talk.bot(0);
+    let link = link_of(&talk, &bot, noise(5000)).await;
+    talk.world().fault(bot.id, Fault::standing(Operation::Download, Trouble::Hold));
+    let download = tokio::spawn(talk.http.get(&link).send());
+    until("the download has arrived", || talk.world().counters(bot.id).downloads == 1).await;
+    talk.call(&bot, "getMe", json!({})).await.result();
+    assert!(!download.is_finished());
+    talk.world().clear_faults(bot.id);
+    assert_eq!(download.await.unwrap().unwrap().bytes().await.unwrap(), noise(5000));
+}
+
+#[tokio::test]
 async fn a_download_is_counted_while_it_runs_and_until_the_client_leaves() {
     let talk = Talk::bots(1);
     let bot = talk.bot(0);

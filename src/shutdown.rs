@@ -5,7 +5,7 @@
 //! the program starts tasks.
 
 use futures::FutureExt;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -28,6 +28,8 @@ pub struct Shutdown {
 struct Running {
     names: BTreeMap<u64, &'static str>,
     started: u64,
+    /// Every name there ever was.
+    known: BTreeSet<&'static str>,
 }
 
 /// Takes a task off the list when it ends, is dropped or panics.
@@ -80,6 +82,16 @@ impl Shutdown {
         self.tracker.spawn_on(task, &self.runtime)
     }
 
+    /// How many tasks of each name have not ended; 0 where all have.
+    pub fn running(&self) -> BTreeMap<&'static str, u64> {
+        let running = self.running.lock().expect("no panic while a task is listed");
+        let mut counts: BTreeMap<_, _> = running.known.iter().map(|name| (*name, 0)).collect();
+        for name in running.names.values() {
+            *counts.entry(*name).or_default() += 1;
+        }
+        counts
+    }
+
     /// Begins the end: every token is cancelled.
     pub fn begin(&self) {
         self.token.cancel();
@@ -99,6 +111,7 @@ impl Shutdown {
         let mut running = self.running.lock().expect("no panic while a task is listed");
         let number = running.started;
         running.started += 1;
+        running.known.insert(name);
         running.names.insert(number, name);
         Entry { running: self.running.clone(), number }
     }
@@ -129,6 +142,7 @@ mod tests {
         shutdown.spawn("good", async {});
         let stuck = shutdown.spawn("stuck", std::future::pending::<()>());
         assert_eq!(shutdown.finish(Duration::from_millis(50)).await, ["stuck"]);
+        assert_eq!(shutdown.running(), BTreeMap::from([("good", 0), ("stuck", 1)]));
         stuck.abort();
         assert!(stuck.await.unwrap_err().is_cancelled());
         assert_eq!(shutdown.finish(SOON).await, Vec::<&str>::new());

@@ -319,6 +319,9 @@ impl System {
             let count = jobs.iter().filter(|job| job.state == state).count();
             metrics.set_jobs(state.text(), i64::try_from(count).unwrap_or(i64::MAX));
         }
+        for (name, count) in parts.shutdown.running() {
+            metrics.set_tasks(name, i64::try_from(count).unwrap_or(i64::MAX));
+        }
         bots::measure(&parts.fleet, metrics);
         let now = parts.cache.stats();
         let mut before = self.inner.exported.lock().expect("nothing panics while holding it");

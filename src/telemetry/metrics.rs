@@ -46,6 +46,7 @@ pub struct Metrics {
     request_seconds: Family<RouteLabels, Histogram>,
     uploads: Family<OutcomeLabels, Counter>,
     jobs: Family<StateLabels, Gauge>,
+    tasks: Family<NameLabels, Gauge>,
     bots: BotMetrics,
     registry: Arc<Registry>,
 }
@@ -73,6 +74,11 @@ struct StateLabels {
     state: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NameLabels {
+    name: &'static str,
+}
+
 /// From 1 ms, a segment out of memory, to 33 s, a long upload's last byte.
 fn request_histogram() -> Histogram {
     Histogram::new(exponential_buckets(0.001, 2.0, 16))
@@ -83,7 +89,7 @@ impl Metrics {
     pub fn new() -> Self {
         let requests = Family::default();
         let request_seconds = Family::new_with_constructor(request_histogram as fn() -> Histogram);
-        let (uploads, jobs) = (Family::default(), Family::default());
+        let (uploads, jobs, tasks) = (Family::default(), Family::default(), Family::default());
         let (cache_hits, cache_misses, cache_bytes) = (Counter::default(), Counter::default(), Gauge::default());
         let (cache_ahead_useful, cache_ahead_wasted) = (Counter::default(), Counter::default());
         let (cache_disk_hits, cache_disk_bytes) = (Counter::default(), Gauge::default());
@@ -99,6 +105,7 @@ impl Metrics {
         registry.register("cache_disk_hits", "Segments found on disk", cache_disk_hits.clone());
         registry.register("cache_disk_bytes", "Bytes of segments on disk", cache_disk_bytes.clone());
         registry.register("jobs", "Jobs by state", jobs.clone());
+        registry.register("tasks", "Tasks under way by name", tasks.clone());
         registry.register("ingested_bytes", "Bytes of source files taken in", ingested_bytes.clone());
         registry.register("stored_bytes", "Bytes of verified copies", stored_bytes.clone());
         registry.register("uploads", "Ended uploads by outcome", uploads.clone());
@@ -120,6 +127,7 @@ impl Metrics {
             request_seconds,
             uploads,
             jobs,
+            tasks,
             bots,
             registry,
         }
@@ -142,6 +150,11 @@ impl Metrics {
     /// Says how many jobs are in `state` now.
     pub fn set_jobs(&self, state: &'static str, count: i64) {
         self.jobs.get_or_create(&StateLabels { state }).set(count);
+    }
+
+    /// Says how many tasks of this name are under way now.
+    pub fn set_tasks(&self, name: &'static str, count: i64) {
+        self.tasks.get_or_create(&NameLabels { name }).set(count);
     }
 
     /// Says what the bot under `slot` does now.
@@ -175,6 +188,7 @@ mod tests {
         metrics.clone().cache_hits.inc_by(7);
         metrics.record_upload("received");
         metrics.set_jobs("running", 2);
+        metrics.set_tasks("segment flight", 4);
         let bot = BotNumbers {
             state: "resting",
             pace: 0.5,
@@ -193,6 +207,7 @@ mod tests {
             "telecine_cache_hits_total 7",
             r#"telecine_uploads_total{outcome="received"} 1"#,
             r#"telecine_jobs{state="running"} 2"#,
+            r#"telecine_tasks{name="segment flight"} 4"#,
             r#"telecine_bot_state{slot="8",state="resting"} 1"#,
             r#"telecine_bot_state{slot="8",state="healthy"} 0"#,
             r#"telecine_bot_pace{slot="8"} 0.5"#,

@@ -4,7 +4,7 @@ use super::error::{Fault, StoreError};
 use super::{BlobStore, Purpose};
 use crate::media::extent::{CHUNK_SIZE, Hash, Locator, StoredBlob};
 use crate::media::range::ByteRange;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use std::ops::Range;
 use std::pin::Pin;
@@ -33,7 +33,8 @@ impl Reading {
 /// chunks are left out.
 pub struct VerifiedChunks {
     stream: ByteStream,
-    arrived: BytesMut,
+    /// What came and was not given out.
+    arrived: Bytes,
     hashes: Arc<[Hash]>,
     len: u64,
     asked: Range<u64>,
@@ -59,7 +60,7 @@ pub async fn read_verified(
     let asked = run.clone();
     let run = if is_whole { 0..blob.chunks.len() as u64 } else { run };
     let hashes = Arc::clone(&blob.chunks);
-    Ok(VerifiedChunks { stream: bytes, arrived: BytesMut::new(), hashes, len: blob.len, asked, run })
+    Ok(VerifiedChunks { stream: bytes, arrived: Bytes::new(), hashes, len: blob.len, asked, run })
 }
 
 impl VerifiedChunks {
@@ -96,20 +97,59 @@ impl VerifiedChunks {
         hash.is_some_and(|hash| *blake3::hash(bytes).as_bytes() == hash.0)
     }
 
-    /// The next `len` bytes. A slice that happens to be exactly that is passed on uncopied.
+    /// The next `len` bytes, in no more memory than that: they may be kept for long. A slice that happens to be exactly
+    /// that is passed on uncopied.
     async fn gather(&mut self, len: usize) -> Result<Bytes, StoreError> {
-        while self.arrived.len() < len {
-            let slice = self
-                .stream
-                .next()
-                .await
-                .ok_or_else(|| StoreError::new(Fault::Corrupt, "reading a copy that ends too early"))??;
-            if self.arrived.is_empty() && slice.len() == len {
-                return Ok(slice);
+        let mut gathered = Vec::new();
+        while gathered.len() < len {
+            if self.arrived.is_empty() {
+                self.arrived = self.slice().await?;
             }
-            self.arrived.reserve(len.saturating_sub(self.arrived.len()).max(slice.len()));
-            self.arrived.extend_from_slice(&slice);
+            if gathered.is_empty() && self.arrived.len() == len {
+                return Ok(std::mem::take(&mut self.arrived));
+            }
+            let part = self.arrived.split_to(self.arrived.len().min(len - gathered.len()));
+            gathered.reserve_exact(len - gathered.len());
+            gathered.extend_from_slice(&part);
         }
-        Ok(self.arrived.split_to(len).freeze())
+        Ok(gathered.into())
+    }
+
+    async fn slice(&mut self) -> Result<Bytes, StoreError> {
+        let ended = || StoreError::new(Fault::Corrupt, "reading a copy that ends too early");
+        self.stream.next().await.ok_or_else(ended)?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::id::BlobId;
+    use crate::store::tests::{pattern, stored};
+    use futures::stream;
+
+    #[tokio::test]
+    async fn a_chunk_takes_no_more_memory_than_its_bytes_however_they_come() {
+        let bytes = pattern(600_001);
+        let blob = stored(BlobId(1), &bytes, vec![]);
+        for size in [1000, 100_000, 262_145, 600_001] {
+            let slices: Vec<_> = bytes.chunks(size).map(|slice| Ok(Bytes::copy_from_slice(slice))).collect();
+            let run = 0..blob.chunks.len() as u64;
+            let mut chunks = VerifiedChunks {
+                stream: Box::pin(stream::iter(slices)),
+                arrived: Bytes::new(),
+                hashes: Arc::clone(&blob.chunks),
+                len: blob.len,
+                asked: run.clone(),
+                run,
+            };
+            let mut all = Vec::new();
+            while let Some(chunk) = chunks.next().await.unwrap() {
+                let chunk = chunk.try_into_mut().expect("it shares no memory with what comes after it");
+                assert_eq!(chunk.capacity(), chunk.len(), "slices of {size}");
+                all.extend(chunk);
+            }
+            assert!(all == bytes, "slices of {size}");
+        }
     }
 }

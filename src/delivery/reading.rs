@@ -42,7 +42,7 @@ impl Reading {
                     return Ok(Some(slice));
                 }
                 Some(Err(CacheError::Moved { .. })) if !self.looked_again => self.look_again().await?,
-                Some(Err(error)) => return Err(error.into()),
+                Some(Err(error)) => return Err(told(&self.delivery, self.thing, error).await),
                 None => return Ok(None),
             }
         }
@@ -55,5 +55,13 @@ impl Reading {
         let stored = self.delivery.find(self.thing).await?.ok_or(DeliveryError::Gone)?;
         self.slices = self.delivery.cache.get(stored.pieces.clone(), rest, stored.thing.standing());
         Ok(())
+    }
+}
+
+/// What of a deleted film cannot be read any more is no damage: it is gone.
+async fn told(delivery: &Delivery, thing: Thing, error: CacheError) -> DeliveryError {
+    match delivery.find(thing).await {
+        Ok(None) => DeliveryError::Gone,
+        _ => error.into(),
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::media::extent::Place;
 use crate::tests::{INIT, POSTER, SEGMENT, Sample, segment};
 use futures::TryStreamExt as _;
 
@@ -110,6 +111,20 @@ async fn a_deleted_film_is_gone_at_once_though_it_was_just_played() {
     assert!(delivery.segment(video, track("v0"), 0).await.unwrap().is_none());
     assert!(delivery.init(video, track("v0")).await.unwrap().is_none());
     assert!(delivery.poster(video).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn what_is_removed_for_good_while_it_is_read_is_gone_and_no_damage() {
+    let sample = Sample::new().await;
+    let delivery = over(&sample);
+    let stored = delivery.segment(sample.film("Film").await, track("v0"), 0).await.unwrap().unwrap();
+    let Thing::Segment(video, ..) = stored.thing else { panic!("it is no segment") };
+    let Place::Store(blob) = &stored.pieces[0].place else { panic!("it is not stored") };
+    sample.store.remove(&blob.copies).await.unwrap();
+    let first = ByteRange::at(0, 1).unwrap();
+    assert!(matches!(delivery.open(&stored, first).await, Err(DeliveryError::Cache(_))), "it is lost, not deleted");
+    sample.catalog.trash_video(video, sample.clock.now(), sample.clock.now()).await.unwrap();
+    assert!(matches!(delivery.open(&stored, first).await, Err(DeliveryError::Gone)));
 }
 
 #[tokio::test]

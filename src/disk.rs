@@ -12,6 +12,7 @@ use crate::media::extent::CHUNK_SIZE;
 use crate::media::range::ByteRange;
 use bytes::Bytes;
 use futures::stream::{Stream, try_unfold};
+use rustix::fs::FallocateFlags;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, IoSlice};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -113,6 +114,23 @@ pub fn write_all_at(file: &File, slices: &[Bytes], mut at: u64) -> io::Result<()
     Ok(())
 }
 
+/// Takes these bytes out of a file that stays as long as it is: they read as zeros, and take no room where the file
+/// system can have holes.
+///
+/// # Errors
+/// As `fallocate`, or `pwrite` where there are no holes.
+pub fn erase(file: &File, at: u64, len: u64) -> io::Result<()> {
+    let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    match rustix::fs::fallocate(file, hole, at, len) {
+        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => {
+            let end = (at + len).min(file.metadata()?.len());
+            let zeros = Bytes::from(vec![0; usize::try_from(end.saturating_sub(at)).map_err(io::Error::other)?]);
+            write_all_at(file, &[zeros], at)
+        }
+        done => Ok(done?),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,6 +165,18 @@ mod tests {
         write_all_at(&File::options().write(true).open(&path).unwrap(), &slices, 4).unwrap();
 
         assert_eq!(std::fs::read(&path).unwrap(), [b"0123".as_slice(), &slices.concat()].concat());
+    }
+
+    #[test]
+    fn what_is_erased_reads_as_zeros_and_what_lies_around_it_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, [7; 10_000]).unwrap();
+        let file = File::options().write(true).open(&path).unwrap();
+        erase(&file, 1000, 5000).unwrap();
+        erase(&file, 9000, 5000).unwrap();
+        let bytes = [vec![7; 1000], vec![0; 5000], vec![7; 3000], vec![0; 1000]].concat();
+        assert!(std::fs::read(&path).unwrap() == bytes);
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@ mod memory;
 mod runner;
 mod stores;
 
-use crate::cache::SegmentCache;
+use crate::cache::{Damage, SegmentCache};
 use crate::catalog::{self, Catalog, JobKind};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -96,10 +96,11 @@ pub async fn start(config: &Config, port: Option<u16>, redactor: &Redactor) -> a
 
     let base = open(config, &data_dir).await?;
     let encoders = try_encoders(config, &base)?;
-    let (jobs, uploads, sidecars) = work(config, &base, encoders.clone()).await?;
+    let (cache, damage) = stores::cache(&config.cache, &data_dir, &base)?;
+    let work = work(config, &base, encoders.clone(), cache.clone()).await?;
     let token = Uuid::new_v4().simple().to_string();
     redactor.keep_secret(&token);
-    let parts = faces(config, &base, encoders, (jobs, uploads, sidecars), &data_dir, &token)?;
+    let parts = faces(config, &base, (encoders, cache, damage), work, &data_dir, &token)?;
     let server = http::serve(parts, listener).context("starting the web server")?;
     let handle = server.handle();
     let serving = base.shutdown.spawn("web server", server);
@@ -231,7 +232,9 @@ pub fn children(config: &Config, working_dir: PathBuf) -> anyhow::Result<Ffmpeg>
     Ok(Ffmpeg::new(ffmpeg::Settings { vaapi_device, stall, ..ffmpeg::Settings::new(cage, working_dir) })?)
 }
 
-async fn work(config: &Config, base: &Base, encoders: Encoders) -> anyhow::Result<(Jobs, Uploads, Sidecars)> {
+type Workers = (Jobs, Uploads, Sidecars);
+
+async fn work(config: &Config, base: &Base, encoders: Encoders, cache: SegmentCache) -> anyhow::Result<Workers> {
     let Base { catalog, spool, store, events, clock, shutdown, .. } = base;
     let settings = jobs::Settings {
         workers: vec![
@@ -269,8 +272,7 @@ async fn work(config: &Config, base: &Base, encoders: Encoders) -> anyhow::Resul
         events: events.clone(),
         clock: clock.clone(),
     };
-    let forget =
-        upkeep::Parts { catalog: catalog.clone(), store: store.clone(), spool: spool.clone(), clock: clock.clone() };
+    let forget = runner::forgetting(base, cache);
     let replicas = u32::from(config.storage.replicas);
     let mend = upkeep::MendParts { catalog: catalog.clone(), store: store.clone(), deposit, replicas };
     let reclaimed = jobs.reclaim().await?;
@@ -321,15 +323,12 @@ fn policy(config: &Config) -> Policy {
 fn faces(
     config: &Config,
     base: &Base,
-    encoders: Encoders,
-    (jobs, uploads, sidecars): (Jobs, Uploads, Sidecars),
+    (encoders, cache, damage): (Encoders, SegmentCache, mpsc::Receiver<Damage>),
+    (jobs, uploads, sidecars): Workers,
     data_dir: &Path,
     token: &str,
 ) -> anyhow::Result<http::Parts> {
     let Base { catalog, spool, store, fleet, events, clock, shutdown, .. } = base;
-    let settings = stores::cache_settings(&config.cache, data_dir)?;
-    let (cache, damage) = SegmentCache::new(settings, store.clone(), spool.clone(), shutdown.clone())
-        .context("opening the disk cache (CACHE_DIR)")?;
     let alarm = Arc::new(Notify::new());
     let (missing, reports) = mpsc::channel(upkeep::MISSING_BACKLOG);
     let prober = upkeep::Prober::new(catalog.clone(), store.clone(), clock.clone(), alarm.clone());

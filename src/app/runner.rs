@@ -1,5 +1,7 @@
 //! From the kind of a job to the use case that does it.
 
+use super::Base;
+use crate::cache::SegmentCache;
 use crate::catalog::{JobKind, JobRecord};
 use crate::events::{Event, Events, VideoChange};
 use crate::ingest::Ingest;
@@ -13,6 +15,12 @@ pub(super) struct UseCases {
     pub(super) forget: upkeep::Parts,
     pub(super) mend: upkeep::MendParts,
     pub(super) events: Events,
+}
+
+/// What forgetting a film needs, of the parts of the server.
+pub(super) fn forgetting(base: &Base, cache: SegmentCache) -> upkeep::Parts {
+    let Base { catalog, store, spool, clock, .. } = base;
+    upkeep::Parts { catalog: catalog.clone(), store: store.clone(), spool: spool.clone(), cache, clock: clock.clone() }
 }
 
 #[async_trait]

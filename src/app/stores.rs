@@ -1,12 +1,14 @@
 //! Which store takes new blobs, and which ones hold earlier ones.
 
-use crate::cache::{self, SlabSettings};
+use super::Base;
+use crate::cache::{self, Damage, SegmentCache, SlabSettings};
 use crate::config;
 use crate::store::{BlobStore, LocalSettings, LocalStore, RoutedStore, StoreError, TelegramStore};
 use crate::telegram::Fleet;
 use anyhow::Context;
 use std::path::Path;
 use std::sync::Arc;
+use tokio::sync::mpsc;
 
 /// With bots, Telegram takes what is new and the folder of this machine keeps what it has. Without, the
 /// folder takes what is new, and what lies with bots that were configured earlier waits for them.
@@ -20,8 +22,21 @@ pub(super) async fn open(data_dir: &Path, fleet: &Fleet) -> Result<Arc<dyn BlobS
     Ok(Arc::new(RoutedStore::new(home, vec![other])))
 }
 
-/// Where what came from a store is kept close at hand.
-pub(super) fn cache_settings(config: &config::Cache, data_dir: &Path) -> anyhow::Result<cache::Settings> {
+/// What came from a store, close at hand, and the reports of damaged copies.
+///
+/// # Errors
+/// When the folder of the disk cache cannot be used.
+pub(super) fn cache(
+    config: &config::Cache,
+    data_dir: &Path,
+    base: &Base,
+) -> anyhow::Result<(SegmentCache, mpsc::Receiver<Damage>)> {
+    let settings = cache_settings(config, data_dir)?;
+    SegmentCache::new(settings, base.store.clone(), base.spool.clone(), base.shutdown.clone())
+        .context("opening the disk cache (CACHE_DIR)")
+}
+
+fn cache_settings(config: &config::Cache, data_dir: &Path) -> anyhow::Result<cache::Settings> {
     let folder = match &config.disk_folder {
         Some(folder) => std::path::absolute(folder).context("finding CACHE_DIR")?,
         None => data_dir.join("cache"),

@@ -4,7 +4,7 @@ use super::error::CacheError;
 use super::ranking::{Ranking, Standing};
 use crate::media::id::BlobId;
 use bytes::Bytes;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use tokio::sync::watch;
 
@@ -203,6 +203,12 @@ impl Memory {
 
     pub(super) fn entries(&self) -> u64 {
         self.chunks.len() as u64
+    }
+
+    /// Forgets every chunk of these blobs; those on their way still arrive.
+    pub(super) fn forget(&mut self, blobs: &HashSet<BlobId>) {
+        let gone = self.chunks.retain(|key, _| !blobs.contains(&key.blob));
+        self.ahead.wasted += gone.iter().filter(|kept| kept.is_ahead).count() as u64;
     }
 
     /// Forgets all chunks; those on their way still arrive.

@@ -33,6 +33,7 @@ use futures::stream::{self, Stream, StreamExt};
 use memory::{Asker, ChunkKey, Found, Memory};
 use reader::Reader;
 use slab::Slab;
+use std::collections::HashSet;
 use std::io;
 use std::ops::Range;
 use std::pin::Pin;
@@ -187,6 +188,18 @@ impl SegmentCache {
             entries: memory.entries(),
             ahead: memory.ahead,
             disk,
+        }
+    }
+
+    /// Forgets every chunk of these blobs, on disk, too: whoever knows that nobody will ask for them again.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub async fn forget(&self, blobs: HashSet<BlobId>) -> io::Result<()> {
+        self.inner.memory().forget(&blobs);
+        match &self.inner.slab {
+            Some(slab) => slab.forget(blobs).await,
+            None => Ok(()),
         }
     }
 

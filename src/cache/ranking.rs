@@ -16,6 +16,26 @@ pub enum Standing {
     Passing,
 }
 
+/// What an entry is worth now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Worth {
+    /// The first seconds of a title.
+    Opening,
+    /// It was asked for again.
+    Proven,
+    /// Anything else.
+    Passing,
+}
+
+impl From<Standing> for Worth {
+    fn from(standing: Standing) -> Self {
+        match standing {
+            Standing::Opening => Self::Opening,
+            Standing::Passing => Self::Passing,
+        }
+    }
+}
+
 /// Entries by how soon they go. Every operation is O(1) for each entry that moves.
 pub(super) struct Ranking<K: Hash + Eq, V> {
     openings: Rank<K, V>,
@@ -53,11 +73,7 @@ impl<K: Hash + Eq + Clone, V> Ranking<K, V> {
         }
         if let Some(entry) = self.passing.take(key) {
             self.proven.put(key.clone(), entry);
-            // The rest is left to what passes: a stream that is fetched ahead needs room until it is watched.
-            while self.proven.weight > self.max / 4 * 3 {
-                let Some((key, entry)) = self.proven.take_last() else { break };
-                self.passing.put(key, entry);
-            }
+            self.leave_room_for_passing();
         }
         let entry = match self.proven.entries.get(key) {
             Some(entry) => entry,
@@ -78,22 +94,32 @@ impl<K: Hash + Eq + Clone, V> Ranking<K, V> {
 
     /// Adds an entry, in place of the one that has its key, and gives back what had to make room: the new one itself,
     /// too, where it is heavier than all room there is.
-    pub(super) fn insert(&mut self, key: K, value: V, weight: u64, standing: Standing) -> Vec<(K, V)> {
+    pub(super) fn insert(&mut self, key: K, value: V, weight: u64, worth: impl Into<Worth>) -> Vec<(K, V)> {
         let mut gone: Vec<(K, V)> = self.remove(&key).map(|value| (key.clone(), value)).into_iter().collect();
         if weight > self.max {
             gone.push((key, value));
             return gone;
         }
-        let rank = match standing {
-            Standing::Opening => &mut self.openings,
-            Standing::Passing => &mut self.passing,
+        let rank = match worth.into() {
+            Worth::Opening => &mut self.openings,
+            Worth::Proven => &mut self.proven,
+            Worth::Passing => &mut self.passing,
         };
         rank.put(key, Entry { value, weight });
+        self.leave_room_for_passing();
         while self.weight() > self.max {
             let Some(evicted) = self.evict() else { break };
             gone.push(evicted);
         }
         gone
+    }
+
+    /// A share is left to what passes: a stream that is fetched ahead needs room until it is watched.
+    fn leave_room_for_passing(&mut self) {
+        while self.proven.weight > self.max / 4 * 3 {
+            let Some((key, entry)) = self.proven.take_last() else { break };
+            self.passing.put(key, entry);
+        }
     }
 
     /// Takes out the entry that goes first.
@@ -111,13 +137,22 @@ impl<K: Hash + Eq + Clone, V> Ranking<K, V> {
         ranks.into_iter().find_map(|rank| rank.take(key)).map(|entry| entry.value)
     }
 
-    /// Takes out what these do not want to keep.
-    pub(super) fn retain(&mut self, keep: impl Fn(&V) -> bool) {
+    /// Takes out what is not to be kept, and gives it back.
+    pub(super) fn retain(&mut self, keep: impl Fn(&K, &V) -> bool) -> Vec<V> {
+        let mut gone = Vec::new();
         for rank in [&mut self.openings, &mut self.proven, &mut self.passing] {
-            let unwanted = rank.entries.iter().filter(|(_, entry)| !keep(&entry.value));
+            let unwanted = rank.entries.iter().filter(|(key, entry)| !keep(key, &entry.value));
             let keys: Vec<K> = unwanted.map(|(key, _)| key.clone()).collect();
-            keys.iter().for_each(|key| drop(rank.take(key)));
+            gone.extend(keys.iter().filter_map(|key| rank.take(key)).map(|entry| entry.value));
         }
+        gone
+    }
+
+    /// Every entry and its worth; of the same worth the one first that goes first.
+    pub(super) fn ranked(&self) -> impl Iterator<Item = (&K, &V, Worth)> {
+        let worths = [Worth::Opening, Worth::Proven, Worth::Passing];
+        let ranks = self.ranks().into_iter().zip(worths);
+        ranks.flat_map(|(rank, worth)| rank.entries.iter().rev().map(move |(key, entry)| (key, &entry.value, worth)))
     }
 
     pub(super) fn clear(&mut self) {
@@ -220,6 +255,31 @@ mod tests {
         }
         assert_eq!(kept(&ranking, 1000..1025).len(), 25, "none of them pushed another one out");
         assert_eq!(kept(&ranking, 0..100), (25..100).collect::<Vec<_>>(), "the least recently used went");
+    }
+
+    #[test]
+    fn a_ranking_is_the_same_when_it_is_told_anew() {
+        let mut ranking = with(0..8, 100);
+        ranking.insert(50, 50, 1, Standing::Opening);
+        for key in [5, 1] {
+            ranking.get(&key);
+        }
+        let told: Vec<_> = ranking.ranked().map(|(key, _, worth)| (*key, worth)).collect();
+        let mut again = Ranking::new(100);
+        for (key, worth) in &told {
+            again.insert(*key, *key, 1, *worth);
+        }
+        assert_eq!(again.ranked().map(|(key, _, worth)| (*key, worth)).collect::<Vec<_>>(), told);
+        let order: Vec<_> = std::iter::from_fn(|| again.evict()).map(|(key, _)| key).collect();
+        assert_eq!(order, [0, 2, 3, 4, 6, 7, 5, 1, 50]);
+    }
+
+    #[test]
+    fn what_is_not_to_be_kept_is_given_back() {
+        let mut ranking = with(0..4, 100);
+        ranking.get(&2);
+        assert_eq!(ranking.retain(|key, _| key % 2 == 1), [2, 0]);
+        assert_eq!((kept(&ranking, 0..4), ranking.weight()), (vec![1, 3], 2));
     }
 
     #[test]

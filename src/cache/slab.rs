@@ -14,10 +14,12 @@ use super::memory::ChunkKey;
 use super::ranking::Standing;
 use crate::disk::{self, Buffers};
 use crate::media::extent::{CHUNK_SIZE, Hash};
+use crate::media::id::BlobId;
 use crate::shutdown::Shutdown;
 use bytes::Bytes;
 use index::Index;
 use slots::{Slot, Slots};
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
@@ -181,6 +183,25 @@ impl Slab {
         .await
     }
 
+    /// Forgets every chunk of these blobs; their bytes are gone, also from the disk. What is on its way there at this
+    /// moment may still be kept.
+    ///
+    /// # Errors
+    /// When the disk fails; the chunks are forgotten all the same, until a restart.
+    pub(super) async fn forget(&self, blobs: HashSet<BlobId>) -> io::Result<()> {
+        let inner = Arc::clone(&self.inner);
+        disk::blocking(move || {
+            // Nobody writes anything else there meanwhile.
+            let index = inner.index();
+            let gone = inner.slots().forget_blobs(&blobs);
+            gone.into_iter().try_for_each(|number| {
+                index.forget(number)?;
+                disk::erase(&inner.file, u64::from(number) * CHUNK_SIZE, CHUNK_SIZE)
+            })
+        })
+        .await
+    }
+
     pub(super) fn stats(&self) -> SlabStats {
         let slots = self.inner.slots();
         SlabStats {
@@ -194,14 +215,14 @@ impl Slab {
     }
 }
 
-/// Writes what is offered until the end of the program; what still waits then is left out. Room that others need is
-/// given back also while nothing is offered.
+/// Writes what is offered until the end of the program; what still waits then is left out, and what lies there is noted
+/// by its rank. Room that others need is given back also while nothing is offered.
 async fn write_all(inner: Arc<Inner>, mut waiting: mpsc::Receiver<Offer>, end: CancellationToken) {
     loop {
         let mut batch = Vec::new();
         let offered = timeout(LOOK_EVERY, waiting.recv_many(&mut batch, BATCH));
         match end.run_until_cancelled(offered).await {
-            None | Some(Ok(0)) => return,
+            None | Some(Ok(0)) => break,
             Some(Ok(_) | Err(_)) => {}
         }
         let writer = Arc::clone(&inner);
@@ -211,6 +232,14 @@ async fn write_all(inner: Arc<Inner>, mut waiting: mpsc::Receiver<Offer>, end: C
             batch.into_iter().try_for_each(|offer| writer.write(&mut index, &offer))
         });
         inner.tell(&written.await);
+    }
+    let ranked = disk::blocking(move || {
+        let mut index = inner.index();
+        let left = inner.slots().left();
+        index.note_all(&left)
+    });
+    if let Err(error) = ranked.await {
+        tracing::warn!(%error, "the disk cache begins the next time as if nothing in it had been asked for again");
     }
 }
 

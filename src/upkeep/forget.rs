@@ -1,11 +1,13 @@
 //! Removing a trashed video for good.
 //!
 //! First its blobs are doomed in one commit, from which there is no way back; then their copies are removed
-//! from the store, channel by channel, and forgotten batch by batch; then the blobs go, and at last the video.
+//! from the store, channel by channel, and forgotten batch by batch; then the blobs go, from the cache, too, and at last the
+//! video.
 //! A blob is forgotten only when its bytes are gone, so a stop at any point leaves nothing that nobody names. What a
 //! channel does not let go now keeps nobody's film: it is litter, which the keeper removes when it can.
 
 use super::litter::{BATCH, by_channel, known_on};
+use crate::cache::SegmentCache;
 use crate::catalog::{Catalog, CatalogError, DoomedBlob, JobLease, Source};
 use crate::clock::Clock;
 use crate::media::extent::{ChannelId, Locator, UnheardCopy};
@@ -24,6 +26,8 @@ pub struct Parts {
     pub store: Arc<dyn BlobStore>,
     /// Where those lie that were never stored, and its upload.
     pub spool: Spool,
+    /// What is near of what was watched.
+    pub cache: SegmentCache,
     /// The time of day.
     pub clock: Clock,
 }
@@ -56,6 +60,10 @@ pub async fn forget(parts: &Parts, lease: JobLease, cancel: &CancellationToken) 
     pass.remove(copies).await?;
     for blob in &doomed {
         parts.spool.remove_pack(blob.blob).await?;
+    }
+    // Nobody finds its bytes anywhere to fill the cache with them again.
+    if let Err(error) = parts.cache.forget(doomed.iter().map(|blob| blob.blob).collect()).await {
+        tracing::warn!(%error, "some of a deleted video stays in the disk cache until it is written over");
     }
     let (gone, left): (Vec<_>, Vec<_>) = doomed.iter().partition(|blob| pass.is_gone(blob));
     parts.catalog.forget_blobs(lease, gone.iter().map(|blob| blob.blob).collect()).await?;

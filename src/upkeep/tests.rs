@@ -15,6 +15,7 @@ use crate::media::time::Timestamp;
 use crate::store::Presence;
 use crate::store::tests::ticket_of;
 use crate::tests::Sample;
+use futures::StreamExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +26,7 @@ fn parts(sample: &Sample) -> Parts {
         catalog: sample.catalog.clone(),
         store: sample.store.clone(),
         spool: sample.spool.clone(),
+        cache: sample.cache.clone(),
         clock: sample.clock.clone(),
     }
 }
@@ -203,6 +205,15 @@ async fn a_forgotten_film_leaves_no_byte_and_no_record() {
     let video = sample.film("Film").await;
     let kept = sample.film("Another").await;
     let files = sample.files();
+    for film in [video, kept] {
+        let pieces = sample.catalog.segment_pieces(film, "v0".into(), 0).await.unwrap().unwrap();
+        let all = ByteRange::at(0, pieces.iter().map(|placed| placed.piece.range.len()).sum()).unwrap();
+        let mut slices = sample.cache.get(pieces, all, Standing::Passing);
+        while let Some(slice) = slices.next().await {
+            slice.unwrap();
+        }
+    }
+    let cached = sample.cache.stats().entries;
     sample.catalog.trash_video(video, sample.clock.now(), sample.clock.now()).await.unwrap();
     let (_, lease) = sample.claimed().await;
 
@@ -210,6 +221,7 @@ async fn a_forgotten_film_leaves_no_byte_and_no_record() {
 
     assert!(sample.catalog.video(video, 1).await.unwrap().is_none());
     assert_eq!(sample.files() * 2, files, "all that is left belongs to the other film");
+    assert_eq!(sample.cache.stats().entries * 2, cached, "in memory, too");
     assert!(sample.catalog.tracks(kept).await.unwrap().is_some());
     assert_eq!(sample.catalog.counts().await.unwrap().videos, 1);
 }

@@ -1,11 +1,12 @@
 //! Which chunk lies in which slot of the file, and which slot is written next. Bookkeeping only; nothing waits.
 
 use crate::cache::memory::ChunkKey;
-use crate::cache::ranking::{Ranking, Standing};
+use crate::cache::ranking::{Ranking, Standing, Worth};
+use crate::media::id::BlobId;
 use std::collections::{HashMap, HashSet};
 
-/// A chunk that an earlier run left.
-pub(super) type Left = (ChunkKey, Slot, Standing);
+/// A chunk that a run of the program leaves to the next one.
+pub(super) type Left = (ChunkKey, Slot, Worth);
 
 /// Where a chunk lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,15 +52,16 @@ impl Slots {
     /// What an earlier run left in the first `made` slots, those first that go first.
     pub(super) fn restored(most: u32, made: u32, chunks: Vec<Left>) -> Self {
         let mut slots = Self { made: made.min(most), ..Self::new(most) };
-        let mut used = HashSet::new();
-        for (key, slot, standing) in chunks {
-            if slot.number < slots.made && used.insert(slot.number) {
-                for (_, replaced) in slots.ranking.insert(key, slot, 1, standing) {
-                    used.remove(&replaced.number);
+        let mut used = vec![false; slots.made as usize];
+        for (key, slot, worth) in chunks {
+            let is_free = used.get_mut(slot.number as usize).is_some_and(|used| !std::mem::replace(used, true));
+            if is_free {
+                for (_, replaced) in slots.ranking.insert(key, slot, 1, worth) {
+                    used[replaced.number as usize] = false;
                 }
             }
         }
-        slots.free = (0..slots.made).rev().filter(|number| !used.contains(number)).collect();
+        slots.free = (0..slots.made).rev().filter(|number| !used[*number as usize]).collect();
         slots
     }
 
@@ -145,6 +147,19 @@ impl Slots {
         }
     }
 
+    /// Forgets every chunk of these blobs, and answers where they lay.
+    pub(super) fn forget_blobs(&mut self, blobs: &HashSet<BlobId>) -> Vec<u32> {
+        let gone = self.ranking.retain(|key, _| !blobs.contains(&key.blob));
+        let gone: Vec<u32> = gone.into_iter().map(|slot| slot.number).collect();
+        gone.iter().for_each(|number| self.release(*number));
+        gone
+    }
+
+    /// What lies there for the next run, in the order of `restored`.
+    pub(super) fn left(&self) -> Vec<Left> {
+        self.ranking.ranked().map(|(key, slot, worth)| (*key, *slot, worth)).collect()
+    }
+
     /// The file may grow as far as it was meant to.
     pub(super) fn may_grow(&mut self) {
         self.allow(self.most);
@@ -159,7 +174,7 @@ impl Slots {
     pub(super) fn cut_off(&mut self, slots: u32) -> u32 {
         self.made = self.made.saturating_sub(slots);
         let made = self.made;
-        self.ranking.retain(|slot| slot.number < made);
+        self.ranking.retain(|_, slot| slot.number < made);
         self.allow(made);
         self.free.retain(|number| *number < made);
         self.leaving.retain(|number| *number < made);
@@ -232,10 +247,10 @@ mod tests {
     #[test]
     fn what_an_earlier_run_left_is_found_and_its_holes_are_filled() {
         let left = vec![
-            (key(7), slot(2), Standing::Passing),
-            (key(8), slot(0), Standing::Passing),
-            (key(9), slot(2), Standing::Passing),
-            (key(10), slot(9), Standing::Passing),
+            (key(7), slot(2), Worth::Passing),
+            (key(8), slot(0), Worth::Passing),
+            (key(9), slot(2), Worth::Passing),
+            (key(10), slot(9), Worth::Passing),
         ];
         let mut slots = Slots::restored(4, 3, left);
         assert_eq!([7, 8, 9, 10].map(|chunk| slots.holds(&key(chunk))), [true, true, false, false]);
@@ -266,5 +281,20 @@ mod tests {
         slots.forget(&key(0), 0);
         assert!(!slots.holds(&key(0)));
         assert_eq!((written(&mut slots, 1), slots.entries()), (0, 1));
+    }
+
+    #[test]
+    fn of_forgotten_blobs_nothing_is_found_and_their_slots_are_free_once_nobody_reads_them() {
+        let mut slots = Slots::new(3);
+        let other = ChunkKey { blob: BlobId(2), chunk: 0 };
+        assert_eq!([written(&mut slots, 0), written(&mut slots, 1)], [0, 1]);
+        let number = slots.take(&other).unwrap();
+        slots.settle(other, slot(number), Standing::Passing);
+        slots.begin_reading(&key(1));
+        assert_eq!(slots.forget_blobs(&HashSet::from([BlobId(1)])).into_iter().collect::<HashSet<_>>(), [0, 1].into());
+        assert_eq!((slots.entries(), slots.holds(&other)), (1, true));
+        assert_eq!(slots.take(&key(7)), Some(0));
+        assert!(!slots.end_reading(&key(1), 1));
+        assert_eq!(slots.take(&key(8)), Some(1));
     }
 }

@@ -1,7 +1,7 @@
 use super::*;
-use crate::media::id::BlobId;
+use crate::cache::ranking::Worth;
 use crate::store::tests::pattern;
-use std::time::Duration;
+use std::time::Instant;
 use tempfile::TempDir;
 
 const CHUNK: usize = CHUNK_SIZE as usize;
@@ -184,6 +184,71 @@ async fn an_emptied_file_takes_no_room_and_is_filled_again() {
     assert_eq!(bench.read(2).await, Some(bytes_of(2)));
     let bench = bench.restarted(8).await;
     assert_eq!(bench.held(0..6), [2, 3]);
+}
+
+#[tokio::test]
+async fn of_a_forgotten_blob_no_byte_is_left() {
+    let bench = Bench::of(8);
+    bench.fill(0..3).await;
+    let other = ChunkKey { blob: BlobId(2), chunk: 0 };
+    bench.slab.offer(other, &bytes_of(9), Standing::Passing);
+    while !bench.slab.holds(&other) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    bench.slab.forget(HashSet::from([BlobId(1)])).await.unwrap();
+
+    assert_eq!((bench.held(0..3), bench.slab.stats().entries), (vec![], 1));
+    let mut bytes = std::fs::read(bench.folder.path().join("cache/chunks")).unwrap();
+    assert!(bytes.drain(..3 * CHUNK).all(|byte| byte == 0) && bytes == bytes_of(9));
+    let bench = bench.restarted(8).await;
+    assert_eq!((bench.held(0..3), bench.slab.stats().entries), (vec![], 1));
+    bench.fill(0..3).await;
+    assert_eq!(bench.read(2).await, Some(bytes_of(2)));
+    assert_eq!(bench.slab.read(other, hash_of(9)).await, Some(bytes_of(9)));
+}
+
+#[tokio::test]
+async fn what_was_asked_for_again_outlives_what_passes_also_after_a_restart() {
+    let bench = Bench::of(8);
+    bench.fill(0..8).await;
+    for chunk in [1, 4] {
+        bench.read(chunk).await.unwrap();
+    }
+    let bench = bench.restarted(8).await;
+    bench.fill(10..30).await;
+    assert_eq!(bench.held(0..30), [1, 4, 24, 25, 26, 27, 28, 29]);
+}
+
+/// Bytes that this thread has read from files so far, and from pipes and sockets.
+fn bytes_read() -> u64 {
+    let counts = std::fs::read_to_string("/proc/thread-self/io").unwrap();
+    counts.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
+}
+
+/// `make soak` says how often servers are killed, and there a start has to be quick, too.
+#[tokio::test]
+async fn a_start_over_ten_gigabytes_reads_nothing_but_the_index() {
+    const CHUNKS: u32 = 40_960;
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    disk::create_private_folder(&cache).unwrap();
+    open(&cache.join("chunks")).unwrap().set_len(u64::from(CHUNKS) * CHUNK_SIZE).unwrap();
+    let (mut index, _) = Index::open(open(&cache.join("index")).unwrap()).unwrap();
+    let left =
+        (0..CHUNKS).map(|number| (key(number.into()), Slot { number, len: 700, is_proven: false }, Worth::Passing));
+    index.note_all(&left.collect::<Vec<_>>()).unwrap();
+    drop(index);
+
+    let (begun, before) = (Instant::now(), bytes_read());
+    let bench = Bench::opened(folder, CHUNKS.into(), Box::new(|_| Ok(PLENTY)));
+    let (took, read) = (begun.elapsed(), bytes_read() - before);
+
+    println!("opened in {took:?}, {read} bytes read");
+    assert_eq!(bench.slab.stats().entries, u64::from(CHUNKS));
+    assert!(read < 2 << 20, "{read} bytes");
+    if std::env::var_os("TELECINE_SOAK_SEEDS").is_some() {
+        assert!(took < Duration::from_millis(200), "{took:?}");
+    }
 }
 
 #[tokio::test]

@@ -49,10 +49,11 @@ test: tools check ## check, and every test; installs what the tests need
 bench: ffmpeg ## measure what the README claims
 	cargo bench --locked
 
-soak: tools target/players/all ## the long tests: an ingest killed at a hundred places, five players
+soak: tools target/players/all ## the long tests: a hundred kills, everything at once for 20 minutes, a long film, five players
 	@$(call need,$(SOAK_PROGRAMS))
-	TELECINE_SOAK_SEEDS=100 TELECINE_PLAYERS="ffmpeg hls.js shaka video.js mpv" \
-	  cargo nextest run --locked --profile soak -E 'test(killed::) + test(players::)'
+	TELECINE_SOAK_SEEDS=100 TELECINE_SOAK_MINUTES=$${TELECINE_SOAK_MINUTES:-20} TELECINE_PLAY_MINUTES=10 \
+	  TELECINE_PLAYERS="ffmpeg hls.js shaka video.js mpv" cargo nextest run --locked --profile soak \
+	  -E 'test(killed::) + test(warm::) + test(soak::) + test(ahead::playing) + test(ten_gigabytes) + test(players::)'
 
 ffmpeg:
 	@$(call need,$(RUN_PROGRAMS))

@@ -7,6 +7,8 @@
 pub mod bots;
 pub mod browser;
 pub mod clip;
+pub mod crowd;
+pub mod dice;
 pub mod events;
 pub mod film;
 pub mod i_frames;
@@ -18,12 +20,14 @@ pub mod process;
 pub mod raw;
 pub mod server;
 pub mod shelf;
+pub mod soak;
 pub mod stage;
 pub mod stand_in;
 pub mod strict;
 pub mod tus;
 pub mod upload;
 pub mod video;
+pub mod vitals;
 pub mod wait;
 
 pub use server::World;

@@ -2,37 +2,20 @@
 
 use crate::harness::World;
 use crate::harness::clip;
+use crate::harness::dice::Dice;
 use crate::harness::measure;
 use crate::harness::player::Reel;
 use crate::harness::raw;
+use crate::harness::soak;
 use crate::harness::upload::Sending;
 use crate::harness::wait::{until, until_true};
-
-/// A splitmix generator: the same seed kills at the same places.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// Between 0 and 1.
-    fn fraction(&mut self) -> f64 {
-        (self.roll() >> 11) as f64 / (1_u64 << 53) as f64
-    }
-}
 
 /// Length of the film that is killed on its way.
 const SECONDS: u32 = 90;
 
 /// Five tests share the seeds among them, so that they run side by side: `first`, `first` + 5, …
 async fn every_fifth_seed_from(first: u64) {
-    let seeds = std::env::var("TELECINE_SOAK_SEEDS").unwrap_or_else(|_| "5".to_owned());
-    let last: u64 = seeds.parse().expect("TELECINE_SOAK_SEEDS is a number");
-    for seed in (first..=last).step_by(5) {
+    for seed in (first..=soak::seeds()).step_by(5) {
         killed_and_continued(seed).await;
     }
 }
@@ -65,7 +48,7 @@ async fn a_killed_ingest_goes_on_where_it_was_5() {
 /// One film, killed up to three times on its way.
 async fn killed_and_continued(seed: u64) {
     println!("seed {seed}");
-    let mut dice = Dice(seed);
+    let mut dice = Dice::of(seed);
     let clip = clip::busy(540, SECONDS);
     let mut world = World::start().await;
     let video = world.accepted(&Sending::of(&clip)).await.video;

@@ -1,10 +1,17 @@
 //! What came from Telegram once lies on the disk: there after a restart, and after a kill in the middle of it.
 
+use crate::harness::World;
 use crate::harness::bots::{Telegram, forget_what_is_cached, small_packs};
 use crate::harness::clip;
+use crate::harness::dice::Dice;
+use crate::harness::player::Reel;
+use crate::harness::soak;
 use crate::harness::wait::until_true;
-use serde_json::Value;
+use futures::future::join_all;
+use reqwest::Method;
+use std::cell::Cell;
 use std::fs;
+use std::time::{Duration, Instant};
 use telegram_sim::{Fault, Operation, Trouble};
 
 #[tokio::test]
@@ -15,7 +22,7 @@ async fn a_film_that_was_watched_plays_after_a_restart_without_asking_any_bot() 
     world.protected(&video).await;
     forget_what_is_cached(&world).await;
     let wanted = world.player(&video).pictures().await;
-    let disk = async |world: &crate::harness::World| world.json("/api/system/cache/stats").await["disk"].clone();
+    let disk = async |world: &World| world.json("/api/system/cache/stats").await["disk"].clone();
     let bytes: usize = wanted.segments.iter().map(|(_, bytes)| bytes.len()).sum();
     until_true("it lies on the disk", async || disk(&world).await["bytes"].as_u64() >= Some(bytes as u64)).await;
 
@@ -32,27 +39,81 @@ async fn a_film_that_was_watched_plays_after_a_restart_without_asking_any_bot() 
 }
 
 #[tokio::test]
-async fn a_server_that_is_killed_while_it_fills_the_disk_never_gives_a_wrong_byte() {
+async fn of_a_film_that_was_deleted_nothing_stays_on_the_disk() {
     let telegram = Telegram::with(3);
-    let mut world = small_packs(&telegram).await;
-    world.set([("CACHE_DISK_SIZE".to_owned(), "1MiB".to_owned())]);
+    let world = small_packs(&telegram).await;
     let video = world.published(&clip::h264_aac(16)).await;
     world.protected(&video).await;
+    forget_what_is_cached(&world).await;
+    let watched = world.player(&video).pictures().await.bytes().len() as u64;
+    let disk = async || world.json("/api/system/cache/stats").await["disk"]["bytes"].as_u64().unwrap();
+    until_true("it lies on the disk", async || disk().await >= watched).await;
+    assert_eq!(world.send(Method::DELETE, &format!("/api/videos/{video}?now=true")).await.status(), 204);
+    until_true("nothing of it does", async || disk().await == 0).await;
+    let file = world.data().join("cache/chunks");
+    until_true("its bytes are gone", async || fs::read(&file).unwrap().iter().all(|byte| *byte == 0)).await;
+    assert!(fs::metadata(&file).unwrap().len() >= watched, "they lay somewhere else");
+}
+
+#[tokio::test]
+async fn a_server_that_is_killed_while_it_fills_the_disk_never_gives_a_wrong_byte() {
+    let telegram = Telegram::with(3);
+    let mut world = telegram.server().await;
+    // Both hold less than the film, so that everything is written over again and again.
+    let rooms = [("CACHE_DISK_SIZE", "5MiB"), ("CACHE_MEMORY_SIZE", "1MiB"), ("ENABLE_ABR", "false")];
+    world.set(rooms.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let video = world.published(&clip::dense(12)).await;
+    world.protected(&video).await;
     let wanted = world.player(&video).pictures().await;
-    for seed in 0..5 {
+    world.stop().await;
+    world.resume().await;
+    let (mut hits, mut longest) = (0, Duration::ZERO);
+    for seed in 1..=soak::seeds() {
+        let mut dice = Dice::of(seed);
+        let most = (dice.fraction() * 2.0 * wanted.bytes().len() as f64) as usize;
+        watched_until(&world, &video, &wanted, most, &mut dice).await;
         world.kill();
-        // What a machine that lost its power leaves may be any bytes.
-        let file = world.data().join("cache/chunks");
-        let mut bytes = fs::read(&file).unwrap_or_default();
-        let torn = (seed * 100_003) % bytes.len().max(1);
-        bytes.iter_mut().skip(torn).take(70_000).for_each(|byte| *byte = 0);
-        fs::write(&file, bytes).unwrap();
+        if seed % 2 == 0 {
+            tear(&world, &mut dice);
+        }
+        let begun = Instant::now();
         world.resume().await;
+        longest = longest.max(begun.elapsed());
         assert!(world.player(&video).pictures().await == wanted, "seed {seed}");
-        // Memory may be smaller than the film: from the disk, too.
-        let (name, bytes) = &wanted.segments[seed % wanted.segments.len()];
-        assert!(world.bytes(&format!("/hls/{video}/v0/{name}")).await == *bytes);
+        hits += world.json("/api/system/cache/stats").await["disk"]["hits"].as_u64().unwrap();
     }
-    let stats: Value = world.json("/api/system/cache/stats").await;
-    assert!(stats["disk"]["evictions"].as_u64() > Some(0), "the film is larger than the disk's share: {stats}");
+    println!("{} times killed, {hits} times something was left; the longest start took {longest:?}", soak::seeds());
+    assert!(hits > 0, "nothing was ever left to be wrong");
+}
+
+/// Players ask for segments in any order until they have so many bytes; then some are still under way.
+async fn watched_until(world: &World, video: &str, wanted: &Reel, most: usize, dice: &mut Dice) {
+    let bytes = Cell::new(0);
+    let players: Vec<u64> = (0..4).map(|_| dice.roll()).collect();
+    let watching = join_all(players.into_iter().map(async |seed| {
+        let mut dice = Dice::of(seed);
+        loop {
+            let (name, segment) = dice.pick(&wanted.segments);
+            assert!(world.bytes(&format!("/hls/{video}/v0/{name}")).await == *segment, "{name}");
+            bytes.set(bytes.get() + segment.len());
+        }
+    }));
+    let enough = until_true("enough is watched", async || bytes.get() >= most);
+    tokio::select! {
+        _ = watching => {}
+        () = enough => {}
+    }
+}
+
+/// What a machine that lost its power leaves may be any bytes: of every other chunk a part is gone, and of the index.
+fn tear(world: &World, dice: &mut Dice) {
+    for (name, every, len) in [("chunks", 512 * 1024, 70_000), ("index", 400, 50)] {
+        let file = world.data().join("cache").join(name);
+        let mut bytes = fs::read(&file).expect("the server left it");
+        for start in (dice.below(every)..bytes.len()).step_by(every) {
+            let end = bytes.len().min(start + len);
+            bytes[start..end].fill(0);
+        }
+        fs::write(&file, bytes).expect("it can be written");
+    }
 }

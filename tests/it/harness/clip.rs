@@ -151,6 +151,18 @@ pub fn heavy() -> Clip {
     made("mp4", &["-stream_loop", &turns, "-i", path, "-c", "copy"])
 }
 
+/// H.264 of about four megabits a second and AAC in MP4: segments of some megabytes.
+pub fn dense(seconds: u32) -> Clip {
+    from_words(
+        "mp4",
+        &format!(
+            "-f lavfi -i testsrc2=size=320x180:rate=25:duration={seconds},noise=alls=40:allf=t \
+             -f lavfi -i sine=frequency=440:sample_rate=48000:duration={seconds} \
+             -c:v libx264 -preset ultrafast -b:v 4M -maxrate 4M -bufsize 2M -g 50 -pix_fmt yuv420p -c:a aac -b:a 96k"
+        ),
+    )
+}
+
 /// A second of white with a beep, in a film that is black and silent else.
 pub struct Flashes {
     pub size: &'static str,

@@ -126,13 +126,9 @@ impl World {
         kill_process(pid, signal).expect("a child that was not waited for can be signalled");
     }
 
-    /// The most memory the server has held so far, in bytes.
-    pub fn memory_peak(&self) -> u64 {
-        let pid = self.server.as_ref().expect("the server runs").id();
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process has a status");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a process has held memory");
-        let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number of kilobytes");
-        kilobytes * 1024
+    /// The number of its process.
+    pub fn pid(&self) -> u32 {
+        self.server.as_ref().expect("the server runs").id()
     }
 
     /// The data folder.

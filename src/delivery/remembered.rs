@@ -3,7 +3,7 @@
 //! deleted video is gone with the commit that deletes it.
 
 use lru::LruCache;
-use std::hash::Hash;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard};
 
@@ -43,5 +43,28 @@ mod tests {
         assert_eq!((remembered.get(&"a", 7), remembered.get(&"a", 8), remembered.get(&"a", 6)), (Some(1), None, None));
         remembered.keep("b", 7, &2);
         assert_eq!((remembered.get(&"a", 7), remembered.get(&"b", 7)), (None, Some(2)));
+    }
+}
+
+/// Things made at the same time.
+const AT_ONCE: usize = 64;
+
+/// Who makes a thing that is not remembered. Others who want it wait, and find it made; now and then somebody waits for
+/// another thing, as there are fewer turns than things.
+pub(super) struct Turns {
+    turns: [tokio::sync::Mutex<()>; AT_ONCE],
+}
+
+impl Turns {
+    pub(super) fn new() -> Self {
+        Self { turns: std::array::from_fn(|_| tokio::sync::Mutex::default()) }
+    }
+
+    /// The turn to make what has this name.
+    pub(super) async fn take(&self, name: &impl Hash) -> tokio::sync::MutexGuard<'_, ()> {
+        let mut hasher = DefaultHasher::new();
+        name.hash(&mut hasher);
+        let at = hasher.finish() % AT_ONCE as u64;
+        self.turns[at as usize].lock().await
     }
 }

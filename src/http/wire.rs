@@ -79,6 +79,8 @@ impl Link {
         if let Some(turn) = self.turn() {
             self.admission.door.work(turn);
         }
+        // Requests that came together each take a place of their own, one after the other.
+        drop(self.permit.take());
         self.phase.set(Phase::Answering);
     }
 

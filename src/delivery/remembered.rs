@@ -32,20 +32,6 @@ impl<K: Hash + Eq, V: Clone> Remembered<K, V> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_answer_is_good_for_one_version_only() {
-        let remembered = Remembered::new(NonZeroUsize::MIN);
-        remembered.keep("a", 7, &1);
-        assert_eq!((remembered.get(&"a", 7), remembered.get(&"a", 8), remembered.get(&"a", 6)), (Some(1), None, None));
-        remembered.keep("b", 7, &2);
-        assert_eq!((remembered.get(&"a", 7), remembered.get(&"b", 7)), (None, Some(2)));
-    }
-}
-
 /// Things made at the same time.
 const AT_ONCE: usize = 64;
 
@@ -66,5 +52,19 @@ impl Turns {
         name.hash(&mut hasher);
         let at = hasher.finish() % AT_ONCE as u64;
         self.turns[at as usize].lock().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_good_for_one_version_only() {
+        let remembered = Remembered::new(NonZeroUsize::MIN);
+        remembered.keep("a", 7, &1);
+        assert_eq!((remembered.get(&"a", 7), remembered.get(&"a", 8), remembered.get(&"a", 6)), (Some(1), None, None));
+        remembered.keep("b", 7, &2);
+        assert_eq!((remembered.get(&"a", 7), remembered.get(&"b", 7)), (None, Some(2)));
     }
 }

@@ -291,6 +291,9 @@ pub(super) async fn admit<B: MessageBody + 'static>(
         return next.call(request).await.map(ServiceResponse::map_into_left_body);
     };
     let link = request.conn_data::<Rc<Link>>().cloned();
+    if let Some(link) = link.as_ref().filter(|_| kind != Kind::Upload) {
+        link.end_with_caller();
+    }
     let entered = if link.as_ref().is_some_and(|link| link.is_crowded()) {
         Err(admission.turned_away("connections", LATER_S))
     } else {

@@ -32,6 +32,8 @@ pub(super) struct Link {
     is_crowded: bool,
     phase: Cell<Phase>,
     permit: Cell<Option<Permit>>,
+    /// Whether what is under way is of use only to whoever waits for it.
+    is_for_caller: Cell<bool>,
 }
 
 #[derive(Clone, Copy)]
@@ -55,12 +57,18 @@ impl Link {
             admission.metrics.admission.record_cut_off("made_way");
         }
         let is_crowded = welcome == Welcome::Crowded;
-        Self { admission, seat, is_crowded, phase: Cell::new(Phase::First(turn)), permit: Cell::new(None) }
+        let (phase, permit, is_for_caller) = (Cell::new(Phase::First(turn)), Cell::new(None), Cell::new(false));
+        Self { admission, seat, is_crowded, phase, permit, is_for_caller }
     }
 
     /// Whether the server has no room for this connection.
     pub(super) fn is_crowded(&self) -> bool {
         self.is_crowded
+    }
+
+    /// The present request is of use only to its caller: it ends when that one leaves.
+    pub(super) fn end_with_caller(&self) {
+        self.is_for_caller.set(true);
     }
 
     /// Keeps the permit of the present request until its answer has been sent.
@@ -81,6 +89,7 @@ impl Link {
         }
         // Requests that came together each take a place of their own, one after the other.
         drop(self.permit.take());
+        self.is_for_caller.set(false);
         self.phase.set(Phase::Answering);
     }
 
@@ -130,11 +139,14 @@ pub(super) struct Wire {
     link: Rc<Link>,
     pace: Pace,
     alarm: Alarm,
+    /// Whether nothing more will come.
+    is_at_end: bool,
 }
 
 impl Wire {
     pub(super) fn new(io: TcpStream, admission: Arc<Admission>) -> Self {
-        Self { io, link: Rc::new(Link::new(admission)), pace: Pace::default(), alarm: Alarm::default() }
+        let link = Rc::new(Link::new(admission));
+        Self { io, link, pace: Pace::default(), alarm: Alarm::default(), is_at_end: false }
     }
 
     pub(super) fn link(&self) -> Rc<Link> {
@@ -186,6 +198,10 @@ impl AsyncRead for Wire {
                 buffer.set_filled(before);
                 read
             }
+            Poll::Ready(Ok(())) if buffer.filled().len() == before => {
+                this.is_at_end = true;
+                read
+            }
             // Nothing read means the end, after which the framework closes in good order.
             Poll::Pending if this.is_given_up(context) => Poll::Ready(Ok(())),
             _ => read,
@@ -212,9 +228,13 @@ impl AsyncWrite for Wire {
         written
     }
 
-    /// Only called when everything was written.
+    /// Only called when everything was written. An upload that came whole is taken though its sender left; but a player
+    /// that left, perhaps while bytes are fetched for it, keeps nothing.
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.is_at_end && this.link.is_for_caller.get() && matches!(this.link.phase.get(), Phase::Answering) {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
         ready!(Pin::new(&mut this.io).poll_flush(context))?;
         if this.link.sent() {
             this.pace = Pace::default();

@@ -25,6 +25,9 @@ async fn five_thousand_silent_connections_go_in_time_and_harm_nobody() {
     let silent = usize::try_from((files.saturating_sub(400) / 2).min(5000)).unwrap();
     let stage = Stage::set(roomy(), Patience { head: Duration::from_secs(3), ..ENDLESS }, false).await;
     let mut viewer = stage.connected().await;
+    viewer.write_all(keep_alive("/healthz").as_bytes()).await.unwrap();
+    assert!(head(&mut viewer).await.starts_with("http/1.1 200"));
+    viewer.read_exact(&mut [0; 6]).await.unwrap();
     let mut sockets = join_all((0..silent).map(|_| stage.connected())).await;
     let gone = async {
         for heard in join_all(sockets.iter_mut().map(rest)).await {
@@ -107,8 +110,6 @@ async fn each_kind_has_its_places_and_who_was_turned_away_gets_in_when_one_is_fr
     }
     drop((first, sending));
     stage.until("http_under_way{kind=\"uploads\"}", 0).await;
-    // A stream notices with its next word that nobody listens.
-    stage.sample.events.publish(crate::events::Event::System);
     stage.until("http_under_way{kind=\"listeners\"}", 0).await;
     assert!(listening(&stage, "").await.1.starts_with("http/1.1 200"));
 }

@@ -162,12 +162,8 @@ impl Site {
         let admission = Arc::clone(&self.admission);
         fn_service(move |io: TcpStream| {
             let peer = io.peer_addr().ok();
-            let set = io.set_nodelay(true);
             let wire = Wire::new(io, Arc::clone(&admission));
-            async move {
-                set?;
-                Ok::<_, DispatchError>((wire, Protocol::Http1, peer))
-            }
+            async move { Ok::<_, DispatchError>((wire?, Protocol::Http1, peer)) }
         })
         .and_then(http)
     }

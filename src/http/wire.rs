@@ -14,6 +14,7 @@ use actix_web::http::ConnectionType;
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _};
 use bytes::Bytes;
+use socket2::SockRef;
 use std::cell::Cell;
 use std::error::Error as StdError;
 use std::io;
@@ -24,6 +25,10 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
+
+/// Bytes that the system keeps of an answer before it can send them. Without a bound it takes up to 4 MB for everybody
+/// who does not read; what is on its way comes on top.
+const NOT_SENT: u32 = 256 * 1024;
 
 /// What a connection and its requests know of each other.
 pub(super) struct Link {
@@ -144,9 +149,13 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn new(io: TcpStream, admission: Arc<Admission>) -> Self {
+    /// # Errors
+    /// When the connection is gone already.
+    pub(super) fn new(io: TcpStream, admission: Arc<Admission>) -> io::Result<Self> {
+        io.set_nodelay(true)?;
+        SockRef::from(&io).set_tcp_notsent_lowat(NOT_SENT)?;
         let link = Rc::new(Link::new(admission));
-        Self { io, link, pace: Pace::default(), alarm: Alarm::default(), is_at_end: false }
+        Ok(Self { io, link, pace: Pace::default(), alarm: Alarm::default(), is_at_end: false })
     }
 
     pub(super) fn link(&self) -> Rc<Link> {

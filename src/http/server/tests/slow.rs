@@ -131,6 +131,10 @@ async fn who_never_reads_is_gone_with_all_it_held_and_a_quiet_event_stream_stays
     stage.until("http_connections", 1).await;
     stage.until("http_under_way{kind=\"answers\"}", 0).await;
     assert!(rest(&mut stuck).await.len() < 16 * SEGMENT, "it was all sent");
+    // As much as the system may keep, and the framework's buffer; it would take megabytes.
+    let answers =
+        stage.number("http_requests_total{route=\"/hls/{video}/{track}/{segment}\",method=\"GET\",status=\"200\"}");
+    assert!((1..=3).contains(&answers), "{answers} answers were begun");
 
     stage.sample.film("Another").await;
     stage.sample.events.publish(crate::events::Event::System);

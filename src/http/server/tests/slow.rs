@@ -160,24 +160,25 @@ async fn a_player_that_stopped_reading_makes_way_when_another_waits() {
 }
 
 #[actix_web::test]
-async fn a_player_that_leaves_while_it_waits_holds_nothing() {
-    let capacity = Capacity { answers: 1, client: 1, ..roomy() };
+async fn who_leaves_while_it_waits_holds_nothing() {
+    let capacity = Capacity { listeners: 1, client: 1, ..roomy() };
     let stage = Stage::set(capacity, ENDLESS, true).await;
-    let _stuck = stuck(&stage).await;
-    stage.until("http_under_way{kind=\"answers\"}", 1).await;
-    let with = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nx-forwarded-for: 203.0.113.7\r\n\r\n");
-    let mut waiting = stage.connected().await;
-    waiting.write_all(with(&stage.path).as_bytes()).await.unwrap();
-    let events = async || {
-        let mut socket = stage.connected().await;
-        socket.write_all(with("/api/events").as_bytes()).await.unwrap();
-        let head = head(&mut socket).await;
-        (socket, head.starts_with("http/1.1 429"))
+    let asking = |path: &str, address: &str| {
+        format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nx-forwarded-for: {address}\r\n\r\n")
     };
-    while !events().await.1 {}
+    let mut first = stage.connected().await;
+    first.write_all(asking("/api/events", "203.0.113.8").as_bytes()).await.unwrap();
+    assert!(head(&mut first).await.starts_with("http/1.1 200"));
+    let mut waiting = stage.connected().await;
+    waiting.write_all(asking("/api/events", "203.0.113.7").as_bytes()).await.unwrap();
+    // Whoever waits in line has its share.
+    let has_share = async |expected: bool| {
+        let begun = std::time::Instant::now();
+        while said(stage.address, &asking(&stage.path, "203.0.113.7")).await.starts_with(b"HTTP/1.1 429") != expected {
+            assert!(begun.elapsed() < DEADLINE / 2, "expected {expected}");
+        }
+    };
+    has_share(true).await;
     drop(waiting);
-    let begun = std::time::Instant::now();
-    while events().await.1 {
-        assert!(begun.elapsed() < DEADLINE / 2, "it still waits");
-    }
+    has_share(false).await;
 }

@@ -52,6 +52,10 @@ pub struct Server {
     pub behind_proxy: bool,
     /// Other web sites that may play, read and write, each like `https://example.org`.
     pub cors: Vec<String>,
+    /// Most open connections; none leaves it to what the machine carries.
+    pub max_connections: Option<u32>,
+    /// Most requests under way of one address behind a proxy, 6 to 100,000.
+    pub requests_per_client: u32,
 }
 
 /// Where bytes are kept and for how long.
@@ -237,6 +241,8 @@ fn server(reader: &mut Reader<'_>) -> Server {
         force_https: reader.value("FORCE_HTTPS", parse::switch),
         behind_proxy: reader.value("BEHIND_PROXY", parse::switch),
         cors: reader.value("CORS_ALLOWED_ORIGINS", parse::origins),
+        max_connections: reader.value("MAX_CONNECTIONS", parse::connections),
+        requests_per_client: reader.value("MAX_REQUESTS_PER_CLIENT", parse::requests),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The only place that knows everybody: it builds the parts in order, and ends them in order.
 
 mod lock;
+mod machine;
 mod memory;
 mod runner;
 mod stores;
@@ -379,6 +380,7 @@ fn faces(
         admin: AdminToken::new(token).context("making the token of commands beside the server")?,
         limits: http::Limits { upload_max_bytes: config.ingest.upload_max_bytes },
         workers: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
+        settings: machine::settings(&config.server)?,
     })
 }
 

@@ -6,6 +6,9 @@ use crate::store::Fault;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How soon it is worth asking again where too much was asked for at once.
+const SOON: Duration = Duration::from_secs(2);
+
 /// What a reader learns when a stream breaks off. Everything before it was verified.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CacheError {
@@ -45,6 +48,11 @@ pub enum CacheError {
 impl CacheError {
     pub(super) fn unreadable(blob: BlobId, fault: Fault) -> Self {
         Self::Unreadable { blob, fault, retry_after: None }
+    }
+
+    /// So much is being brought that this has to wait.
+    pub(super) fn crowded(blob: BlobId) -> Self {
+        Self::Unreadable { blob, fault: Fault::Throttled, retry_after: Some(SOON) }
     }
 
     /// The spool's own file failed: nothing else has these bytes yet.

@@ -261,5 +261,6 @@ impl Drop for Flight {
         let blob = self.blob.id;
         let mut memory = self.inner.memory();
         self.run.clone().for_each(|chunk| memory.abandon(ChunkKey { blob, chunk }));
+        memory.flying -= 1;
     }
 }

@@ -71,8 +71,14 @@ impl Coming {
     }
 }
 
+/// Most flights at the same time. They outlive who began them, so that nothing else bounds them; one that waits for its
+/// turn at the store is some kilobytes.
+const MOST_FLIGHTS: usize = 4096;
+
 /// Where a chunk is found.
 pub(super) enum Found {
+    /// Nowhere near, and too much is being brought already.
+    Crowded,
     /// In memory.
     Here(Bytes),
     /// On its way already.
@@ -96,6 +102,9 @@ pub(super) struct Memory {
     pub(super) evictions: u64,
     pub(super) flights: u64,
     pub(super) ahead: AheadStats,
+    /// Flights under way, and how many there may be.
+    pub(super) flying: usize,
+    pub(super) most_flights: usize,
 }
 
 impl Memory {
@@ -109,11 +118,13 @@ impl Memory {
             evictions: 0,
             flights: 0,
             ahead: AheadStats::default(),
+            flying: 0,
+            most_flights: MOST_FLIGHTS,
         }
     }
 
     /// Looks for the first chunk of `wanted` (not empty), and when nobody brings it, registers the run of missing
-    /// chunks from there that are all on the disk, or all not. Only what players ask for counts as hit or miss.
+    /// chunks from there that are all on the disk, or all not; they have to be flown. Only what players ask for counts as hit or miss.
     pub(super) fn find(
         &mut self,
         blob: BlobId,
@@ -132,7 +143,11 @@ impl Memory {
         if let Some(coming) = self.coming.get_mut(&first) {
             return Found::Coming(coming.subscribe(asker));
         }
+        if self.flying >= self.most_flights {
+            return Found::Crowded;
+        }
         self.flights += 1;
+        self.flying += 1;
         let coming = self.coming.entry(first).or_insert(Coming::to(asker)).subscribe(asker);
         let (mut end, is_near) = (wanted.start + 1, is_on_disk(&first));
         let is_alike = |next: &ChunkKey| is_on_disk(next) == is_near;

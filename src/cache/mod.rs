@@ -246,6 +246,7 @@ impl Inner {
                 let mut coming = match found {
                     Found::Here(bytes) => return Ok(bytes),
                     Found::Coming(coming) => coming,
+                    Found::Crowded => return Err(CacheError::crowded(id)),
                     Found::ToBring { coming, run, is_near } => {
                         let flight = Flight::new(Arc::clone(inner), Arc::clone(&blob), run, standing);
                         inner.send_off(flight, is_near);

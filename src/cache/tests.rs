@@ -266,6 +266,23 @@ async fn an_asker_that_leaves_cancels_nobodys_flight() {
 }
 
 #[tokio::test]
+async fn what_would_be_one_flight_too_many_is_told_to_come_back_and_flies_then() {
+    let bench = Bench::of(EVERYTHING).await;
+    bench.cache.inner.memory().most_flights = 1;
+    let (first, second) = (bench.blob(1, &pattern(CHUNK)).await, bench.blob(2, &pattern(2 * CHUNK)).await);
+    let held = bench.store.gate.acquire_many(1000).await.unwrap();
+    assert!(bench.read(vec![first.clone()], 0, CHUNK).now_or_never().is_none());
+    let refused = bench.read(vec![second.clone()], 0, CHUNK).await.unwrap_err();
+    let busy =
+        CacheError::Unreadable { blob: BlobId(2), fault: Fault::Throttled, retry_after: Some(Duration::from_secs(2)) };
+    assert_eq!(refused, busy);
+    drop(held);
+    assert_eq!(bench.read(vec![first], 0, CHUNK).await.unwrap(), pattern(CHUNK));
+    eventually(|| bench.cache.inner.memory().flying == 0).await;
+    assert_eq!(bench.read(vec![second], 0, 2 * CHUNK).await.unwrap(), pattern(2 * CHUNK));
+}
+
+#[tokio::test]
 async fn nothing_is_fetched_before_the_first_poll() {
     let bench = Bench::of(EVERYTHING).await;
     let piece = bench.blob(1, &pattern(10)).await;

@@ -151,6 +151,23 @@ pub(super) fn messages_per_minute(text: &str) -> Result<u32, Wrong> {
     }
 }
 
+/// Connections at the same time. Nothing leaves it to the machine.
+pub(super) fn connections(text: &str) -> Result<Option<u32>, Wrong> {
+    match text.parse() {
+        _ if text.is_empty() => Ok(None),
+        Ok(count @ 16..=1_000_000) => Ok(Some(count)),
+        _ => wrong(format!("\"{text}\" is not a number of connections"), "write 16 to 1000000"),
+    }
+}
+
+/// Requests of one client at the same time. A page that plays a film has up to six.
+pub(super) fn requests(text: &str) -> Result<u32, Wrong> {
+    match text.parse() {
+        Ok(count @ 6..=100_000) => Ok(count),
+        _ => wrong(format!("\"{text}\" is no number of requests that lets a page play a film"), "write 6 to 100000"),
+    }
+}
+
 /// How many blobs are sent at the same time. Nothing leaves it to the number of bots.
 pub(super) fn parallelism(text: &str) -> Result<Option<u8>, Wrong> {
     match text.parse() {

@@ -8,12 +8,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// Every variable the program reads with its default, in the order of `.env.example`.
-const DEFAULTS: [(&str, &str); 47] = [
+const DEFAULTS: [(&str, &str); 49] = [
     ("LOCAL_HOST", "127.0.0.1"),
     ("LOCAL_PORT", "5050"),
     ("FORCE_HTTPS", "false"),
     ("BEHIND_PROXY", "false"),
     ("CORS_ALLOWED_ORIGINS", ""),
+    ("MAX_CONNECTIONS", ""),
+    ("MAX_REQUESTS_PER_CLIENT", "100"),
     ("DATA_DIR", "./data"),
     ("SPOOL_MAX_SIZE", "64GiB"),
     ("TELEGRAM_BOT_TOKEN_1", ""),

@@ -14,18 +14,21 @@ impl Delivery {
     /// # Errors
     /// `Catalog`, `UnknownTrackName`.
     pub async fn growing_master(&self, video: VideoId) -> Result<Option<Arc<Playlist>>, DeliveryError> {
-        let (key, version) = (PlaylistKey::GrowingMaster(video), self.catalog.version());
-        if let Some(known) = self.memory.playlists.get(&key, version) {
+        let key = PlaylistKey::GrowingMaster(video);
+        if let Some(known) = self.memory.playlists.get(&key, self.catalog.version()) {
             return Ok(Some(known));
         }
-        let growing = self.catalog.growing_pictures(video).await?;
-        if growing.is_empty() {
+        // Asked before its turn: whoever makes one list must not wait for another.
+        if self.catalog.growing_pictures(video).await?.is_empty() {
             return self.master(video, Sounds::ForAll).await;
         }
-        let Some(tracks) = self.catalog.tracks(video).await? else { return Ok(None) };
-        let has_chapters = !self.chapters_of(video).await?.is_empty();
-        let text = playlists::growing_master(tracks.renditions, growing, has_chapters)?;
-        Ok(Some(self.keep_playlist(key, version, text)))
+        let making = async {
+            let growing = self.catalog.growing_pictures(video).await?;
+            let Some(tracks) = self.catalog.tracks(video).await? else { return Ok(None) };
+            let has_chapters = !self.chapters_of(video).await?.is_empty();
+            playlists::growing_master(tracks.renditions, growing, has_chapters).map(Some)
+        };
+        self.list(key, making).await
     }
 
     /// A track's media playlist as the growing master names it: an `EVENT` until the pictures for browsers are whole.
@@ -37,16 +40,15 @@ impl Delivery {
         video: VideoId,
         track: TrackName,
     ) -> Result<Option<Arc<Playlist>>, DeliveryError> {
-        let (key, version) = (PlaylistKey::GrowingMedia(video, track), self.catalog.version());
-        if let Some(known) = self.memory.playlists.get(&key, version) {
-            return Ok(Some(known));
-        }
-        let Some(playlist) = self.catalog.track_playlist(video, track.to_string()).await? else { return Ok(None) };
-        let grows = track.kind == RenditionKind::Video && playlist.beside_growing;
-        if !playlist.shown && !grows {
-            return Ok(None);
-        }
-        let playlist = TrackPlaylist { finished: playlist.finished && !playlist.beside_growing, ..playlist };
-        Ok(Some(self.keep_playlist(key, version, playlists::media(&playlist))))
+        let making = async {
+            let Some(playlist) = self.catalog.track_playlist(video, track.to_string()).await? else { return Ok(None) };
+            let grows = track.kind == RenditionKind::Video && playlist.beside_growing;
+            if !playlist.shown && !grows {
+                return Ok(None);
+            }
+            let playlist = TrackPlaylist { finished: playlist.finished && !playlist.beside_growing, ..playlist };
+            Ok(Some(playlists::media(&playlist)))
+        };
+        self.list(PlaylistKey::GrowingMedia(video, track), making).await
     }
 }

@@ -32,7 +32,7 @@ use ahead::Trails;
 use bytes::Bytes;
 use futures::Stream;
 use reading::Reading;
-use remembered::Remembered;
+use remembered::{Remembered, Turns};
 use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -65,6 +65,7 @@ pub struct Delivery {
 
 struct Memory {
     playlists: Remembered<PlaylistKey, Arc<Playlist>>,
+    turns: Turns,
     inits: Remembered<(VideoId, TrackName), Bytes>,
     places: Remembered<Thing, Arc<Stored>>,
     downloads: Remembered<VideoId, Arc<Download>>,
@@ -161,6 +162,7 @@ impl Delivery {
     pub fn new(catalog: Catalog, cache: SegmentCache, shutdown: Shutdown) -> Self {
         let memory = Memory {
             playlists: Remembered::new(PLAYLISTS),
+            turns: Turns::new(),
             inits: Remembered::new(INITS),
             places: Remembered::new(PLACES),
             downloads: Remembered::new(DOWNLOADS),
@@ -174,17 +176,15 @@ impl Delivery {
     /// # Errors
     /// `Catalog`, `UnknownTrackName`.
     pub async fn master(&self, video: VideoId, sounds: Sounds) -> Result<Option<Arc<Playlist>>, DeliveryError> {
-        let (key, version) = (PlaylistKey::Master(video, sounds), self.catalog.version());
-        if let Some(known) = self.memory.playlists.get(&key, version) {
-            return Ok(Some(known));
-        }
-        let Some(tracks) = self.catalog.tracks(video).await? else { return Ok(None) };
-        if sounds == Sounds::WithMp3 && tracks.renditions.iter().all(|rendition| rendition.codecs != MP3) {
-            return Ok(None);
-        }
-        let has_chapters = !self.chapters_of(video).await?.is_empty();
-        let text = playlists::master(&tracks.renditions, Lists::Shown, sounds, has_chapters)?;
-        Ok(Some(self.keep_playlist(key, version, text)))
+        let making = async {
+            let Some(tracks) = self.catalog.tracks(video).await? else { return Ok(None) };
+            if sounds == Sounds::WithMp3 && tracks.renditions.iter().all(|rendition| rendition.codecs != MP3) {
+                return Ok(None);
+            }
+            let has_chapters = !self.chapters_of(video).await?.is_empty();
+            playlists::master(&tracks.renditions, Lists::Shown, sounds, has_chapters).map(Some)
+        };
+        self.list(PlaylistKey::Master(video, sounds), making).await
     }
 
     /// A video's chapters, as long as there are some and it can be played.
@@ -192,22 +192,17 @@ impl Delivery {
     /// # Errors
     /// `Catalog`.
     pub async fn chapters(&self, video: VideoId, list: ChapterList) -> Result<Option<Arc<Playlist>>, DeliveryError> {
-        let (key, version) = (PlaylistKey::Chapters(video, list), self.catalog.version());
-        if let Some(known) = self.memory.playlists.get(&key, version) {
-            return Ok(Some(known));
-        }
-        if self.catalog.tracks(video).await?.is_none() {
-            return Ok(None);
-        }
-        let chapters = self.chapters_of(video).await?;
-        if chapters.is_empty() {
-            return Ok(None);
-        }
-        let text = match list {
-            ChapterList::Vtt => chapter::vtt(&chapters),
-            ChapterList::Json => chapter::json(&chapters),
+        let making = async {
+            if self.catalog.tracks(video).await?.is_none() {
+                return Ok(None);
+            }
+            let chapters = self.chapters_of(video).await?;
+            Ok((!chapters.is_empty()).then(|| match list {
+                ChapterList::Vtt => chapter::vtt(&chapters),
+                ChapterList::Json => chapter::json(&chapters),
+            }))
         };
-        Ok(Some(self.keep_playlist(key, version, text)))
+        self.list(PlaylistKey::Chapters(video, list), making).await
     }
 
     async fn chapters_of(&self, video: VideoId) -> Result<Vec<Chapter>, DeliveryError> {
@@ -225,13 +220,11 @@ impl Delivery {
         video: VideoId,
         track: TrackName,
     ) -> Result<Option<Arc<Playlist>>, DeliveryError> {
-        let (key, version) = (PlaylistKey::Media(video, track), self.catalog.version());
-        if let Some(known) = self.memory.playlists.get(&key, version) {
-            return Ok(Some(known));
-        }
-        let playlist = self.catalog.track_playlist(video, track.to_string()).await?;
-        let text = playlist.filter(|playlist| playlist.shown).map(|playlist| playlists::media(&playlist));
-        Ok(text.map(|text| self.keep_playlist(key, version, text)))
+        let making = async {
+            let playlist = self.catalog.track_playlist(video, track.to_string()).await?;
+            Ok(playlist.filter(|playlist| playlist.shown).map(|playlist| playlists::media(&playlist)))
+        };
+        self.list(PlaylistKey::Media(video, track), making).await
     }
 
     /// A track's I-frame playlist, for scrubbing and winding; there is one once the track is complete.
@@ -243,13 +236,11 @@ impl Delivery {
         video: VideoId,
         track: TrackName,
     ) -> Result<Option<Arc<Playlist>>, DeliveryError> {
-        let (key, version) = (PlaylistKey::IFrames(video, track), self.catalog.version());
-        if let Some(known) = self.memory.playlists.get(&key, version) {
-            return Ok(Some(known));
-        }
-        let found = self.catalog.track_key_frames(video, track.to_string()).await?;
-        let text = found.and_then(|(timescale, key_frames)| playlists::i_frames(timescale, key_frames));
-        Ok(text.map(|text| self.keep_playlist(key, version, text)))
+        let making = async {
+            let found = self.catalog.track_key_frames(video, track.to_string()).await?;
+            Ok(found.and_then(|(timescale, key_frames)| playlists::i_frames(timescale, key_frames)))
+        };
+        self.list(PlaylistKey::IFrames(video, track), making).await
     }
 
     /// Which part of which sheet of a storyboard shows which time (`WebVTT`), with addresses relative to the track.
@@ -257,16 +248,15 @@ impl Delivery {
     /// # Errors
     /// `Catalog`.
     pub async fn thumbnails(&self, video: VideoId, track: TrackName) -> Result<Option<Arc<Playlist>>, DeliveryError> {
-        let (key, version) = (PlaylistKey::Thumbnails(video, track), self.catalog.version());
-        if let Some(known) = self.memory.playlists.get(&key, version) {
-            return Ok(Some(known));
-        }
         if track.kind != RenditionKind::Images {
             return Ok(None);
         }
-        let Some(init) = self.init(video, track).await? else { return Ok(None) };
-        let board: Option<Storyboard> = serde_json::from_slice(&init).ok();
-        Ok(board.map(|board| self.keep_playlist(key, version, board.thumbnails())))
+        let making = async {
+            let Some(init) = self.init(video, track).await? else { return Ok(None) };
+            let board: Option<Storyboard> = serde_json::from_slice(&init).ok();
+            Ok(board.map(|board| board.thumbnails()))
+        };
+        self.list(PlaylistKey::Thumbnails(video, track), making).await
     }
 
     /// A track's init segment; a transport stream has none.
@@ -344,11 +334,26 @@ impl Delivery {
         Ok(codecs.map(|codecs| Content::of(track.kind, &codecs)))
     }
 
-    fn keep_playlist(&self, key: PlaylistKey, version: u64, text: String) -> Arc<Playlist> {
+    /// The list, remembered or made: by one for everybody who asks meanwhile.
+    async fn list(
+        &self,
+        key: PlaylistKey,
+        making: impl Future<Output = Result<Option<String>, DeliveryError>>,
+    ) -> Result<Option<Arc<Playlist>>, DeliveryError> {
+        let playlists = &self.memory.playlists;
+        if let Some(known) = playlists.get(&key, self.catalog.version()) {
+            return Ok(Some(known));
+        }
+        let _turn = self.memory.turns.take(&key).await;
+        let version = self.catalog.version();
+        if let Some(known) = playlists.get(&key, version) {
+            return Ok(Some(known));
+        }
+        let Some(text) = making.await? else { return Ok(None) };
         let hash = Hash(*blake3::hash(text.as_bytes()).as_bytes());
         let playlist = Arc::new(Playlist { text, hash });
-        self.memory.playlists.keep(key, version, &playlist);
-        playlist
+        playlists.keep(key, version, &playlist);
+        Ok(Some(playlist))
     }
 }
 

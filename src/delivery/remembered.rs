@@ -3,7 +3,7 @@
 //! deleted video is gone with the commit that deletes it.
 
 use lru::LruCache;
-use std::hash::Hash;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard};
 
@@ -29,6 +29,29 @@ impl<K: Hash + Eq, V: Clone> Remembered<K, V> {
 
     fn answers(&self) -> MutexGuard<'_, LruCache<K, (u64, V)>> {
         self.answers.lock().expect("nothing panics while holding it")
+    }
+}
+
+/// Things made at the same time.
+const AT_ONCE: usize = 64;
+
+/// Who makes a thing that is not remembered. Others who want it wait, and find it made; now and then somebody waits for
+/// another thing, as there are fewer turns than things.
+pub(super) struct Turns {
+    turns: [tokio::sync::Mutex<()>; AT_ONCE],
+}
+
+impl Turns {
+    pub(super) fn new() -> Self {
+        Self { turns: std::array::from_fn(|_| tokio::sync::Mutex::default()) }
+    }
+
+    /// The turn to make what has this name.
+    pub(super) async fn take(&self, name: &impl Hash) -> tokio::sync::MutexGuard<'_, ()> {
+        let mut hasher = DefaultHasher::new();
+        name.hash(&mut hasher);
+        let at = hasher.finish() % AT_ONCE as u64;
+        self.turns[at as usize].lock().await
     }
 }
 

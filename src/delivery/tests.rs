@@ -139,6 +139,17 @@ async fn what_was_asked_before_is_answered_without_asking_the_catalog_again() {
 }
 
 #[tokio::test]
+async fn a_list_that_a_crowd_asks_for_is_made_once() {
+    let sample = Sample::new().await;
+    let delivery = over(&sample);
+    let video = sample.film("Film").await;
+    let crowd = (0..100).map(|_| delivery.media_playlist(video, track("v0")));
+    let lists = futures::future::try_join_all(crowd).await.unwrap();
+    let first = lists[0].as_ref().unwrap();
+    assert!(lists.iter().all(|list| Arc::ptr_eq(first, list.as_ref().unwrap())), "it was made more than once");
+}
+
+#[tokio::test]
 async fn nothing_unknown_is_found() {
     let sample = Sample::new().await;
     let delivery = over(&sample);

@@ -66,7 +66,7 @@ impl DownloadView {
     (status = 404, description = "There is no such film, or it is in the trash", body = ProblemView),
     (status = 409, description = "It is not ready yet", body = ProblemView),
     (status = 416, description = "The part lies outside", body = ProblemView),
-    (status = 503, description = "The store is busy; Retry-After says when", body = ProblemView),
+    (status = 503, description = "The store is busy, or the server has no room; Retry-After says when", body = ProblemView),
 ))]
 pub(super) async fn original(
     _: Grant,

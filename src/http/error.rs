@@ -39,8 +39,8 @@ pub enum ApiError {
     /// 405: the thing exists, but not for this method.
     #[error("this address does not know that method")]
     MethodNotAllowed,
-    /// 408: the caller stopped sending.
-    #[error("nothing arrived for too long, so the request was given up; send it again")]
+    /// 408: the caller stopped sending, or nearly.
+    #[error("too little arrived for too long, so the request was given up; send it again")]
     TimedOut,
     /// 409: what is asked does not fit the present state.
     #[error("{0}")]

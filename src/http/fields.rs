@@ -2,7 +2,8 @@
 //! such a file. Reading stops where the limit is.
 
 use super::error::ApiError;
-use super::form::{MAX_PARTS, OVERHEAD, PATIENCE, next, wrong};
+use super::form::{MAX_PARTS, OVERHEAD, next, wrong};
+use super::pace::is_too_slow;
 use actix_multipart::{Field, Multipart};
 use actix_web::http::header;
 use actix_web::{HttpRequest, web};
@@ -24,7 +25,7 @@ impl Fields {
     /// Reads a form to its end. Its file has at most `limit` bytes; every other part is text of 1024 at most.
     ///
     /// # Errors
-    /// 413 as soon as it is too long, 400 for a form that cannot be read or has no file, 408 when nothing comes.
+    /// 413 as soon as it is too long, 400 for a form that cannot be read or has no file, 408 when it comes too slowly.
     pub(super) async fn read(request: &HttpRequest, body: web::Payload, limit: u64) -> Result<Self, ApiError> {
         refuse_announced(request, limit + OVERHEAD, limit)?;
         let mut form = Multipart::new(request.headers(), body);
@@ -82,12 +83,15 @@ async fn bytes_of(mut part: Field, most: u64) -> Result<Option<Vec<u8>>, ApiErro
 /// A whole body of at most `limit` bytes.
 ///
 /// # Errors
-/// 413 as soon as it is longer, 400 when it breaks off, 408 when nothing comes.
+/// 413 as soon as it is longer, 400 when it breaks off, 408 when it comes too slowly.
 pub(super) async fn body(request: &HttpRequest, mut payload: web::Payload, limit: u64) -> Result<Bytes, ApiError> {
     refuse_announced(request, limit, limit)?;
     let mut body = BytesMut::new();
-    while let Some(more) = tokio::time::timeout(PATIENCE, payload.next()).await.map_err(|_| ApiError::TimedOut)? {
-        let more = more.map_err(|_| ApiError::BadRequest("the body broke off before its end; send it again".into()))?;
+    while let Some(more) = payload.next().await {
+        let more = more.map_err(|error| match error {
+            error if is_too_slow(&error) => ApiError::TimedOut,
+            _ => ApiError::BadRequest("the body broke off before its end; send it again".into()),
+        })?;
         if (body.len() + more.len()) as u64 > limit {
             return Err(ApiError::TooLarge { limit });
         }

@@ -2,12 +2,12 @@
 //! any order. Everything else in it is read over. Nothing is kept of a form that breaks off.
 
 use super::error::ApiError;
+use super::pace::is_too_slow;
 use crate::ingest::upload::{Uploading, Uploads};
 use crate::media::id::UploadId;
 use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::error::PayloadError;
 use futures::{Stream, StreamExt as _};
-use std::time::Duration;
 
 /// Most parts of a form.
 pub(super) const MAX_PARTS: usize = 20;
@@ -17,9 +17,6 @@ const MAX_TITLE: usize = 1024;
 
 /// What a form may hold besides the file, in bytes: boundaries, headers, small fields.
 pub(super) const OVERHEAD: u64 = 256 * 1024;
-
-/// How long the sender may be silent.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A form whose file has arrived.
 pub(super) struct Form {
@@ -50,7 +47,7 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// 400 for a form that cannot be read or has no file, 413 as soon as it is too long, 408 when
-    /// nothing comes, and those of the upload.
+    /// it comes too slowly, and those of the upload.
     pub(super) async fn read(mut self, mut form: Multipart) -> Result<Form, ApiError> {
         let (mut file, mut title) = (None, None);
         // One look further than the last part, at the end of the form.
@@ -116,8 +113,7 @@ impl Reader<'_> {
 pub(super) async fn next<T>(
     stream: &mut (impl Stream<Item = Result<T, MultipartError>> + Unpin),
 ) -> Result<Option<T>, ApiError> {
-    let item = tokio::time::timeout(PATIENCE, stream.next()).await.map_err(|_| ApiError::TimedOut)?;
-    item.transpose().map_err(|error| unreadable(&error))
+    stream.next().await.transpose().map_err(|error| unreadable(&error))
 }
 
 fn unreadable(error: &MultipartError) -> ApiError {
@@ -125,6 +121,7 @@ fn unreadable(error: &MultipartError) -> ApiError {
         MultipartError::ContentTypeMissing | MultipartError::ContentTypeIncompatible => {
             ApiError::UnsupportedMedia("this must be a form; send it as multipart/form-data".into())
         }
+        MultipartError::Payload(error) if is_too_slow(error) => ApiError::TimedOut,
         MultipartError::BoundaryMissing => wrong("its boundary is missing"),
         MultipartError::Incomplete | MultipartError::Payload(PayloadError::Incomplete(_) | PayloadError::Io(_)) => {
             wrong("it broke off before its end")

@@ -1,18 +1,21 @@
 //! The web face: turns requests into calls of use cases and their answers into HTTP.
 //!
-//! `routes` is the whole table (of what `route` makes), `server` what answers it. Around every handler lie, from the outside
-//! in: `trace` (a name and a span), `secure` (headers for browsers), `cors` (what pages of other
-//! origins are told), `problem` (one shape for every error under `/api`), `auth` (who may come in) and
-//! `origin` (which names this server answers to, and which pages may write). Handlers take a
+//! `routes` is the whole table (of what `route` makes), `server` what answers it, over connections that `wire` watches
+//! and `door` counts. Around every handler lie, from the outside
+//! in: `wire` (what happens on its connection), `trace` (a name and a span), `secure` (headers for browsers), `cors`
+//! (what pages of other origins are told), `problem` (one shape for every error under `/api`), `auth` (who may come in),
+//! `origin` (which names this server answers to, and which pages may write) and `admission` (whether there is room). Handlers take a
 //! `Grant`, call one use case and fail with an `ApiError`.
 
 mod address;
+mod admission;
 pub mod assets;
 pub mod auth;
 pub mod body;
 mod bots;
 pub mod conditional;
 pub mod cors;
+mod door;
 mod download;
 pub mod error;
 mod events;
@@ -24,6 +27,7 @@ mod imports;
 mod jobs;
 mod openapi;
 pub mod origin;
+mod pace;
 pub mod pages;
 mod planned;
 mod playback;
@@ -45,6 +49,8 @@ mod tus;
 mod upload;
 mod videos;
 mod view;
+mod wire;
 
+pub use admission::{Capacity, Patience, Settings};
 pub use server::{Parts, serve};
 pub use upload::Limits;

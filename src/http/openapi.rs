@@ -1,16 +1,18 @@
 //! The API's own description, made from the handlers: `/api/openapi.json`.
 
+use super::admission::Kind;
 use super::auth::Grant;
 use super::conditional::Freshness;
 use super::text::Text;
 use super::{
     bots, download, events, health, imports, jobs, playback, posters, problem, subtitles, system, tus, upload, videos,
 };
+use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use std::sync::LazyLock;
-use utoipa::openapi::RefOr;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi, ToSchema};
 
 /// Why a request failed (RFC 9457).
@@ -30,7 +32,7 @@ pub(super) struct ProblemView {
     video_id: Option<String>,
     /// Most bytes accepted, with `too_large`.
     limit: Option<u64>,
-    /// Seconds to wait, with `busy`.
+    /// Seconds to wait, with `busy` and `too_many_requests`.
     retry_after_s: Option<u64>,
 }
 
@@ -61,7 +63,7 @@ pub(super) struct ProblemView {
         bots::bots_status, bots::test_bots, bots::migrate, bots::migration, bots::affected, events::listen, describe_api,
         health::alive, health::ready, health::metrics,
     ),
-    modifiers(&AdminScheme, &ProblemType),
+    modifiers(&AdminScheme, &TurnedAway, &ProblemType),
 )]
 pub(super) struct Description;
 
@@ -73,6 +75,36 @@ impl Modify for AdminScheme {
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
         let components = description.components.get_or_insert_default();
         components.add_security_scheme("admin", SecurityScheme::Http(bearer));
+    }
+}
+
+/// What those may hear for whom there is no room.
+struct TurnedAway;
+
+impl Modify for TurnedAway {
+    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
+        for (path, item) in &mut description.paths.paths {
+            let operations = [
+                (Method::GET, &mut item.get),
+                (Method::POST, &mut item.post),
+                (Method::PUT, &mut item.put),
+                (Method::PATCH, &mut item.patch),
+            ];
+            for (_, operation) in operations.into_iter().filter(|(method, _)| Kind::at(path, method, true).is_some()) {
+                let Some(operation) = operation else { continue };
+                for (status, why) in [
+                    (
+                        "429",
+                        "This address has too many requests under way (`too_many_requests`); Retry-After says when",
+                    ),
+                    ("503", "The server has no room for it now (`busy`); Retry-After says when"),
+                ] {
+                    let content = Content::new(Some(Ref::from_schema_name("ProblemView")));
+                    let answer = ResponseBuilder::new().description(why).content("application/json", content).build();
+                    operation.responses.responses.entry(status.to_owned()).or_insert(RefOr::T(answer));
+                }
+            }
+        }
     }
 }
 

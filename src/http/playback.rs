@@ -207,7 +207,7 @@ pub(super) async fn thumbnails(
     (status = 404, description = "There is no such segment", body = ProblemView),
     (status = 416, description = "The part lies outside", body = ProblemView),
     (status = 502, description = "No copy of it is there or right any more", body = ProblemView),
-    (status = 503, description = "The store is busy; Retry-After says when", body = ProblemView),
+    (status = 503, description = "The store is busy, or the server has no room; Retry-After says when", body = ProblemView),
 ))]
 pub(super) async fn segment(
     _: Grant,

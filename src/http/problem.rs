@@ -2,6 +2,7 @@
 //! it, so that a caller under `/api` never has to read anything else.
 
 use super::error::ApiError;
+use super::pace::is_too_slow;
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::{JsonPayloadError, PathError, QueryPayloadError};
@@ -106,6 +107,7 @@ fn bad_json(error: &JsonPayloadError) -> ApiError {
         JsonPayloadError::Deserialize(why) => {
             ApiError::BadRequest(format!("the body is not the JSON expected here: {why}").into())
         }
+        JsonPayloadError::Payload(error) if is_too_slow(error) => ApiError::TimedOut,
         _ => ApiError::BadRequest("the body could not be read to its end".into()),
     }
 }

@@ -1,11 +1,13 @@
 //! The server itself: the routes, what lies around them, and how long anybody may take.
 
+use super::admission::{self, Admission, Settings};
 use super::assets::Assets;
 use super::auth::{self, AdminToken};
 use super::https::{self, Transport};
 use super::origin::{self, Trusted};
 use super::texts::Texts;
 use super::upload::Limits;
+use super::wire::{self, Wire};
 use super::{cors, problem, routes, secure, trace};
 use crate::delivery::Delivery;
 use crate::events::Events;
@@ -16,19 +18,27 @@ use crate::library::Library;
 use crate::shutdown::Shutdown;
 use crate::system::System;
 use crate::telemetry::metrics::Metrics;
+use actix_http::error::DispatchError;
+use actix_http::{HttpService, KeepAlive, Protocol};
+use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, map_config};
 use actix_web::body::MessageBody;
-use actix_web::dev::{Server, ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::dev::{AppConfig, Server, ServiceFactory, ServiceRequest, ServiceResponse, fn_service};
 use actix_web::middleware::from_fn;
-use actix_web::{App, Error, HttpServer, web};
+use actix_web::{App, Error, web};
 use std::io;
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpStream;
 
-/// How long the head of a request may take.
-const HEAD_WAIT: Duration = Duration::from_secs(15);
+/// Connections that the system may keep until they are accepted.
+const BACKLOG: i32 = 4096;
 
-/// How long a connection may be idle between two requests.
-const IDLE: Duration = Duration::from_secs(75);
+/// Connections beyond the bound that are accepted to be told so, or in place of others that are just closed.
+const SPARE: usize = 256;
+
+/// How long is read on after an answer that did not wait for the whole body: closed at once, the answer could be lost.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// How long answers that are under way may take once the server stops, in seconds.
 const LAST_WAIT_S: u64 = 30;
@@ -68,6 +78,8 @@ pub struct Parts {
     pub limits: Limits,
     /// Threads that answer, at least 1.
     pub workers: usize,
+    /// How much at the same time, and how long is waited.
+    pub settings: Settings,
 }
 
 /// The parts, and what all workers share besides.
@@ -76,11 +88,13 @@ pub(super) struct Site {
     parts: Parts,
     assets: web::Data<Assets>,
     texts: web::Data<Texts>,
+    admission: Arc<Admission>,
 }
 
 impl Site {
     pub(super) fn new(parts: Parts) -> Self {
-        Self { parts, assets: web::Data::new(Assets::load()), texts: web::Data::new(Texts::new()) }
+        let admission = Arc::new(Admission::new(parts.settings, parts.transport, parts.metrics.clone()));
+        Self { parts, assets: web::Data::new(Assets::load()), texts: web::Data::new(Texts::new()), admission }
     }
 
     /// The application of one worker. What is wrapped last lies outermost.
@@ -99,6 +113,7 @@ impl Site {
         App::new()
             .app_data(self.assets.clone())
             .app_data(self.texts.clone())
+            .app_data(web::Data::from(Arc::clone(&self.admission)))
             .app_data(web::Data::new(parts.library))
             .app_data(web::Data::new(parts.delivery))
             .app_data(web::Data::new(parts.uploads))
@@ -114,6 +129,7 @@ impl Site {
             .app_data(web::Data::new(parts.limits))
             .configure(problem::extractors)
             .configure(routes::configure)
+            .wrap(from_fn(admission::admit))
             .wrap(from_fn(https::force))
             .wrap(from_fn(origin::guard))
             .wrap(from_fn(auth::admit))
@@ -121,6 +137,35 @@ impl Site {
             .wrap(from_fn(cors::share))
             .wrap(from_fn(secure::headers))
             .wrap(from_fn(trace::request))
+            .wrap(from_fn(wire::follow))
+    }
+
+    /// What serves the connections of one worker until `ending` says that the server stops.
+    fn connections<E, F>(
+        &self,
+        ending: E,
+    ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()> + use<E, F>
+    where
+        E: Fn() -> F + 'static,
+        F: Future<Output = ()> + 'static,
+    {
+        let app = self.app().into_factory().map_err(|error| error.error_response());
+        let http = HttpService::build()
+            .client_request_timeout(self.admission.patience.head)
+            .client_disconnect_timeout(LINGER)
+            // Between two requests the wire watches.
+            .keep_alive(KeepAlive::Os)
+            .h1_write_buffer_size(WRITE_BUFFER)
+            .graceful_shutdown_signal(ending)
+            .on_connect_ext(|wire: &Wire, data| drop(data.insert(wire.link())))
+            .finish(map_config(app, |()| AppConfig::default()));
+        let admission = Arc::clone(&self.admission);
+        fn_service(move |io: TcpStream| {
+            let peer = io.peer_addr().ok();
+            let wire = Wire::new(io, Arc::clone(&admission));
+            async move { Ok::<_, DispatchError>((wire?, Protocol::Http1, peer)) }
+        })
+        .and_then(http)
     }
 }
 
@@ -129,18 +174,25 @@ impl Site {
 /// # Errors
 /// When the listener cannot be used.
 pub fn serve(parts: Parts, listener: TcpListener) -> io::Result<Server> {
+    // It listens already, for fewer.
+    rustix::net::listen(&listener, BACKLOG)?;
     let workers = parts.workers.max(1);
+    let most = parts.settings.capacity.connections.saturating_add(SPARE);
     let site = Site::new(parts);
-    let server = HttpServer::new(move || site.app())
+    let builder = Server::build()
         .workers(workers)
-        .client_request_timeout(HEAD_WAIT)
-        .keep_alive(IDLE)
-        .h1_write_buffer_size(WRITE_BUFFER)
-        .tcp_nodelay(true)
+        .max_concurrent_connections(most.div_ceil(workers))
         .shutdown_timeout(LAST_WAIT_S)
-        .disable_signals()
-        .listen(listener)?;
-    Ok(server.run())
+        .disable_signals();
+    let signal = builder.graceful_shutdown_signal();
+    let connections = move || {
+        let signal = signal.clone();
+        site.connections(move || {
+            let signal = signal.clone();
+            async move { signal.notified().await }
+        })
+    };
+    Ok(builder.listen("web", listener, connections)?.run())
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ mod headers;
 use super::address;
 use super::auth::Grant;
 use super::error::ApiError;
-use super::form::PATIENCE;
 use super::openapi::ProblemView;
+use super::pace::is_too_slow;
 use super::upload::{Arriving, Limits, UploadQuery};
 use crate::catalog::{CatalogError, ResumableKind};
 use crate::ingest::upload::{Begun, Continuing, GoOn, Kept, Trust, UploadError, Uploads};
@@ -75,7 +75,7 @@ pub(super) async fn describe(_: Grant, limits: web::Data<Limits>) -> HttpRespons
 ), responses(
     (status = 201, description = "It has begun, or was joined: `Location` is where it goes on"),
     (status = 400, description = "A header cannot be used, or the body broke off", body = ProblemView),
-    (status = 408, description = "Nothing came for too long", body = ProblemView),
+    (status = 408, description = "Too little came for too long; what came is kept", body = ProblemView),
     (status = 409, description = "Another connection has taken a part over", body = ProblemView),
     (status = 412, description = "It is another version of tus", body = ProblemView),
     (status = 413, description = "It is longer than is accepted", body = ProblemView),
@@ -83,7 +83,7 @@ pub(super) async fn describe(_: Grant, limits: web::Data<Limits>) -> HttpRespons
     (status = 422, description = "What should be joined is no complete part", body = ProblemView),
     (status = 429, description = "There are too many unfinished uploads", body = ProblemView),
     (status = 460, description = "The bytes do not have the checksum that came with them", body = ProblemView),
-    (status = 503, description = "The server ends, or a part is in use", body = ProblemView),
+    (status = 503, description = "The server has no room or ends, or a part is in use", body = ProblemView),
     (status = 507, description = "There is no room for it now", body = ProblemView),
 ))]
 pub(super) async fn create(
@@ -134,13 +134,13 @@ pub(super) async fn offset(
     (status = 400, description = "A header cannot be used, or the body broke off", body = ProblemView),
     (status = 403, description = "It was joined of parts", body = ProblemView),
     (status = 404, description = "There is no such upload, or it has expired", body = ProblemView),
-    (status = 408, description = "Nothing came for too long", body = ProblemView),
+    (status = 408, description = "Too little came for too long; what came is kept", body = ProblemView),
     (status = 409, description = "It goes on at another offset, is complete, or was taken over", body = ProblemView),
     (status = 412, description = "It is another version of tus", body = ProblemView),
     (status = 413, description = "More came than was missing", body = ProblemView),
     (status = 415, description = "The body is of another type", body = ProblemView),
     (status = 460, description = "The bytes do not have the checksum that came with them", body = ProblemView),
-    (status = 503, description = "The server ends, or who sent before does not come to an end", body = ProblemView),
+    (status = 503, description = "The server has no room or ends, or who sent before does not come to an end", body = ProblemView),
     (status = 507, description = "There is no room for it now", body = ProblemView),
 ))]
 pub(super) async fn append(
@@ -166,7 +166,7 @@ pub(super) async fn append(
     (status = 404, description = "There is no such upload, or it has expired", body = ProblemView),
     (status = 409, description = "It is complete, or was taken over", body = ProblemView),
     (status = 412, description = "It is another version of tus", body = ProblemView),
-    (status = 503, description = "The server ends, or who sends it does not come to an end", body = ProblemView),
+    (status = 503, description = "The server has no room or ends, or who sends it does not come to an end", body = ProblemView),
 ))]
 pub(super) async fn terminate(
     _: Grant,
@@ -334,8 +334,10 @@ impl Intake<'_> {
 }
 
 async fn next(body: &mut web::Payload) -> Result<Option<Bytes>, ApiError> {
-    let item = tokio::time::timeout(PATIENCE, body.next()).await.map_err(|_| ApiError::TimedOut)?;
-    item.transpose().map_err(|_| ApiError::BadRequest("the body broke off; ask with HEAD where to go on".into()))
+    body.next().await.transpose().map_err(|error| match error {
+        error if is_too_slow(&error) => ApiError::TimedOut,
+        _ => ApiError::BadRequest("the body broke off; ask with HEAD where to go on".into()),
+    })
 }
 
 fn trust(checksum: Option<&Checksum>) -> Trust {

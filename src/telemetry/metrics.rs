@@ -2,8 +2,10 @@
 //!
 //! Labels have few values: routes as patterns, never paths, so that no id or file name becomes one.
 
+mod admission;
 mod bots;
 
+pub use admission::AdmissionMetrics;
 pub use bots::BotNumbers;
 
 use bots::BotMetrics;
@@ -42,6 +44,8 @@ pub struct Metrics {
     pub stored_bytes: Counter,
     /// Uploads whose body is arriving now.
     pub uploads_open: Gauge,
+    /// Who is connected, and who was turned away.
+    pub admission: AdmissionMetrics,
     requests: Family<RequestLabels, Counter>,
     request_seconds: Family<RouteLabels, Histogram>,
     uploads: Family<OutcomeLabels, Counter>,
@@ -110,6 +114,7 @@ impl Metrics {
         registry.register("stored_bytes", "Bytes of verified copies", stored_bytes.clone());
         registry.register("uploads", "Ended uploads by outcome", uploads.clone());
         registry.register("uploads_open", "Uploads that arrive now", uploads_open.clone());
+        let admission = AdmissionMetrics::registered(&mut registry);
         let bots = BotMetrics::registered(&mut registry);
         let registry = Arc::new(registry);
         Self {
@@ -123,6 +128,7 @@ impl Metrics {
             ingested_bytes,
             stored_bytes,
             uploads_open,
+            admission,
             requests,
             request_seconds,
             uploads,

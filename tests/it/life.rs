@@ -29,12 +29,14 @@ async fn a_stop_lets_an_answer_finish() {
     let reel = world.player(&video).pictures().await;
     let track = world.player(&video).tracks().await.video.unwrap();
     let mut answer = world.get(&format!("{track}{}", reel.segments[0].0)).await;
-    let ended = world.stop().await;
-    assert_eq!(ended.code(), Some(0), "{ended}");
     let mut bytes = Vec::new();
-    while let Some(chunk) = answer.chunk().await.expect("the answer arrives whole") {
-        bytes.extend(chunk);
-    }
+    let reading = async {
+        while let Some(chunk) = answer.chunk().await.expect("the answer arrives whole") {
+            bytes.extend(chunk);
+        }
+    };
+    let (ended, ()) = tokio::join!(world.stop(), reading);
+    assert_eq!(ended.code(), Some(0), "{ended}");
     assert!(bytes == reel.segments[0].1);
 }
 

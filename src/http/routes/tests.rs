@@ -12,7 +12,7 @@ use crate::http::auth::AdminToken;
 use crate::http::https::Transport;
 use crate::http::origin::Trusted;
 use crate::http::server::Site;
-use crate::http::{Limits, Parts};
+use crate::http::{Capacity, Limits, Parts, Patience, Settings as Admission};
 use crate::ingest::Foresight;
 use crate::ingest::sidecar::Sidecars;
 use crate::ingest::upload::{Parts as UploadParts, Uploads};
@@ -145,5 +145,6 @@ pub(in crate::http) fn parts(sample: &Sample) -> Parts {
         admin: AdminToken::new(TOKEN).unwrap(),
         limits: Limits { upload_max_bytes: LIMIT },
         workers: 1,
+        settings: Admission { capacity: Capacity::of(4 << 30, 20_000), patience: Patience::default() },
     }
 }

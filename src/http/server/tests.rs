@@ -1,6 +1,10 @@
 //! Over a real socket: what the framework does before and after our code.
 
+mod crowded;
+mod slow;
+
 use super::*;
+use crate::http::admission::{Capacity, Patience};
 use crate::http::routes::tests::parts;
 use crate::tests::{SEGMENT, Sample, segment};
 use actix_web::dev::ServerHandle;
@@ -10,12 +14,116 @@ use tokio::net::TcpStream;
 
 async fn served() -> (Sample, SocketAddr, ServerHandle) {
     let sample = Sample::new().await;
+    let (address, handle) = started(parts(&sample));
+    (sample, address, handle)
+}
+
+fn started(parts: Parts) -> (SocketAddr, ServerHandle) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let address = listener.local_addr().unwrap();
-    let server = serve(parts(&sample), listener).unwrap();
+    let server = serve(parts, listener).unwrap();
     let handle = server.handle();
     actix_web::rt::spawn(server);
-    (sample, address, handle)
+    (address, handle)
+}
+
+/// Longer than anything here takes on a machine that is busy with other things.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// Patience that never ends in a test, of which each shortens what it is about.
+const ENDLESS: Patience =
+    Patience { head: DEADLINE, idle: DEADLINE, body: DEADLINE, reader: DEADLINE, haste: DEADLINE, line: DEADLINE };
+
+const SHORT: Duration = Duration::from_millis(300);
+
+/// A server with a film, and its numbers.
+struct Stage {
+    sample: Sample,
+    address: SocketAddr,
+    metrics: Metrics,
+    path: String,
+    _handle: ServerHandle,
+}
+
+impl Stage {
+    async fn set(capacity: Capacity, patience: Patience, behind_proxy: bool) -> Self {
+        let sample = Sample::new().await;
+        let mut parts = parts(&sample);
+        parts.settings = Settings { capacity, patience };
+        parts.transport.behind_proxy = behind_proxy;
+        let metrics = parts.metrics.clone();
+        let path = format!("/hls/{}/v0/0.m4s", sample.film("Film").await);
+        let (address, handle) = started(parts);
+        Self { sample, address, metrics, path, _handle: handle }
+    }
+
+    async fn connected(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// What a numbers' line says; 0 when it is not there.
+    fn number(&self, line: &str) -> u64 {
+        let page = self.metrics.encode();
+        let found = page.lines().find_map(|found| found.strip_prefix(&format!("telecine_{line} ")).map(str::to_owned));
+        found.map_or(0, |number| number.parse().unwrap())
+    }
+
+    async fn until(&self, line: &str, wanted: u64) {
+        let begun = std::time::Instant::now();
+        while self.number(line) != wanted {
+            assert!(begun.elapsed() < DEADLINE, "{line} is {} and not {wanted}", self.number(line));
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+/// A machine with room for everybody.
+fn roomy() -> Capacity {
+    Capacity::of(16 << 30, 100_000)
+}
+
+/// Reads the head of an answer and leaves what comes behind it.
+async fn head(socket: &mut TcpStream) -> String {
+    let mut heard = Vec::new();
+    let reading = async {
+        while !heard.ends_with(b"\r\n\r\n") {
+            heard.push(socket.read_u8().await.expect("a head before the end"));
+        }
+    };
+    tokio::time::timeout(DEADLINE, reading).await.expect("a head in time");
+    String::from_utf8(heard).unwrap().to_lowercase()
+}
+
+/// Reads on until the connection is closed, in good order or not.
+async fn rest(socket: &mut TcpStream) -> Vec<u8> {
+    let mut heard = Vec::new();
+    // What came before a reset is there all the same.
+    _ = tokio::time::timeout(DEADLINE, socket.read_to_end(&mut heard)).await.expect("it is closed in time");
+    heard
+}
+
+/// Sends these bytes again and again, slowly, until the other side closes; what it said meanwhile.
+async fn trickled(socket: TcpStream, bytes: &[u8]) -> String {
+    let (mut reader, mut writer) = socket.into_split();
+    let mut heard = Vec::new();
+    let trickling = async {
+        while writer.write_all(bytes).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    let both = async {
+        tokio::select! {
+            _ = reader.read_to_end(&mut heard) => {}
+            () = trickling => {}
+        }
+    };
+    tokio::time::timeout(DEADLINE, both).await.expect("it is closed in time");
+    String::from_utf8(heard).unwrap().to_lowercase()
+}
+
+fn keep_alive(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n")
 }
 
 /// Everything that is answered until the connection closes.

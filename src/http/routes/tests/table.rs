@@ -68,6 +68,28 @@ fn every_described_error_is_a_problem() {
     assert_eq!(Vec::from_iter(types), ["application/problem+json"]);
 }
 
+#[test]
+fn whoever_may_find_no_place_is_told_so_beforehand() {
+    let description = serde_json::to_value(Description::openapi()).unwrap();
+    for (method, path, may) in [
+        ("get", "/hls/{video}/master.m3u8", true),
+        ("get", "/hls/{video}/{track}/{segment}", true),
+        ("get", "/media/{video}/original", true),
+        ("post", "/api/upload", true),
+        ("patch", "/api/uploads/{id}", true),
+        ("put", "/api/videos/{id}/poster", true),
+        ("get", "/api/events", true),
+        ("get", "/api/upload/{id}/progress", true),
+        ("get", "/api/videos", false),
+        ("get", "/metrics", false),
+    ] {
+        for status in ["429", "503"] {
+            let answer = &description["paths"][path][method]["responses"][status];
+            assert_eq!(answer["content"].is_object(), may, "{method} {path} {status}");
+        }
+    }
+}
+
 #[actix_web::test]
 async fn every_described_operation_is_answered_by_a_handler() {
     let bench = Bench::new().await;

@@ -1,0 +1,347 @@
+//! How much is done at the same time, and who has to wait: before memory grows, not after.
+//!
+//! Three kinds of requests cost memory for as long as they last, and each has so many places: what is sent to players,
+//! what is taken in, and event streams. Who finds none free waits a moment in line, then is told when to come back.
+//! Everything else (health, figures, pages, the owner's orders) is small and is always answered. Behind a proxy, no
+//! single address gets more than its share; programs on this machine itself have none.
+
+use super::door::Door;
+use super::error::ApiError;
+use super::https::Transport;
+use super::sse;
+use super::wire::Link;
+use crate::telemetry::metrics::Metrics;
+use actix_web::body::{BoxBody, EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, ResponseError as _, web};
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// Memory that a player who stops reading in the middle of an answer holds, measured: 310 KB of this process, most of
+/// it a slice in the framework's buffer, and 355 KB of the system.
+const ANSWER_BYTES: u64 = 768 * 1024;
+
+/// The same of a connection on which nothing happens.
+const CONNECTION_BYTES: u64 = 64 * 1024;
+
+/// Open files that are not for connections: records, packs, children, and what the store connects to.
+const OTHER_FILES: u64 = 256;
+
+/// Open files of a connection: its socket, and what is read for it.
+const FILES_EACH: u64 = 2;
+
+/// Seconds after which there may be room again.
+const SOON_S: u64 = 2;
+
+/// The same for a connection too many: it takes longer until people leave.
+const LATER_S: u64 = 5;
+
+/// How much there may be at the same time, of each at least 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capacity {
+    /// Open connections.
+    pub connections: usize,
+    /// Answers to players under way.
+    pub answers: usize,
+    /// Bodies that are taken in. Each holds up to 4 MB.
+    pub uploads: usize,
+    /// Event streams.
+    pub listeners: usize,
+    /// Of those three, for one address behind a proxy.
+    pub client: usize,
+}
+
+impl Capacity {
+    /// What a machine with so much memory, in bytes, carries, where this process may open so many files: answers to
+    /// players fill at most a quarter of the memory, and idle connections an eighth.
+    pub fn of(memory: u64, files: u64) -> Self {
+        let by_files = files.saturating_sub(OTHER_FILES) / FILES_EACH;
+        let connections = by_files.min(memory / 8 / CONNECTION_BYTES).clamp(16, 8192) as usize;
+        let answers = (memory / 4 / ANSWER_BYTES).clamp(64, 4096) as usize;
+        Self { connections, answers, uploads: 64, listeners: connections / 4, client: 100 }
+    }
+
+    /// The same for a number of connections that the owner chose, at least 1.
+    pub fn with_connections(self, connections: usize) -> Self {
+        Self { connections, listeners: (connections / 4).max(1), ..self }
+    }
+
+    /// Open files that the server may need at once.
+    pub fn files(self) -> u64 {
+        self.connections as u64 * FILES_EACH + OTHER_FILES
+    }
+}
+
+/// How long is waited for others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// For the head of a request, from its first byte on; of the first one from the beginning.
+    pub head: Duration,
+    /// For the next request on a connection.
+    pub idle: Duration,
+    /// For each 32 KiB of a body, or its end, as long as it is its sender who is waited for.
+    pub body: Duration,
+    /// For each 32 KiB of an answer to be taken. With the most that Linux buffers, a player that takes 5 KB/s is
+    /// in time; one that is paused comes back.
+    pub reader: Duration,
+    /// The same while others wait for a place.
+    pub haste: Duration,
+    /// In line for a place.
+    pub line: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(15),
+            idle: Duration::from_secs(75),
+            body: Duration::from_secs(60),
+            reader: Duration::from_secs(300),
+            haste: Duration::from_secs(20),
+            line: Duration::from_secs(2),
+        }
+    }
+}
+
+/// What the web server may take, and how long it waits.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// How much there may be at the same time.
+    pub capacity: Capacity,
+    /// How long is waited for others.
+    pub patience: Patience,
+}
+
+/// What of a request costs memory as long as it lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Answer,
+    Upload,
+    Listener,
+}
+
+impl Kind {
+    fn of(request: &ServiceRequest) -> Option<Self> {
+        Self::at(request.path(), request.method(), sse::is_wanted(request.request()))
+    }
+
+    /// `None` for what is always answered.
+    pub(super) fn at(path: &str, method: &Method, wants_events: bool) -> Option<Self> {
+        let brings_bytes = matches!(*method, Method::POST | Method::PUT | Method::PATCH);
+        let takes_bytes = path.starts_with("/api/upload") || path.ends_with("/subtitles") || path.ends_with("/poster");
+        if path.starts_with("/hls/") || path.starts_with("/media/") {
+            Some(Self::Answer)
+        } else if brings_bytes && takes_bytes {
+            Some(Self::Upload)
+        } else if path == "/api/events" || path.starts_with("/api/upload/") && wants_events {
+            Some(Self::Listener)
+        } else {
+            None
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Answer => "answers",
+            Self::Upload => "uploads",
+            Self::Listener => "listeners",
+        }
+    }
+}
+
+/// The places, shared by all workers.
+pub(super) struct Admission {
+    /// The connections.
+    pub(super) door: Door,
+    /// How long is waited.
+    pub(super) patience: Patience,
+    /// Where it is counted.
+    pub(super) metrics: Metrics,
+    answers: Arc<Semaphore>,
+    uploads: Arc<Semaphore>,
+    listeners: Arc<Semaphore>,
+    clients: Arc<Clients>,
+    behind_proxy: bool,
+}
+
+/// A place that is taken, until it is dropped.
+pub(super) struct Permit {
+    _place: OwnedSemaphorePermit,
+    _share: Option<Share>,
+    kind: Kind,
+    metrics: Metrics,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.metrics.admission.add_under_way(self.kind.name(), -1);
+    }
+}
+
+impl Admission {
+    pub(super) fn new(settings: Settings, transport: Transport, metrics: Metrics) -> Self {
+        let Settings { capacity, patience } = settings;
+        let places = |count: usize| Arc::new(Semaphore::new(count.clamp(1, Semaphore::MAX_PERMITS)));
+        Self {
+            door: Door::new(capacity.connections),
+            patience,
+            metrics,
+            answers: places(capacity.answers),
+            uploads: places(capacity.uploads),
+            listeners: places(capacity.listeners),
+            clients: Arc::new(Clients { most: capacity.client, under_way: Mutex::default() }),
+            behind_proxy: transport.behind_proxy,
+        }
+    }
+
+    /// Whether somebody waits for what another one holds.
+    pub(super) fn is_pressed(&self) -> bool {
+        self.answers.available_permits() == 0 || self.door.is_full()
+    }
+
+    /// A place for a request, once there is one.
+    async fn enter(&self, kind: Kind, client: Option<IpAddr>) -> Result<Permit, ApiError> {
+        let share = match client {
+            Some(client) => Some(self.clients.share(client).ok_or_else(|| {
+                self.metrics.admission.record_turned_away("client");
+                ApiError::TooManyRequests { retry_after_s: SOON_S }
+            })?),
+            None => None,
+        };
+        let places = match kind {
+            Kind::Answer => &self.answers,
+            Kind::Upload => &self.uploads,
+            Kind::Listener => &self.listeners,
+        };
+        // In the order of their coming, so that who was sent away once gets in after the others, and not after all.
+        let Ok(place) = timeout(self.patience.line, Arc::clone(places).acquire_owned()).await else {
+            return Err(self.turned_away(kind.name(), SOON_S));
+        };
+        let place = place.expect("the places are never closed");
+        self.metrics.admission.add_under_way(kind.name(), 1);
+        Ok(Permit { _place: place, _share: share, kind, metrics: self.metrics.clone() })
+    }
+
+    fn turned_away(&self, reason: &'static str, retry_after_s: u64) -> ApiError {
+        self.metrics.admission.record_turned_away(reason);
+        ApiError::Busy { retry_after_s }
+    }
+}
+
+/// How many requests each address has under way.
+struct Clients {
+    most: usize,
+    under_way: Mutex<HashMap<IpAddr, usize>>,
+}
+
+impl Clients {
+    fn share(self: &Arc<Self>, client: IpAddr) -> Option<Share> {
+        let mut under_way = self.under_way();
+        let count = under_way.entry(client).or_default();
+        // An entry is there only while something is under way, so that a new one is below every bound.
+        (*count < self.most.max(1)).then(|| {
+            *count += 1;
+            Share { clients: Arc::clone(self), client }
+        })
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.under_way.lock().expect("nothing panics while holding it")
+    }
+}
+
+/// One of an address's requests.
+struct Share {
+    clients: Arc<Clients>,
+    client: IpAddr,
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut under_way = self.clients.under_way();
+        if let Some(count) = under_way.get_mut(&self.client) {
+            *count -= 1;
+            if *count == 0 {
+                under_way.remove(&self.client);
+            }
+        }
+    }
+}
+
+/// Middleware: 503 or 429 with `Retry-After` for what finds no place.
+///
+/// # Errors
+/// Those of the inner service.
+pub(super) async fn admit<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
+    let admission = request.app_data::<web::Data<Admission>>().cloned();
+    let (Some(admission), Some(kind)) = (admission, Kind::of(&request)) else {
+        return next.call(request).await.map(ServiceResponse::map_into_left_body);
+    };
+    let link = request.conn_data::<Rc<Link>>().cloned();
+    if let Some(link) = link.as_ref().filter(|_| kind != Kind::Upload) {
+        link.end_with_caller();
+    }
+    let entered = if link.as_ref().is_some_and(|link| link.is_crowded()) {
+        Err(admission.turned_away("connections", LATER_S))
+    } else {
+        admission.enter(kind, client(&request, admission.behind_proxy)).await
+    };
+    let permit = match entered {
+        Ok(permit) => permit,
+        Err(error) => return Ok(request.into_response(error.error_response()).map_into_right_body()),
+    };
+    let kept = match link {
+        Some(link) => {
+            link.hold(permit);
+            None
+        }
+        None => Some(permit),
+    };
+    let response = next.call(request).await.map(ServiceResponse::map_into_left_body);
+    drop(kept);
+    response
+}
+
+/// Whose request it is; nobody's in particular when it comes from this machine and not through a proxy that the owner
+/// named. Only what that proxy itself says counts, which stands last.
+fn client(request: &ServiceRequest, behind_proxy: bool) -> Option<IpAddr> {
+    let peer = request.peer_addr()?.ip().to_canonical();
+    if !peer.is_loopback() {
+        return Some(network(peer));
+    }
+    let fields = request.headers().get_all(FORWARDED_FOR).filter(|_| behind_proxy);
+    let hops: Vec<&str> =
+        fields.filter_map(|field| HeaderValue::to_str(field).ok()).flat_map(|field| field.split(',')).collect();
+    // Several proxies on this machine name each other.
+    hops.into_iter().rev().map_while(address).find(|hop| !hop.is_loopback()).map(network)
+}
+
+fn address(hop: &str) -> Option<IpAddr> {
+    let hop = hop.trim();
+    let plain = hop.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    plain.or_else(|_| hop.parse::<SocketAddr>().map(|socket| socket.ip())).ok().map(|address| address.to_canonical())
+}
+
+/// One subscriber has 2^64 addresses of IPv6 at least.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -61,12 +61,11 @@ impl Library {
         Self { data, sized, many }
     }
 
-    fn server(&self, plan: &Plan) -> Server {
-        Server::start_on(
-            plan.server_core,
-            &self.data,
-            SETTINGS.into_iter().chain([("LOG_LEVEL", "info,actix_server=warn")]),
-        )
+    async fn server(&self, plan: &Plan) -> Server {
+        let settings = SETTINGS.into_iter().chain([("LOG_LEVEL", "info,actix_server=warn")]);
+        let server = Server::start_on(plan.server_core, &self.data, settings);
+        server.rest().await;
+        server
     }
 }
 
@@ -84,7 +83,7 @@ pub async fn measure(plan: &Plan) {
     if is_wanted(&[3]) {
         memory_per_connection(plan, &library).await;
     }
-    let server = library.server(plan);
+    let server = library.server(plan).await;
     if is_wanted(&[1, 2]) {
         segments(plan, &library, &server, &nginx).await;
     }
@@ -130,7 +129,7 @@ async fn memory_per_connection(plan: &Plan, library: &Library) {
     for (size, video) in SIZES.iter().zip(&library.sized) {
         let mut growths = Vec::new();
         for _ in 0..plan.rounds.min(3) {
-            let server = library.server(plan);
+            let server = library.server(plan).await;
             let mut requests = Vec::new();
             for path in film::segments(&server, video).await {
                 let len = server.bytes(&path).await.len() as u64;

@@ -43,6 +43,7 @@ pub async fn measure(plan: &Plan) {
     server.stop();
 
     let server = Server::start_on(plan.server_core, &data, settings);
+    server.rest().await;
     // Behind the last one there is nothing that could be read ahead, and be counted.
     let path = film::segments(&server, &video).await.pop().unwrap();
     let wanted = server.bytes(&path).await;

@@ -40,6 +40,7 @@ pub async fn measure(plan: &Plan) {
     server.stop();
 
     let server = Server::start_on(plan.server_core, &data, settings);
+    server.rest().await;
     let nginx = Nginx::start(plan.server_core, &plan.folder);
     let paths = film::segments(&server, &video).await;
     let same = fill(&server, &nginx, &paths).await;

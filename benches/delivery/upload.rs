@@ -131,6 +131,7 @@ async fn rates(plan: &Plan, folder: &Path, noise: &[u8], bytes: u64, place: &str
     let data = folder.join("uploads");
     std::fs::create_dir(&data).unwrap();
     let server = Server::start_on(plan.server_core, &data, [("LOG_LEVEL", "error")]);
+    server.rest().await;
     let nginx = Nginx::start(plan.server_core, folder);
     let (mut raw, mut put, mut form) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..plan.rounds {

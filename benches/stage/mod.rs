@@ -165,9 +165,15 @@ impl Server {
         }
     }
 
-    /// Waits until nothing is left to be done: a film is refined after it became ready.
+    /// Waits until nothing is left to be done: a film is refined after it became ready, and encoders are tried at the
+    /// start.
     pub async fn rest(&self) {
-        while !self.json("/api/system/status").await["jobs"].as_array().is_some_and(Vec::is_empty) {
+        loop {
+            let status = self.json("/api/system/status").await;
+            let is_empty = |list: &str| status[list].as_array().unwrap().is_empty();
+            if is_empty("jobs") && !is_empty("encoders") {
+                return;
+            }
             tokio::time::sleep(LOOK).await;
         }
     }

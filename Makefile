@@ -8,6 +8,7 @@ SHELL := /bin/bash
 RUN_PROGRAMS  := ffmpeg:ffmpeg
 TEST_PROGRAMS := ffmpeg:ffmpeg chromium:chromium chromedriver:chromium-driver nginx:nginx node:nodejs npm:npm
 SOAK_PROGRAMS := mpv:mpv
+BENCH_PROGRAMS := ffmpeg:ffmpeg nginx:nginx
 
 # $(call need,<program:package …>): installs what is missing, or says the one line that does.
 # nginx lies in /usr/sbin, which is not on everybody's PATH.
@@ -46,7 +47,8 @@ check: deny ## format, lints, docs, licences: all that needs no test run
 test: tools check ## check, and every test; installs what the tests need
 	cargo nextest run --workspace --locked
 
-bench: ffmpeg ## measure what the README claims
+bench: ## measure every goal that one machine can show, and write docs/benchmarks.md: half an hour
+	@$(call need,$(BENCH_PROGRAMS))
 	cargo bench --locked
 
 soak: tools target/players/all ## the long tests: a hundred kills, everything at once for 20 minutes, a long film, five players

@@ -2,13 +2,15 @@
 //! server would start, beside separate runs and a full decode, in turns.
 //!
 //! `BENCH_SECONDS` sets the length of the film (60), `BENCH_ROUNDS` the number of turns (3), `BENCH_DIR` the folder.
+//! Rows 11 and 12 of `docs/benchmarks.md` are written.
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot be made ends at once")]
 
 #[expect(dead_code, reason = "each measurement uses what it needs of what they have in common")]
 mod stage;
 
-use stage::{ffmpeg, median, number};
+use stage::report::{self, Goal, Row, Spread};
+use stage::{ffmpeg, number};
 use std::path::{Path, PathBuf};
 use telecine::ffmpeg::package::{VideoEncode, VideoTask};
 use telecine::ffmpeg::{Encoder, Ffmpeg, PackageTask, Settings};
@@ -91,5 +93,23 @@ async fn main() {
         ladders.push(one / many);
         boards.push(still / decode);
     }
-    println!("medians: ladder {:.2} (goal 0.8), storyboard {:.3} (goal 0.1)", median(ladders), median(boards));
+    let rows = [
+        Row {
+            key: "11",
+            what: format!("ladder of {} smaller sizes in one run, CPU, beside separate runs", rungs.len()),
+            seen: format!("{seconds} s of 1920 × 1080"),
+            figure: Spread::of(ladders),
+            unit: "×",
+            goal: Goal::AtMost(0.8),
+        },
+        Row {
+            key: "12",
+            what: "storyboard, CPU, beside a full decode".into(),
+            seen: format!("{seconds} s of 1920 × 1080"),
+            figure: Spread::of(boards),
+            unit: "×",
+            goal: Goal::AtMost(0.1),
+        },
+    ];
+    report::note("encode", &rows);
 }

@@ -12,15 +12,17 @@
 //!   memory for segments then: what it would read ahead comes over the lines that are measured.
 //!
 //! `BENCH_MIB` sets the size of the film (1024), `BENCH_MBIT` the width of a line (100), for machines that
-//! cannot fill sixteen of those, and `BENCH_DIR` the folder. A goal that is missed is only printed.
+//! cannot fill sixteen of those, and `BENCH_DIR` the folder. Rows 10 and 14 of `docs/benchmarks.md` are written.
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot be made ends at once")]
 
+#[expect(dead_code, reason = "each measurement uses what it needs of what they have in common")]
 mod stage;
 
 use reqwest::header::RANGE;
 use serde_json::{Value, json};
-use stage::{Server, median, number};
+use stage::report::{self, Goal, Row, Spread};
+use stage::{Server, cpu_seconds, median, number};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -37,17 +39,6 @@ const DEFAULT_PER_MINUTE: f64 = 20.0;
 const HEAD: u64 = 1024 * 1024;
 /// Between two requests, so that none finds the line of its bot in use.
 const PAUSE: Duration = Duration::from_millis(50);
-/// `/proc/<pid>/stat` counts in hundredths of a second on every Linux that Rust knows.
-const TICKS_PER_SECOND: f64 = 100.0;
-
-/// Seconds of all cores that a process used so far.
-fn cpu_seconds(pid: u32) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    // The name, in brackets, may have spaces; user and system time are the 12th and 13th after it.
-    let ticks = stat.rsplit(')').next().unwrap().split_whitespace().skip(11).take(2);
-    ticks.map(|field| field.parse::<f64>().unwrap()).sum::<f64>() / TICKS_PER_SECOND
-}
-
 fn sent(sim: &Simulator) -> (u64, u64) {
     let counters = sim.world().bots().into_iter().map(|bot| sim.world().counters(bot.id));
     counters.fold((0, 0), |(bytes, messages), bot| (bytes + bot.bytes_in, messages + bot.requests_of("sendDocument")))
@@ -171,8 +162,8 @@ async fn first_byte(server: &Server, video: &str, head: &Head) -> f64 {
     took.as_secs_f64() * 1000.0
 }
 
-/// Medians of the server and of the direct way, in milliseconds.
-async fn compare(server: &Server, direct: &mut Direct, video: &str, heads: &[Head]) -> (f64, f64) {
+/// The server and the direct way, in milliseconds, segment by segment.
+async fn compare(server: &Server, direct: &mut Direct, video: &str, heads: &[Head]) -> Vec<(f64, f64)> {
     let cleared = server.client.post(format!("{}/api/system/cache/clear", server.base)).send().await;
     cleared.unwrap().error_for_status().unwrap();
     let (mut ours, mut bare) = (Vec::new(), Vec::new());
@@ -186,44 +177,49 @@ async fn compare(server: &Server, direct: &mut Direct, video: &str, heads: &[Hea
             }
         }
     }
-    (median(ours), median(bare))
+    ours.into_iter().zip(bare).collect()
 }
 
-fn verdict(is_met: bool) -> &'static str {
-    if is_met { "met" } else { "missed" }
-}
-
-fn print_ingest(ingest: &Ingest, line: u64) {
+/// How many times as long it took as the lines would have, had they been full all the time.
+fn note_ingest(ingest: &Ingest, line: u64) {
     let Ingest { bytes, messages, seconds, cpu, .. } = ingest;
     let (rate, all) = (*bytes as f64 / seconds, (line * BOTS as u64) as f64);
-    let share = rate / all;
-    println!("| ingest: share of the upload lines in use | {share:.2} | 0.85 or more | {} |", verdict(share >= 0.85));
+    let row = Row {
+        key: "10",
+        what: format!("ingest over {BOTS} bots in two copies, beside what their upload lines alone would take"),
+        seen: format!("{:.1} of {:.1} MB/s, a share of {:.2}", rate / 1e6, all / 1e6, rate / all),
+        figure: Spread::of([all / rate]),
+        unit: "×",
+        goal: Goal::AtMost(1.1),
+    };
+    report::note("telegram", &[row]);
     let cores = std::thread::available_parallelism().unwrap();
-    let note = format!(
-        "ingest: {} MB in {messages} messages took {seconds:.1} s, {:.1} of {:.1} MB/s; CPU seconds of {:.1} on {cores} \
-         cores: server {:.1}, simulator {:.1}",
-        bytes / 1_000_000,
-        rate / 1e6,
-        all / 1e6,
-        seconds * cores.get() as f64,
-        cpu.0,
-        cpu.1
-    );
     let paced = BOTS as f64 * DEFAULT_PER_MINUTE / 60.0 * (*bytes as f64 / *messages as f64);
     eprintln!(
-        "{note}\nby arithmetic: the default of {DEFAULT_PER_MINUTE} messages a minute to each channel would allow \
-         {:.1} MB/s, a share of {:.2}",
-        paced / 1e6,
-        (paced / all).min(share)
+        "{} MB in {messages} messages took {seconds:.1} s; CPU seconds of {:.1} on {cores} cores: server {:.1}, simulator \
+         {:.1}; by arithmetic the default of {DEFAULT_PER_MINUTE} messages a minute to each channel would allow {:.1} MB/s",
+        bytes / 1_000_000,
+        seconds * cores.get() as f64,
+        cpu.0,
+        cpu.1,
+        paced / 1e6
     );
 }
 
-fn print_first_byte(what: &str, (ours, bare): (f64, f64)) {
-    let ratio = ours / bare;
-    println!(
-        "| first byte, {what}: {ours:.1} ms beside {bare:.1} ms | {ratio:.2} | 1.10 or less | {} |",
-        verdict(ratio <= 1.1)
-    );
+fn note_first_byte(key: &'static str, what: &str, times: &[(f64, f64)]) {
+    let (ours, bare): (Vec<f64>, Vec<f64>) = times.iter().copied().unzip();
+    let row = Row {
+        key,
+        what: format!(
+            "first byte of a cold segment, {what}, beside the round trips it needs, {} segments",
+            times.len()
+        ),
+        seen: format!("{:.1} beside {:.1} ms", median(ours), median(bare)),
+        figure: Spread::of(times.iter().map(|(ours, bare)| ours / bare)),
+        unit: "×",
+        goal: Goal::AtMost(1.1),
+    };
+    report::note("telegram", &[row]);
 }
 
 #[tokio::main]
@@ -241,21 +237,19 @@ async fn main() {
         settings.chain([("REPLICAS", "2"), ("TELEGRAM_MESSAGES_PER_MINUTE", "3000"), ("ENABLE_ABR", "false")]);
     let settings: Vec<(&str, &str)> = settings.collect();
     println!("eight bots, {} MB/s each way, {} ms before each answer", line as f64 / 1e6, LATENCY.as_millis());
-    println!("| | measured | goal | |\n|---|---|---|---|");
 
     let server = Server::start(&data, settings.clone());
     stage::settle();
     let ingest = ingest(&server, &sim, &film).await;
     drop(server);
-    print_ingest(&ingest, line);
+    note_ingest(&ingest, line);
 
     let heads = heads(&data, &ingest.video).await;
-    let settings = settings.into_iter().chain([("CACHE_MEMORY_SIZE", "0")]);
+    let settings = settings.into_iter().chain([("CACHE_MEMORY_SIZE", "1")]);
     let (server, mut direct) = (Server::start(&data, settings), Direct::new(&sim));
     server.rest().await;
     let asked = compare(&server, &mut direct, &ingest.video, &heads).await;
-    print_first_byte("link to be asked for", asked);
+    note_first_byte("14a", "its link to be asked for", &asked);
     let known = compare(&server, &mut direct, &ingest.video, &heads).await;
-    print_first_byte("link known", known);
-    println!("medians of {} segments", heads.len());
+    note_first_byte("14b", "its link known", &known);
 }

@@ -172,6 +172,17 @@ impl Memory {
         Some(kept.bytes.clone())
     }
 
+    /// Keeps a chunk that a player found on the disk, and gives it to whoever waits for it.
+    pub(super) fn found_on_disk(&mut self, key: ChunkKey, bytes: &Bytes, standing: Standing) {
+        self.misses += 1;
+        self.keep(key, bytes, standing);
+    }
+
+    /// Whether a chunk is there, or on its way, without a trace.
+    pub(super) fn expects(&self, key: &ChunkKey) -> bool {
+        self.chunks.contains(key) || self.coming.contains_key(key)
+    }
+
     /// Whether a chunk is there, without a trace.
     pub(super) fn holds(&self, key: &ChunkKey) -> bool {
         self.chunks.contains(key)

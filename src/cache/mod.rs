@@ -242,6 +242,11 @@ impl Inner {
         let id = blob.id;
         let looking = async {
             for _ in 0..LOOKS {
+                if asker == Asker::Player
+                    && let Some(bytes) = inner.at_hand(ChunkKey { blob: id, chunk: wanted.start }, standing)
+                {
+                    return Ok(bytes);
+                }
                 let found = inner.memory().find(id, wanted.clone(), asker, |key| inner.is_on_disk(key));
                 let mut coming = match found {
                     Found::Here(bytes) => return Ok(bytes),
@@ -263,6 +268,18 @@ impl Inner {
         };
         let late = |_| Err(CacheError::unreadable(id, Fault::Unreachable));
         timeout(deadline, looking).await.unwrap_or_else(late)
+    }
+
+    /// A chunk on the disk that is there at once, neither in memory nor on its way there. Two who ask at the same time
+    /// both read it; to wait for each other would cost more.
+    fn at_hand(&self, key: ChunkKey, standing: Standing) -> Option<Bytes> {
+        let slab = self.slab.as_ref()?;
+        if self.memory().expects(&key) {
+            return None;
+        }
+        let bytes = slab.read_at_hand(&key)?;
+        self.memory().found_on_disk(key, &bytes, standing);
+        Some(bytes)
     }
 
     fn is_on_disk(&self, key: &ChunkKey) -> bool {

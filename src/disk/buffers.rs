@@ -3,8 +3,9 @@
 
 use crate::media::extent::CHUNK_SIZE;
 use bytes::Bytes;
+use rustix::io::ReadWriteFlags;
 use std::fs::File;
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -43,15 +44,31 @@ impl Buffers {
     /// # Errors
     /// As `pread`; `UnexpectedEof` when the file is shorter.
     pub fn read_at(&self, file: &File, at: u64, len: usize) -> io::Result<Bytes> {
+        self.filled(len, |buffer| file.read_exact_at(buffer, at))
+    }
+
+    /// The same without waiting for the disk: only what the kernel has in its memory.
+    ///
+    /// # Errors
+    /// As `preadv2` with `RWF_NOWAIT`: `WouldBlock` when not all of it is there, `Unsupported` where the file system
+    /// does not tell.
+    pub fn read_cached_at(&self, file: &File, at: u64, len: usize) -> io::Result<Bytes> {
+        self.filled(len, |buffer| {
+            let read = rustix::io::preadv2(file, &mut [IoSliceMut::new(buffer)], at, ReadWriteFlags::NOWAIT)?;
+            if read == len { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
+        })
+    }
+
+    fn filled(&self, len: usize, fill: impl FnOnce(&mut [u8]) -> io::Result<()>) -> io::Result<Bytes> {
         const SIZE: usize = CHUNK_SIZE as usize;
         if !(SIZE / 2..=SIZE).contains(&len) {
             let mut bytes = vec![0; len];
-            file.read_exact_at(&mut bytes, at)?;
+            fill(&mut bytes)?;
             return Ok(bytes.into());
         }
         let idle = self.shelf.idle().pop();
         let mut lent = Lent { bytes: idle.unwrap_or_else(|| vec![0; SIZE]), len, shelf: Arc::downgrade(&self.shelf) };
-        file.read_exact_at(&mut lent.bytes[..len], at)?;
+        fill(&mut lent.bytes[..len])?;
         Ok(Bytes::from_owner(lent))
     }
 }

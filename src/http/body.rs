@@ -7,7 +7,6 @@
 use super::conditional::{Described, is_unchanged};
 use super::error::ApiError;
 use super::range::{Requested, requested};
-use crate::media::extent::CHUNK_SIZE;
 use crate::media::range::ByteRange;
 use actix_web::body::SizedStream;
 use actix_web::http::{Method, header};
@@ -16,8 +15,10 @@ use bytes::Bytes;
 use futures::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 use std::error::Error as StdError;
 
-/// Longest slice in bytes. Measured: 64 to 256 KiB keep up with `sendfile`, 1 MiB does not.
-pub const SLICE: usize = CHUNK_SIZE as usize;
+/// Longest slice in bytes. The framework keeps a connection's write buffer up to 128 KiB, which a slice and what is left
+/// before it fill; a longer one makes it get and give back memory for each. Measured: slices of 64 KiB cost a fifth less
+/// time of processor than those of 256 KiB, and a quarter of their memory.
+pub const SLICE: usize = 64 * 1024;
 
 /// What is left to do for a request.
 pub enum Opening {

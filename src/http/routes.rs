@@ -7,25 +7,26 @@ use super::{
 };
 use actix_web::web::{ServiceConfig, to};
 
-/// The whole table. What is not in it is a page that says so, or a problem under `/api`.
+/// The whole table. What is not in it is a page that says so, or a problem under `/api`. Addresses are compared from the
+/// top: those that players ask for all the time stand there.
 pub fn configure(config: &mut ServiceConfig) {
     config
+        .service(at("/hls/{video}/{track}/playlist.m3u8", [read(playback::media_playlist)]))
+        .service(at("/hls/{video}/master.m3u8", [read(playback::master_playlist)]))
+        .service(at("/hls/{video}/{track}/iframes.m3u8", [read(playback::i_frame_playlist)]))
+        .service(at("/hls/{video}/{track}/thumbnails.vtt", [read(playback::thumbnails)]))
+        .service(at("/hls/{video}/{track}/growing.m3u8", [read(playback::growing_media_playlist)]))
+        .service(at("/hls/{video}/{track}/{segment}", [read(playback::segment)]))
+        .service(at("/hls/{video}/mp3.m3u8", [read(playback::master_with_mp3)]))
+        .service(at("/hls/{video}/chapters.vtt", [read(playback::chapters)]))
+        .service(at("/hls/{video}/chapters.json", [read(playback::chapters_as_json)]))
+        .service(at("/hls/{video}/growing.m3u8", [read(playback::growing_master_playlist)]))
         .service(at("/", [read(pages::library)]))
         .service(at("/watch/{id}", [read(pages::watch)]))
         .service(at("/system", [read(pages::system)]))
         .service(at("/api/docs", [read(pages::api)]))
         .service(at(assets::ROUTE, [read(assets::serve)]))
         .service(at("/favicon.svg", [read(assets::favicon)]))
-        .service(at("/hls/{video}/master.m3u8", [read(playback::master_playlist)]))
-        .service(at("/hls/{video}/mp3.m3u8", [read(playback::master_with_mp3)]))
-        .service(at("/hls/{video}/chapters.vtt", [read(playback::chapters)]))
-        .service(at("/hls/{video}/chapters.json", [read(playback::chapters_as_json)]))
-        .service(at("/hls/{video}/{track}/playlist.m3u8", [read(playback::media_playlist)]))
-        .service(at("/hls/{video}/growing.m3u8", [read(playback::growing_master_playlist)]))
-        .service(at("/hls/{video}/{track}/growing.m3u8", [read(playback::growing_media_playlist)]))
-        .service(at("/hls/{video}/{track}/iframes.m3u8", [read(playback::i_frame_playlist)]))
-        .service(at("/hls/{video}/{track}/thumbnails.vtt", [read(playback::thumbnails)]))
-        .service(at("/hls/{video}/{track}/{segment}", [read(playback::segment)]))
         .service(at("/media/{video}/poster.jpg", [read(playback::poster)]))
         .service(at("/media/{video}/original", [read(download::original)]))
         .service(at("/api/upload", [post(upload::upload_video)]))

@@ -108,6 +108,21 @@ async fn a_chunk_that_was_half_written_when_the_program_was_killed_is_as_good_as
 }
 
 #[tokio::test]
+async fn what_the_kernel_holds_is_read_at_once_when_it_is_known_to_be_right() {
+    let bench = Bench::of(8);
+    bench.fill(0..4).await;
+    let bench = bench.restarted(8).await;
+    assert_eq!(bench.slab.read_at_hand(&key(2)), None, "nobody compared it with its hash yet");
+    bench.read(2).await.unwrap();
+
+    // Not every file system tells what it would have to wait for.
+    let is_told = Buffers::new(1).read_cached_at(&bench.file(), 0, CHUNK).is_ok();
+    assert_eq!(bench.slab.read_at_hand(&key(2)), is_told.then(|| bytes_of(2)));
+    assert_eq!(bench.slab.stats().hits, 1 + u64::from(is_told));
+    assert_eq!(bench.slab.read_at_hand(&key(9)), None);
+}
+
+#[tokio::test]
 async fn a_chunk_of_another_blob_that_had_its_number_is_not_given_out() {
     let bench = Bench::of(8);
     bench.fill(0..1).await;

@@ -1,0 +1,146 @@
+//! Row 15: five hundred players want the same segment at once, and the server has to fetch it from Telegram first: bots
+//! that answer after 20 ms, with lines of 100 Mbit/s.
+
+use crate::film;
+use crate::load::{on_core, read_head};
+use crate::stage::Server;
+use crate::stage::median;
+use crate::stage::report::{Goal, Row, Spread, short};
+use crate::{Plan, note};
+use rustix::event::epoll;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+use telegram_sim::{Settings, Simulator, environment};
+
+const PLAYERS: usize = 500;
+const SEGMENT_MIB: u64 = 1;
+const SEGMENTS: u64 = 12;
+const LATENCY: Duration = Duration::from_millis(20);
+/// 100 Mbit/s.
+const LINE: u64 = 12_500_000;
+
+pub async fn measure(plan: &Plan) {
+    let data = plan.folder.join("crowd");
+    std::fs::create_dir(&data).unwrap();
+    let film = film::of_segments(&plan.folder, SEGMENT_MIB, SEGMENTS);
+    let settings = Settings { latency: LATENCY, bot_bytes_per_second: Some(LINE), ..Settings::bots(8) };
+    let sim = Simulator::start(settings).unwrap();
+    let environment = environment(&sim.url(), &sim.world().bots());
+    let settings = environment.lines().filter_map(|line| line.split_once('='));
+    let settings = settings.chain([
+        ("TELEGRAM_MESSAGES_PER_MINUTE", "3000"),
+        ("LOG_LEVEL", "info,actix_server=warn"),
+        ("ENABLE_ABR", "false"),
+        ("COPY_MODE_MIN_SIZE", "1"),
+    ]);
+    let settings: Vec<(&str, &str)> = settings.collect();
+    let server = Server::start(&data, settings.clone());
+    let video = server.import(&film).await;
+    server.until(&video, |status| status["protected"] == true).await;
+    server.rest().await;
+    std::fs::remove_file(film).unwrap();
+    server.stop();
+
+    let server = Server::start_on(plan.server_core, &data, settings);
+    server.rest().await;
+    // Behind the last one there is nothing that could be read ahead, and be counted.
+    let path = film::segments(&server, &video).await.pop().unwrap();
+    let wanted = server.bytes(&path).await;
+    let (mut fetches, mut spreads, mut firsts, mut lasts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..plan.rounds {
+        let cleared = server.client.post(format!("{}/api/system/cache/clear", server.base)).send().await;
+        cleared.unwrap().error_for_status().unwrap();
+        let before = downloads(&sim);
+        let times = on_core(plan.client_core, || all_at_once(server.address(), &path, &wanted));
+        fetches.push((downloads(&sim) - before) as f64);
+        spreads.push(times.most / times.least);
+        firsts.push(times.least * 1000.0);
+        lasts.push(times.most * 1000.0);
+    }
+    server.stop();
+    std::fs::remove_dir_all(&data).unwrap();
+    let what = format!("{PLAYERS} players, one cold segment of {:.1} MB", wanted.len() as f64 / 1e6);
+    let rows = [
+        Row {
+            key: "15a",
+            what: format!("{what}: fetches"),
+            seen: "counted by the simulator; every byte of every player compared".into(),
+            figure: Spread::of(fetches),
+            unit: "",
+            goal: Goal::AtMost(1.0),
+        },
+        Row {
+            key: "15b",
+            what: format!("{what}: the last player's time beside the first one's"),
+            seen: format!("{} beside {} ms", short(median(lasts)), short(median(firsts))),
+            figure: Spread::of(spreads),
+            unit: "×",
+            goal: Goal::AtMost(1.2),
+        },
+    ];
+    note(&rows);
+}
+
+fn downloads(sim: &Simulator) -> u64 {
+    let world = sim.world();
+    world.bots().into_iter().map(|bot| world.counters(bot.id).requests_of("download")).sum()
+}
+
+/// Seconds until each had all of it.
+fn all_at_once(address: SocketAddr, path: &str, wanted: &[u8]) -> Spread {
+    let poll = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
+    let mut players: Vec<Player> = (0..PLAYERS).map(|_| Player::at(address)).collect();
+    for (number, player) in players.iter().enumerate() {
+        epoll::add(&poll, &player.socket, epoll::EventData::new_u64(number as u64), epoll::EventFlags::IN).unwrap();
+    }
+    let began = Instant::now();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    for player in &mut players {
+        player.socket.write_all(request.as_bytes()).unwrap();
+    }
+    let (mut times, mut buffer) = (Vec::new(), vec![0; 256 * 1024]);
+    let mut events: Vec<epoll::Event> = Vec::with_capacity(PLAYERS);
+    while times.len() < PLAYERS {
+        events.clear();
+        epoll::wait(&poll, rustix::buffer::spare_capacity(&mut events), None).unwrap();
+        for event in &events {
+            let player = &mut players[usize::try_from(event.data.u64()).unwrap()];
+            if player.receive(&mut buffer, wanted) {
+                times.push(began.elapsed().as_secs_f64());
+            }
+        }
+    }
+    Spread::of(times)
+}
+
+struct Player {
+    socket: TcpStream,
+    head: Vec<u8>,
+    /// Bytes of the body; nothing before its head is there.
+    got: Option<usize>,
+}
+
+impl Player {
+    fn at(address: SocketAddr) -> Self {
+        Self { socket: TcpStream::connect(address).unwrap(), head: Vec::new(), got: None }
+    }
+
+    /// Takes what is there, and says whether that was the last of it.
+    fn receive(&mut self, buffer: &mut [u8], wanted: &[u8]) -> bool {
+        let len = self.socket.read(buffer).unwrap();
+        assert!(len > 0, "a connection was closed instead of answered");
+        let mut bytes = &buffer[..len];
+        if self.got.is_none() {
+            self.head.extend_from_slice(bytes);
+            let Some(end) = self.head.windows(4).position(|four| four == b"\r\n\r\n") else { return false };
+            let head = &self.head[..end + 4];
+            assert_eq!(read_head(head), (Some(200), Some(wanted.len() as u64)), "{}", String::from_utf8_lossy(head));
+            (self.got, bytes) = (Some(0), &self.head[end + 4..]);
+        }
+        let got = self.got.unwrap_or_default();
+        assert!(wanted[got..].starts_with(bytes), "a wrong byte");
+        self.got = Some(got + bytes.len());
+        self.got == Some(wanted.len())
+    }
+}

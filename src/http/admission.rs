@@ -42,6 +42,9 @@ const OTHER_FILES: u64 = 256;
 /// Open files of a connection, of which each beyond the bound only has the first: its socket, and what is read for it.
 const FILES_EACH: u64 = 2;
 
+/// How often is looked whether somebody waits.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
 /// Seconds after which there may be room again.
 const SOON_S: u64 = 2;
 
@@ -100,6 +103,15 @@ pub struct Patience {
     pub haste: Duration,
     /// In line for a place.
     pub line: Duration,
+}
+
+impl Patience {
+    /// How long after so much waiting for a reader is looked again whether others wait: once its time is over, before
+    /// they leave the line.
+    pub(super) fn until_look(&self, waited: Duration) -> Duration {
+        let until = if waited < self.haste { self.haste - waited } else { LOOK_AGAIN };
+        until.min(self.reader.saturating_sub(waited))
+    }
 }
 
 impl Default for Patience {

@@ -23,7 +23,6 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -31,9 +30,6 @@ use tokio::time::Instant;
 /// Bytes that the system keeps of an answer before it can send them. Without a bound it takes up to 4 MB for everybody
 /// who does not read; what is on its way comes on top.
 const NOT_SENT: u32 = 256 * 1024;
-
-/// How often is looked whether others wait, once one that does not read had its time: less than they wait.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// What a connection and its requests know of each other.
 pub(super) struct Link {
@@ -214,9 +210,8 @@ impl Wire {
         if waited >= patience || waited >= haste && admission.is_pressed(now) {
             return true;
         }
-        let look_again = if waited < haste { haste - waited } else { LOOK_AGAIN };
-        let look_again = look_again.min(patience - waited);
-        if self.alarm.poll_at(now + look_again, context).is_ready() {
+        let until = admission.patience.until_look(waited);
+        if self.alarm.poll_at(now + until, context).is_ready() {
             context.waker().wake_by_ref();
         }
         false

@@ -114,3 +114,13 @@ async fn readers_are_pressed_only_while_somebody_waits() {
     assert!(!admission.is_pressed(now), "it left");
     drop(held);
 }
+
+#[test]
+fn a_reader_that_had_its_time_is_looked_after_while_others_are_still_in_line() {
+    let patience = Patience::default();
+    let second = Duration::from_secs(1);
+    assert_eq!(patience.until_look(Duration::ZERO), patience.haste);
+    assert_eq!(patience.until_look(patience.haste - second), second);
+    assert!(patience.until_look(patience.haste) < patience.line);
+    assert_eq!(patience.until_look(patience.reader - second / 4), second / 4);
+}

@@ -21,7 +21,10 @@ fn bare(folder: &Path, film: &Path) -> Duration {
     std::fs::create_dir(&out).unwrap();
     settle();
     let began = Instant::now();
-    let arguments = format!("-i {} -c copy -f hls -hls_segment_type fmp4 -hls_time 6 -hls_list_size 0", film.display());
+    // The frames of AAC in a transport stream have heads that MP4 has no place for.
+    let filter = if film.extension().is_some_and(|ending| ending == "ts") { "-bsf:a aac_adtstoasc" } else { "" };
+    let arguments =
+        format!("-i {} -c copy {filter} -f hls -hls_segment_type fmp4 -hls_time 6 -hls_list_size 0", film.display());
     ffmpeg(&arguments, &out.join("playlist.m3u8"));
     let took = began.elapsed();
     std::fs::remove_dir_all(out).unwrap();

@@ -54,7 +54,7 @@ pub struct Server {
     pub cors: Vec<String>,
     /// Most open connections; none leaves it to what the machine carries.
     pub max_connections: Option<u32>,
-    /// Most requests under way of one address behind a proxy, 6 to 100,000.
+    /// Most requests of each kind under way of one address behind a proxy, 6 to 100,000.
     pub requests_per_client: u32,
 }
 

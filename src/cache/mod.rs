@@ -196,11 +196,13 @@ impl SegmentCache {
     /// # Errors
     /// When the disk fails.
     pub async fn forget(&self, blobs: HashSet<BlobId>) -> io::Result<()> {
-        self.inner.memory().forget(&blobs);
-        match &self.inner.slab {
-            Some(slab) => slab.forget(blobs).await,
+        let forgotten = match &self.inner.slab {
+            Some(slab) => slab.forget(blobs.clone()).await,
             None => Ok(()),
-        }
+        };
+        // Behind the disk, whence they could come back.
+        self.inner.memory().forget(&blobs);
+        forgotten
     }
 
     /// Forgets all chunks; streams that are under way fetch what they still need again.

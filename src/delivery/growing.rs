@@ -18,17 +18,20 @@ impl Delivery {
         if let Some(known) = self.memory.playlists.get(&key, self.catalog.version()) {
             return Ok(Some(known));
         }
-        // Asked before its turn: whoever makes one list must not wait for another.
-        if self.catalog.growing_pictures(video).await?.is_empty() {
-            return self.master(video, Sounds::ForAll).await;
-        }
         let making = async {
             let growing = self.catalog.growing_pictures(video).await?;
+            if growing.is_empty() {
+                return Ok(None);
+            }
             let Some(tracks) = self.catalog.tracks(video).await? else { return Ok(None) };
             let has_chapters = !self.chapters_of(video).await?.is_empty();
             playlists::growing_master(tracks.renditions, growing, has_chapters).map(Some)
         };
-        self.list(key, making).await
+        // Not before its turn is over: whoever makes one list must not wait for another.
+        match self.list(key, making).await? {
+            Some(list) => Ok(Some(list)),
+            None => self.master(video, Sounds::ForAll).await,
+        }
     }
 
     /// A track's media playlist as the growing master names it: an `EVENT` until the pictures for browsers are whole.

@@ -2,12 +2,14 @@
 //!
 //! Three kinds of requests cost memory for as long as they last, and each has so many places: what is sent to players,
 //! what is taken in, and event streams. Who finds none free waits a moment in line, then is told when to come back.
-//! Everything else (health, figures, pages, the owner's orders) is small and is always answered. Behind a proxy, no
-//! single address gets more than its share; programs on this machine itself have none.
+//! Everything else (health, figures, pages, orders in JSON) is small and needs no place. Behind a proxy, no single
+//! address gets more than its share, which is half of the places at most, and waits for that alike; programs on this
+//! machine itself have none.
 
-use super::door::Door;
+use super::door::{Door, SPARE};
 use super::error::ApiError;
 use super::https::Transport;
+use super::share::{Clients, Share};
 use super::sse;
 use super::wire::Link;
 use crate::telemetry::metrics::Metrics;
@@ -17,18 +19,18 @@ use actix_web::http::Method;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, ResponseError as _, web};
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// Memory that a player who stops reading in the middle of an answer holds, measured: 310 KB of this process, most of
-/// it a slice in the framework's buffer, and 355 KB of the system.
+/// Memory that is reckoned for a player who stops reading in the middle of an answer. Measured with slices of 256 KiB,
+/// which are 64 KiB now: 310 KB of this process, most of it a slice in the framework's buffer, and 355 KB of the system.
 const ANSWER_BYTES: u64 = 768 * 1024;
 
 /// The same of a connection on which nothing happens.
@@ -37,8 +39,11 @@ const CONNECTION_BYTES: u64 = 64 * 1024;
 /// Open files that are not for connections: records, packs, children, and what the store connects to.
 const OTHER_FILES: u64 = 256;
 
-/// Open files of a connection: its socket, and what is read for it.
+/// Open files of a connection, of which each beyond the bound only has the first: its socket, and what is read for it.
 const FILES_EACH: u64 = 2;
+
+/// How often is looked whether somebody waits.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Seconds after which there may be room again.
 const SOON_S: u64 = 2;
@@ -57,7 +62,7 @@ pub struct Capacity {
     pub uploads: usize,
     /// Event streams.
     pub listeners: usize,
-    /// Of those three, for one address behind a proxy.
+    /// Of each of those three, for one address behind a proxy; never more than half of them.
     pub client: usize,
 }
 
@@ -65,7 +70,7 @@ impl Capacity {
     /// What a machine with so much memory, in bytes, carries, where this process may open so many files: answers to
     /// players fill at most a quarter of the memory, and idle connections an eighth.
     pub fn of(memory: u64, files: u64) -> Self {
-        let by_files = files.saturating_sub(OTHER_FILES) / FILES_EACH;
+        let by_files = files.saturating_sub(OTHER_FILES + SPARE as u64) / FILES_EACH;
         let connections = by_files.min(memory / 8 / CONNECTION_BYTES).clamp(16, 8192) as usize;
         let answers = (memory / 4 / ANSWER_BYTES).clamp(64, 4096) as usize;
         Self { connections, answers, uploads: 64, listeners: connections / 4, client: 100 }
@@ -78,7 +83,7 @@ impl Capacity {
 
     /// Open files that the server may need at once.
     pub fn files(self) -> u64 {
-        self.connections as u64 * FILES_EACH + OTHER_FILES
+        self.connections as u64 * FILES_EACH + OTHER_FILES + SPARE as u64
     }
 }
 
@@ -91,13 +96,22 @@ pub struct Patience {
     pub idle: Duration,
     /// For each 32 KiB of a body, or its end, as long as it is its sender who is waited for.
     pub body: Duration,
-    /// For each 32 KiB of an answer to be taken. With the most that Linux buffers, a player that takes 5 KB/s is
-    /// in time; one that is paused comes back.
+    /// For each 32 KiB of an answer to be taken. The system asks for more once it has sent half of what it keeps, so
+    /// that a player is in time that takes 128 KiB in this, 0.4 KB/s; one that is paused comes back.
     pub reader: Duration,
-    /// The same while others wait for a place.
+    /// The same while others wait for a place: 6.5 KB/s.
     pub haste: Duration,
     /// In line for a place.
     pub line: Duration,
+}
+
+impl Patience {
+    /// How long after so much waiting for a reader is looked again whether others wait: once its time is over, before
+    /// they leave the line.
+    pub(super) fn until_look(&self, waited: Duration) -> Duration {
+        let until = if waited < self.haste { self.haste - waited } else { LOOK_AGAIN };
+        until.min(self.reader.saturating_sub(waited))
+    }
 }
 
 impl Default for Patience {
@@ -123,7 +137,7 @@ pub struct Settings {
 }
 
 /// What of a request costs memory as long as it lasts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     Answer,
     Upload,
@@ -132,7 +146,8 @@ pub(super) enum Kind {
 
 impl Kind {
     fn of(request: &ServiceRequest) -> Option<Self> {
-        Self::at(request.path(), request.method(), sse::is_wanted(request.request()))
+        // Routes match the path without its escapes.
+        Self::at(request.match_info().as_str(), request.method(), sse::is_wanted(request.request()))
     }
 
     /// `None` for what is always answered.
@@ -167,11 +182,52 @@ pub(super) struct Admission {
     pub(super) patience: Patience,
     /// Where it is counted.
     pub(super) metrics: Metrics,
-    answers: Arc<Semaphore>,
-    uploads: Arc<Semaphore>,
-    listeners: Arc<Semaphore>,
+    answers: Places,
+    uploads: Places,
+    listeners: Places,
     clients: Arc<Clients>,
     behind_proxy: bool,
+}
+
+/// The places of one kind.
+struct Places {
+    free: Arc<Semaphore>,
+    /// How many of them one address gets.
+    each: usize,
+    in_line: AtomicUsize,
+}
+
+impl Places {
+    fn new(count: usize, client: usize) -> Self {
+        let count = count.clamp(1, Semaphore::MAX_PERMITS);
+        let each = client.min(count / 2).max(1);
+        Self { free: Arc::new(Semaphore::new(count)), each, in_line: AtomicUsize::new(0) }
+    }
+
+    /// In the order of their coming, so that who was sent away once gets in after the others, and not after all.
+    async fn take(&self) -> OwnedSemaphorePermit {
+        if let Ok(place) = Arc::clone(&self.free).try_acquire_owned() {
+            return place;
+        }
+        let _in_line = InLine::new(&self.in_line);
+        Arc::clone(&self.free).acquire_owned().await.expect("the places are never closed")
+    }
+}
+
+/// One who waits for a place, until it is dropped.
+struct InLine<'a>(&'a AtomicUsize);
+
+impl<'a> InLine<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for InLine<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// A place that is taken, until it is dropped.
@@ -191,7 +247,7 @@ impl Drop for Permit {
 impl Admission {
     pub(super) fn new(settings: Settings, transport: Transport, metrics: Metrics) -> Self {
         let Settings { capacity, patience } = settings;
-        let places = |count: usize| Arc::new(Semaphore::new(count.clamp(1, Semaphore::MAX_PERMITS)));
+        let places = |count| Places::new(count, capacity.client);
         Self {
             door: Door::new(capacity.connections),
             patience,
@@ -199,35 +255,40 @@ impl Admission {
             answers: places(capacity.answers),
             uploads: places(capacity.uploads),
             listeners: places(capacity.listeners),
-            clients: Arc::new(Clients { most: capacity.client, under_way: Mutex::default() }),
+            clients: Arc::default(),
             behind_proxy: transport.behind_proxy,
         }
     }
 
-    /// Whether somebody waits for what another one holds.
-    pub(super) fn is_pressed(&self) -> bool {
-        self.answers.available_permits() == 0 || self.door.is_full()
+    /// Whether somebody waits for what players hold that do not read, or the next one would.
+    pub(super) fn is_pressed(&self, now: Instant) -> bool {
+        self.answers.in_line.load(Ordering::Relaxed) > 0 || self.door.is_full(now)
     }
 
     /// A place for a request, once there is one.
-    async fn enter(&self, kind: Kind, client: Option<IpAddr>) -> Result<Permit, ApiError> {
-        let share = match client {
-            Some(client) => Some(self.clients.share(client).ok_or_else(|| {
-                self.metrics.admission.record_turned_away("client");
-                ApiError::TooManyRequests { retry_after_s: SOON_S }
-            })?),
-            None => None,
-        };
+    ///
+    /// # Errors
+    /// `TooManyRequests` when this address has its share, `Busy` when all places are taken, both for too long.
+    pub(super) async fn enter(&self, kind: Kind, client: Option<IpAddr>) -> Result<Permit, ApiError> {
         let places = match kind {
             Kind::Answer => &self.answers,
             Kind::Upload => &self.uploads,
             Kind::Listener => &self.listeners,
         };
-        // In the order of their coming, so that who was sent away once gets in after the others, and not after all.
-        let Ok(place) = timeout(self.patience.line, Arc::clone(places).acquire_owned()).await else {
+        let end = Instant::now() + self.patience.line;
+        let share = match client {
+            None => None,
+            Some(client) => {
+                let Ok(share) = timeout_at(end, self.clients.share(client, kind, places.each)).await else {
+                    self.metrics.admission.record_turned_away("client");
+                    return Err(ApiError::TooManyRequests { retry_after_s: SOON_S });
+                };
+                Some(share)
+            }
+        };
+        let Ok(place) = timeout_at(end, places.take()).await else {
             return Err(self.turned_away(kind.name(), SOON_S));
         };
-        let place = place.expect("the places are never closed");
         self.metrics.admission.add_under_way(kind.name(), 1);
         Ok(Permit { _place: place, _share: share, kind, metrics: self.metrics.clone() })
     }
@@ -238,47 +299,7 @@ impl Admission {
     }
 }
 
-/// How many requests each address has under way.
-struct Clients {
-    most: usize,
-    under_way: Mutex<HashMap<IpAddr, usize>>,
-}
-
-impl Clients {
-    fn share(self: &Arc<Self>, client: IpAddr) -> Option<Share> {
-        let mut under_way = self.under_way();
-        let count = under_way.entry(client).or_default();
-        // An entry is there only while something is under way, so that a new one is below every bound.
-        (*count < self.most.max(1)).then(|| {
-            *count += 1;
-            Share { clients: Arc::clone(self), client }
-        })
-    }
-
-    fn under_way(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
-        self.under_way.lock().expect("nothing panics while holding it")
-    }
-}
-
-/// One of an address's requests.
-struct Share {
-    clients: Arc<Clients>,
-    client: IpAddr,
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        let mut under_way = self.clients.under_way();
-        if let Some(count) = under_way.get_mut(&self.client) {
-            *count -= 1;
-            if *count == 0 {
-                under_way.remove(&self.client);
-            }
-        }
-    }
-}
-
-/// Middleware: 503 or 429 with `Retry-After` for what finds no place.
+/// Middleware: 503 with `Retry-After` for what finds no place.
 ///
 /// # Errors
 /// Those of the inner service.
@@ -291,8 +312,11 @@ pub(super) async fn admit<B: MessageBody + 'static>(
         return next.call(request).await.map(ServiceResponse::map_into_left_body);
     };
     let link = request.conn_data::<Rc<Link>>().cloned();
-    if let Some(link) = link.as_ref().filter(|_| kind != Kind::Upload) {
-        link.end_with_caller();
+    if let Some(link) = &link {
+        link.let_go();
+        if kind != Kind::Upload {
+            link.end_with_caller();
+        }
     }
     let entered = if link.as_ref().is_some_and(|link| link.is_crowded()) {
         Err(admission.turned_away("connections", LATER_S))

@@ -40,7 +40,9 @@ pub async fn share<B: MessageBody>(
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
     let trusted = request.app_data::<web::Data<Trusted>>().filter(|trusted| !trusted.origins.is_empty());
-    let shared = ["/hls/", "/media/", "/api/"].iter().any(|folder| request.path().starts_with(folder));
+    // Routes match the path without its escapes.
+    let path = request.match_info().as_str();
+    let shared = ["/hls/", "/media/", "/api/"].iter().any(|folder| path.starts_with(folder));
     let Some(trusted) = trusted.filter(|_| shared) else {
         return next.call(request).await.map(ServiceResponse::map_into_left_body);
     };
@@ -107,6 +109,7 @@ mod tests {
         for (method, path) in [
             (Method::GET, "/hls/x/master.m3u8"),
             (Method::GET, "/media/x/poster.jpg"),
+            (Method::GET, "/%6Dedia/x/poster.jpg"),
             (Method::GET, "/api/videos"),
             (Method::POST, "/api/upload"),
             (Method::PATCH, "/api/videos/x"),

@@ -78,8 +78,8 @@ pub enum ApiError {
     /// 423 (tus 1.0): somebody else has it at this moment.
     #[error("{0}")]
     Locked(Detail),
-    /// 429: too often.
-    #[error("too many requests; try again in {retry_after_s} s")]
+    /// 503: as much under way as one address may have. Not 429, which players take for the end.
+    #[error("your address has as many requests under way as it may; try again in {retry_after_s} s")]
     TooManyRequests {
         /// Seconds to wait, at least 1.
         retry_after_s: u64,
@@ -180,9 +180,9 @@ impl ResponseError for ApiError {
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Locked(_) => StatusCode::LOCKED,
-            Self::TooManyRequests { .. } | Self::LimitReached(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::LimitReached(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::ChecksumMismatch => StatusCode::from_u16(460).expect("three digits are a status"),
-            Self::Busy { .. } | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManyRequests { .. } | Self::Busy { .. } | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::InsufficientStorage(_) => StatusCode::INSUFFICIENT_STORAGE,
             Self::BadStorage(_) => StatusCode::BAD_GATEWAY,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,

@@ -4,7 +4,7 @@
 //! and `door` counts. Around every handler lie, from the outside
 //! in: `wire` (what happens on its connection), `trace` (a name and a span), `secure` (headers for browsers), `cors`
 //! (what pages of other origins are told), `problem` (one shape for every error under `/api`), `auth` (who may come in),
-//! `origin` (which names this server answers to, and which pages may write) and `admission` (whether there is room). Handlers take a
+//! `origin` (which names this server answers to, and which pages may write) and `admission` (whether there is room, and what `share` of it an address has). Handlers take a
 //! `Grant`, call one use case and fail with an `ApiError`.
 
 mod address;
@@ -38,6 +38,7 @@ mod route;
 pub mod routes;
 pub mod secure;
 mod server;
+mod share;
 mod sse;
 mod subtitles;
 mod system;

@@ -11,6 +11,7 @@ use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use std::sync::LazyLock;
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Content, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi, ToSchema};
@@ -63,7 +64,7 @@ pub(super) struct ProblemView {
         bots::bots_status, bots::test_bots, bots::migrate, bots::migration, bots::affected, events::listen, describe_api,
         health::alive, health::ready, health::metrics,
     ),
-    modifiers(&AdminScheme, &TurnedAway, &ProblemType),
+    modifiers(&AdminScheme, &TurnedAway, &TooSlow, &ProblemType),
 )]
 pub(super) struct Description;
 
@@ -92,20 +93,37 @@ impl Modify for TurnedAway {
             ];
             for (_, operation) in operations.into_iter().filter(|(method, _)| Kind::at(path, method, true).is_some()) {
                 let Some(operation) = operation else { continue };
-                for (status, why) in [
-                    (
-                        "429",
-                        "This address has too many requests under way (`too_many_requests`); Retry-After says when",
-                    ),
-                    ("503", "The server has no room for it now (`busy`); Retry-After says when"),
-                ] {
-                    let content = Content::new(Some(Ref::from_schema_name("ProblemView")));
-                    let answer = ResponseBuilder::new().description(why).content("application/json", content).build();
-                    operation.responses.responses.entry(status.to_owned()).or_insert(RefOr::T(answer));
+                let why = "The server has no room for it now (`busy`), or this address has its share of it under way \
+                           (`too_many_requests`); Retry-After says when";
+                describe(operation, "503", why);
+            }
+        }
+    }
+}
+
+/// What those hear that send their body too slowly.
+struct TooSlow;
+
+impl Modify for TooSlow {
+    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
+        for (path, item) in &mut description.paths.paths {
+            let operations =
+                [(Method::POST, &mut item.post), (Method::PUT, &mut item.put), (Method::PATCH, &mut item.patch)];
+            for (method, operation) in operations {
+                let Some(operation) = operation else { continue };
+                if operation.request_body.is_some() || Kind::at(path, &method, false) == Some(Kind::Upload) {
+                    describe(operation, "408", "Too little of the body came for too long (`timed_out`)");
                 }
             }
         }
     }
+}
+
+/// Unless its handler says more about it.
+fn describe(operation: &mut Operation, status: &str, why: &str) {
+    let content = Content::new(Some(Ref::from_schema_name("ProblemView")));
+    let answer = ResponseBuilder::new().description(why).content("application/json", content).build();
+    operation.responses.responses.entry(status.to_owned()).or_insert(RefOr::T(answer));
 }
 
 /// The media type of every error, which goes without saying at each handler.

@@ -69,7 +69,8 @@ pub async fn shape<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
-    let ours = request.path().starts_with("/api/");
+    // As routes match it, without its escapes.
+    let ours = request.match_info().as_str().starts_with("/api/");
     let response = next.call(request).await?;
     let status = response.status();
     let shaped = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == CONTENT_TYPE);

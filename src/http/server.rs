@@ -3,6 +3,7 @@
 use super::admission::{self, Admission, Settings};
 use super::assets::Assets;
 use super::auth::{self, AdminToken};
+use super::door::SPARE;
 use super::https::{self, Transport};
 use super::origin::{self, Trusted};
 use super::texts::Texts;
@@ -33,9 +34,6 @@ use tokio::net::TcpStream;
 
 /// Connections that the system may keep until they are accepted.
 const BACKLOG: i32 = 4096;
-
-/// Connections beyond the bound that are accepted to be told so, or in place of others that are just closed.
-const SPARE: usize = 256;
 
 /// How long is read on after an answer that did not wait for the whole body: closed at once, the answer could be lost.
 const LINGER: Duration = Duration::from_secs(1);

@@ -18,6 +18,7 @@ use socket2::SockRef;
 use std::cell::Cell;
 use std::error::Error as StdError;
 use std::io;
+use std::mem;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -34,7 +35,7 @@ const NOT_SENT: u32 = 256 * 1024;
 pub(super) struct Link {
     admission: Arc<Admission>,
     seat: Arc<Seat>,
-    is_crowded: bool,
+    is_crowded: Cell<bool>,
     phase: Cell<Phase>,
     permit: Cell<Option<Permit>>,
     /// Whether what is under way is of use only to whoever waits for it.
@@ -45,8 +46,8 @@ pub(super) struct Link {
 enum Phase {
     /// The framework waits for the first head, and says 408.
     First(Turn),
-    /// Between two requests; `heard`: when the next one began.
-    Between { turn: Turn, since: Instant, heard: Option<Instant> },
+    /// Between two requests; `heard`: when the next one began. No turn has one that is closed anyway.
+    Between { turn: Option<Turn>, since: Instant, heard: Option<Instant> },
     /// A request is answered.
     Answering,
     /// The answer is made, and perhaps not yet sent.
@@ -56,19 +57,24 @@ enum Phase {
 impl Link {
     fn new(admission: Arc<Admission>) -> Self {
         let seat = Arc::new(Seat::default());
-        let (turn, welcome) = admission.door.enter(&seat);
+        let (turn, welcome) = admission.door.enter(&seat, Instant::now());
         admission.metrics.admission.connections.inc();
-        if welcome == Welcome::InPlaceOfAnother {
-            admission.metrics.admission.record_cut_off("made_way");
-        }
-        let is_crowded = welcome == Welcome::Crowded;
         let (phase, permit, is_for_caller) = (Cell::new(Phase::First(turn)), Cell::new(None), Cell::new(false));
-        Self { admission, seat, is_crowded, phase, permit, is_for_caller }
+        let link = Self { admission, seat, is_crowded: Cell::new(false), phase, permit, is_for_caller };
+        link.received(welcome);
+        link
+    }
+
+    fn received(&self, welcome: Welcome) {
+        if welcome == Welcome::InPlaceOfAnother {
+            self.admission.metrics.admission.record_cut_off("made_way");
+        }
+        self.is_crowded.set(welcome == Welcome::Crowded);
     }
 
     /// Whether the server has no room for this connection.
     pub(super) fn is_crowded(&self) -> bool {
-        self.is_crowded
+        self.is_crowded.get()
     }
 
     /// The present request is of use only to its caller: it ends when that one leaves.
@@ -81,9 +87,20 @@ impl Link {
         self.permit.set(Some(permit));
     }
 
+    /// Gives back what an earlier request holds whose answer may not be sent yet: requests that came together each take
+    /// a place of their own, one after the other, and none waits for the one before it.
+    pub(super) fn let_go(&self) {
+        drop(self.permit.take());
+    }
+
+    fn is_waiting(&self) -> bool {
+        matches!(self.phase.get(), Phase::First(_) | Phase::Between { .. })
+    }
+
     fn turn(&self) -> Option<Turn> {
         match self.phase.get() {
-            Phase::First(turn) | Phase::Between { turn, .. } => Some(turn),
+            Phase::First(turn) => Some(turn),
+            Phase::Between { turn, .. } => turn,
             Phase::Answering | Phase::Sending => None,
         }
     }
@@ -92,8 +109,9 @@ impl Link {
         if let Some(turn) = self.turn() {
             self.admission.door.work(turn);
         }
-        // Requests that came together each take a place of their own, one after the other.
-        drop(self.permit.take());
+        if self.is_crowded() {
+            self.received(self.admission.door.enter_late(Instant::now()));
+        }
         self.is_for_caller.set(false);
         self.phase.set(Phase::Answering);
     }
@@ -105,8 +123,8 @@ impl Link {
     /// The system has every byte; whether an answer ended with that.
     fn sent(&self) -> bool {
         let Phase::Sending = self.phase.get() else { return false };
-        drop(self.permit.take());
-        let turn = self.admission.door.wait(&self.seat);
+        self.let_go();
+        let turn = if self.is_crowded() { None } else { self.admission.door.wait(&self.seat) };
         self.phase.set(Phase::Between { turn, since: Instant::now(), heard: None });
         true
     }
@@ -133,7 +151,7 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        self.admission.door.leave(self.turn());
+        self.admission.door.leave(self.turn(), self.is_crowded());
         self.admission.metrics.admission.connections.dec();
     }
 }
@@ -144,6 +162,8 @@ pub(super) struct Wire {
     link: Rc<Link>,
     pace: Pace,
     alarm: Alarm,
+    /// Whether something came that the framework has not looked at.
+    has_news: bool,
     /// Whether nothing more will come.
     is_at_end: bool,
 }
@@ -153,9 +173,10 @@ impl Wire {
     /// When the connection is gone already.
     pub(super) fn new(io: TcpStream, admission: Arc<Admission>) -> io::Result<Self> {
         io.set_nodelay(true)?;
-        SockRef::from(&io).set_tcp_notsent_lowat(NOT_SENT)?;
+        // Where it is not known, the system keeps more.
+        _ = SockRef::from(&io).set_tcp_notsent_lowat(NOT_SENT);
         let link = Rc::new(Link::new(admission));
-        Ok(Self { io, link, pace: Pace::default(), alarm: Alarm::default(), is_at_end: false })
+        Ok(Self { io, link, pace: Pace::default(), alarm: Alarm::default(), has_news: false, is_at_end: false })
     }
 
     pub(super) fn link(&self) -> Rc<Link> {
@@ -164,8 +185,13 @@ impl Wire {
 
     /// Whether to wait no longer for a request; else the task is woken when it is time.
     fn is_given_up(&mut self, context: &mut Context<'_>) -> bool {
-        if self.link.turn().is_some() && self.link.seat.is_given_away(context.waker()) {
-            return true;
+        let has_news = mem::take(&mut self.has_news);
+        if self.link.is_waiting() && self.link.seat.is_given_away(context.waker()) {
+            // What has just come may be a request, which is answered.
+            if has_news {
+                context.waker().wake_by_ref();
+            }
+            return !has_news;
         }
         let Some((due, reason)) = self.link.due() else { return false };
         let is_late = self.alarm.poll_at(due, context).is_ready();
@@ -181,11 +207,11 @@ impl Wire {
         let (patience, haste) = (admission.patience.reader, admission.patience.haste);
         let now = Instant::now();
         let waited = self.pace.wait(now);
-        if waited >= patience || waited >= haste && admission.is_pressed() {
+        if waited >= patience || waited >= haste && admission.is_pressed(now) {
             return true;
         }
-        let look_again = haste.min(patience.saturating_sub(waited));
-        if self.alarm.poll_at(now + look_again, context).is_ready() {
+        let until = admission.patience.until_look(waited);
+        if self.alarm.poll_at(now + until, context).is_ready() {
             context.waker().wake_by_ref();
         }
         false
@@ -207,13 +233,14 @@ impl AsyncRead for Wire {
                 buffer.set_filled(before);
                 read
             }
-            Poll::Ready(Ok(())) if buffer.filled().len() == before => {
-                this.is_at_end = true;
+            Poll::Ready(Ok(())) => {
+                this.has_news = buffer.filled().len() > before;
+                this.is_at_end |= !this.has_news;
                 read
             }
             // Nothing read means the end, after which the framework closes in good order.
             Poll::Pending if this.is_given_up(context) => Poll::Ready(Ok(())),
-            _ => read,
+            Poll::Pending | Poll::Ready(Err(_)) => read,
         }
     }
 }
@@ -319,3 +346,6 @@ pub(super) async fn follow<B: MessageBody + 'static>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ use crate::media::probe::{Packet, VideoStream};
 use crate::mpegts;
 use crate::shutdown::Shutdown;
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -57,9 +57,20 @@ struct Walking {
 
 /// What was seen of a file.
 struct Seen {
+    file: FileId,
     stream: VideoStream,
     packets: Vec<Packet>,
     opening: Opening,
+}
+
+/// Which file it is, whatever it is called: its device and its number there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct FileId(u64, u64);
+
+impl FileId {
+    fn of(about: &Metadata) -> Self {
+        Self(about.dev(), about.ino())
+    }
 }
 
 /// What is known of a file that may grow.
@@ -118,6 +129,12 @@ impl Foresight {
         });
     }
 
+    /// As `begin`, of a file that lies where it stays. Forgotten again unless it is kept.
+    pub(super) fn begin_tentatively(&self, path: &Path) -> Tentative<'_> {
+        self.begin(path.to_path_buf(), path.to_path_buf());
+        Tentative { foresight: self, path: Some(path.to_path_buf()) }
+    }
+
     /// Of a file nothing comes any more.
     pub(super) fn complete(&self, path: &Path) {
         if let Some(walking) = self.walks().get(path) {
@@ -132,19 +149,30 @@ impl Foresight {
 
     /// What was seen of a file that is complete, if that is what its whole has: waits for the end of its walk.
     pub(super) async fn take(&self, path: &Path, stream: &VideoStream) -> Option<(Vec<Packet>, Opening)> {
-        let mut walking = self.walks().remove(path)?;
+        let mut walking = {
+            let mut walks = self.walks();
+            // It may be that of somebody who only brings the same file again.
+            walks.get(path).filter(|walking| walking.growth.is_complete())?;
+            walks.remove(path)?
+        };
         let seen = (&mut walking.told).await.ok()?;
         let is_same = |of: &VideoStream| {
             let VideoStream { index, frame_rate, time_base, start_ticks, reordered, .. } = *of;
             (index, of.codec.clone(), frame_rate, time_base, start_ticks, reordered)
         };
-        (is_same(&seen.stream) == is_same(stream)).then_some((seen.packets, seen.opening))
+        let file = FileId::of(&tokio::fs::metadata(path).await.ok()?);
+        (file == seen.file && is_same(&seen.stream) == is_same(stream)).then_some((seen.packets, seen.opening))
     }
 
     /// The file lies at the one place, and may be renamed to the other one any time.
     async fn walk(&self, [now, at_last]: [&Path; 2], growth: &Arc<Growth>) -> Result<Option<Seen>, IngestError> {
-        let path = now.to_path_buf();
-        let file = disk::blocking(move || File::open(path)).await.map_err(IngestError::Source)?;
+        let places = [now.to_path_buf(), at_last.to_path_buf()];
+        let opened = disk::blocking(move || {
+            let file = File::open(&places[0]).or_else(|_| File::open(&places[1]))?;
+            let id = FileId::of(&file.metadata()?);
+            Ok((file, id))
+        });
+        let (file, id) = opened.await.map_err(IngestError::Source)?;
         if !growth.has_begun(&file).await.map_err(IngestError::Source)? {
             return Ok(None);
         }
@@ -168,11 +196,31 @@ impl Foresight {
             })
         });
         let listed = listed.await.map_err(IngestError::Source)?;
-        Ok(listed.map(|(packets, opening)| Seen { stream, packets, opening }))
+        Ok(listed.map(|(packets, opening)| Seen { file: id, stream, packets, opening }))
     }
 
     fn walks(&self) -> MutexGuard<'_, HashMap<PathBuf, Walking>> {
         self.walks.lock().expect("nothing panics while holding it")
+    }
+}
+
+/// A walk that nobody may want.
+pub(super) struct Tentative<'a> {
+    foresight: &'a Foresight,
+    path: Option<PathBuf>,
+}
+
+impl Tentative<'_> {
+    pub(super) fn keep(mut self) {
+        self.path = None;
+    }
+}
+
+impl Drop for Tentative<'_> {
+    fn drop(&mut self) {
+        if let Some(path) = self.path.take() {
+            self.foresight.forget(&path);
+        }
     }
 }
 
@@ -203,15 +251,12 @@ impl Growth {
         }
     }
 
-    /// How many bytes a file has, once these are as many as are wanted or it is complete.
+    /// How many bytes of those that are wanted a file has, once it has them all or is complete.
     fn look(&self, file: &File, wanted: u64, wait: &mut Wait) -> io::Result<Option<u64>> {
         // Asked in this order: what is complete has its length.
         let is_complete = self.is_complete();
         let about = file.metadata()?;
         let len = about.len();
-        if len >= wanted || is_complete {
-            return Ok(Some(len));
-        }
         if len != wait.len {
             *wait = Wait { len, since: Instant::now() };
         }
@@ -219,7 +264,7 @@ impl Growth {
         if self.is_over.is_cancelled() || about.nlink() == 0 || wait.since.elapsed() > PATIENCE {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        Ok(None)
+        Ok((len >= wanted || is_complete).then_some(len.min(wanted)))
     }
 }
 

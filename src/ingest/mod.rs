@@ -160,7 +160,9 @@ impl Run<'_> {
             return Ok(known);
         }
         self.work.stage("inspect");
-        let (probe, plan) = self.inspect().await?;
+        let inspected = self.inspect().await;
+        self.ingest.foresight.forget(self.input());
+        let (probe, plan) = inspected?;
         self.record(&probe, &plan).await?;
         Ok((probe, plan))
     }

@@ -227,8 +227,9 @@ impl Uploads {
         if !found.is_file() {
             return Err(refuse("is not a regular file"));
         }
-        self.shared.foresight.begin(real.clone(), real.clone());
+        let looking = self.shared.foresight.begin_tentatively(&real);
         let received = self.shared.spool.hash_file(&real).await?;
+        looking.keep();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let arrival = Arrival {
             source: Source::File(real),

@@ -31,6 +31,8 @@ pub(super) struct Slots {
     readers: HashMap<u32, u32>,
     /// Slots to be free once nobody reads them any more.
     leaving: HashSet<u32>,
+    /// Blobs that are gone for good: what of them is still on its way is not taken.
+    forgotten: HashSet<BlobId>,
     pub(super) evictions: u64,
 }
 
@@ -45,6 +47,7 @@ impl Slots {
             most,
             readers: HashMap::new(),
             leaving: HashSet::new(),
+            forgotten: HashSet::new(),
             evictions: 0,
         }
     }
@@ -70,9 +73,9 @@ impl Slots {
     }
 
     /// A slot to write a chunk into; nobody else gets it before `settle` or `give_back`. `None` when the chunk is there
-    /// already, or no slot can be had.
+    /// already or of a blob that is gone, or no slot can be had.
     pub(super) fn take(&mut self, key: &ChunkKey) -> Option<u32> {
-        if self.holds(key) {
+        if self.holds(key) || self.forgotten.contains(&key.blob) {
             return None;
         }
         loop {
@@ -100,6 +103,9 @@ impl Slots {
         if slot.number >= self.made {
             // The file was cut short meanwhile.
             return;
+        }
+        if self.forgotten.contains(&key.blob) {
+            return self.release(slot.number);
         }
         for (_, gone) in self.ranking.insert(key, slot, 1, standing) {
             self.release(gone.number);
@@ -147,8 +153,9 @@ impl Slots {
         }
     }
 
-    /// Forgets every chunk of these blobs, and answers where they lay.
+    /// Forgets every chunk of these blobs, which never come back, and answers where they lay.
     pub(super) fn forget_blobs(&mut self, blobs: &HashSet<BlobId>) -> Vec<u32> {
+        self.forgotten.extend(blobs);
         let gone = self.ranking.retain(|key, _| !blobs.contains(&key.blob));
         let gone: Vec<u32> = gone.into_iter().map(|slot| slot.number).collect();
         gone.iter().for_each(|number| self.release(*number));
@@ -285,16 +292,19 @@ mod tests {
 
     #[test]
     fn of_forgotten_blobs_nothing_is_found_and_their_slots_are_free_once_nobody_reads_them() {
-        let mut slots = Slots::new(3);
-        let other = ChunkKey { blob: BlobId(2), chunk: 0 };
+        let mut slots = Slots::new(4);
+        let other = |chunk| ChunkKey { blob: BlobId(2), chunk };
         assert_eq!([written(&mut slots, 0), written(&mut slots, 1)], [0, 1]);
-        let number = slots.take(&other).unwrap();
-        slots.settle(other, slot(number), Standing::Passing);
+        let number = slots.take(&other(0)).unwrap();
+        slots.settle(other(0), slot(number), Standing::Passing);
         slots.begin_reading(&key(1));
+        let late = slots.take(&key(2)).unwrap();
         assert_eq!(slots.forget_blobs(&HashSet::from([BlobId(1)])).into_iter().collect::<HashSet<_>>(), [0, 1].into());
-        assert_eq!((slots.entries(), slots.holds(&other)), (1, true));
-        assert_eq!(slots.take(&key(7)), Some(0));
+        slots.settle(key(2), slot(late), Standing::Passing);
+        assert_eq!(slots.take(&key(7)), None, "nothing more comes of it");
+        assert_eq!((slots.entries(), slots.holds(&other(0))), (1, true));
+        assert_eq!([1, 2].map(|chunk| slots.take(&other(chunk))), [Some(3), Some(0)]);
         assert!(!slots.end_reading(&key(1), 1));
-        assert_eq!(slots.take(&key(8)), Some(1));
+        assert_eq!(slots.take(&other(3)), Some(1));
     }
 }

@@ -108,7 +108,11 @@ impl Uploads {
         }
         if seat.as_ref().is_none_or(|writer| writer.received() != at) {
             *seat = None;
-            *seat = Some(self.reopen(id, at, &stop).await?);
+            let writer = self.reopen(id, at, &stop).await?;
+            if upload.labels.kind != ResumableKind::Part {
+                self.look_ahead(&writer);
+            }
+            *seat = Some(writer);
         }
         Ok(Continuing { stop, turn: Some(Turn::begin(&self, upload, go_on.trust, seat)) })
     }
@@ -136,11 +140,7 @@ impl Uploads {
                 self.shared.spool.remove_upload(id).await?;
                 Err(UploadError::NoSuchUpload)
             }
-            opened => {
-                let writer = opened?;
-                self.look_ahead(&writer);
-                Ok(writer)
-            }
+            opened => Ok(opened?),
         }
     }
 }

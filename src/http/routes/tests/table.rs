@@ -83,10 +83,28 @@ fn whoever_may_find_no_place_is_told_so_beforehand() {
         ("get", "/api/videos", false),
         ("get", "/metrics", false),
     ] {
-        for status in ["429", "503"] {
-            let answer = &description["paths"][path][method]["responses"][status];
-            assert_eq!(answer["content"].is_object(), may, "{method} {path} {status}");
-        }
+        let answer = &description["paths"][path][method]["responses"]["503"];
+        assert_eq!(answer["content"].is_object(), may, "{method} {path}");
+    }
+}
+
+#[test]
+fn whoever_sends_a_body_is_told_that_it_may_be_too_slow() {
+    let description = serde_json::to_value(Description::openapi()).unwrap();
+    for (method, path, may) in [
+        ("post", "/api/upload", true),
+        ("post", "/api/uploads", true),
+        ("patch", "/api/uploads/{id}", true),
+        ("put", "/api/videos/{id}/poster", true),
+        ("post", "/api/videos/{id}/subtitles", true),
+        ("patch", "/api/videos/{id}", true),
+        ("post", "/api/jobs/{id}/priority", true),
+        ("post", "/api/system/cache/clear", false),
+        ("get", "/api/videos", false),
+    ] {
+        let operation = &description["paths"][path][method];
+        assert!(operation.is_object(), "{method} {path}");
+        assert_eq!(operation["responses"]["408"]["content"].is_object(), may, "{method} {path}");
     }
 }
 
@@ -115,7 +133,9 @@ async fn every_route_refuses_a_stranger_unless_it_is_on_the_list() {
 #[actix_web::test]
 async fn an_unknown_address_is_a_problem_under_the_api_and_a_page_elsewhere() {
     let bench = Bench::new().await;
-    for (path, code) in [("/api/nowhere", "not_found"), ("/api/videos/x/y/z", "not_found")] {
+    for (path, code) in
+        [("/api/nowhere", "not_found"), ("/api/videos/x/y/z", "not_found"), ("/%61pi/nowhere", "not_found")]
+    {
         assert_eq!(bench.get(path).await.code(), code);
     }
     let wrong = bench.send(Method::PUT, "/api/videos").await;

@@ -3,15 +3,15 @@
 
 use crate::film;
 use crate::load::{on_core, read_head};
-use crate::stage::Server;
 use crate::stage::median;
 use crate::stage::report::{Goal, Row, Spread, short};
+use crate::stored::Stored;
 use crate::{Plan, note};
 use rustix::event::epoll;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
-use telegram_sim::{Settings, Simulator, environment};
+use telegram_sim::{Settings, Simulator};
 
 const PLAYERS: usize = 500;
 const SEGMENT_MIB: u64 = 1;
@@ -21,45 +21,24 @@ const LATENCY: Duration = Duration::from_millis(20);
 const LINE: u64 = 12_500_000;
 
 pub async fn measure(plan: &Plan) {
-    let data = plan.folder.join("crowd");
-    std::fs::create_dir(&data).unwrap();
-    let film = film::of_segments(&plan.folder, SEGMENT_MIB, SEGMENTS);
-    let settings = Settings { latency: LATENCY, bot_bytes_per_second: Some(LINE), ..Settings::bots(8) };
-    let sim = Simulator::start(settings).unwrap();
-    let environment = environment(&sim.url(), &sim.world().bots());
-    let settings = environment.lines().filter_map(|line| line.split_once('='));
-    let settings = settings.chain([
-        ("TELEGRAM_MESSAGES_PER_MINUTE", "3000"),
-        ("LOG_LEVEL", "info,actix_server=warn"),
-        ("ENABLE_ABR", "false"),
-        ("COPY_MODE_MIN_SIZE", "1"),
-    ]);
-    let settings: Vec<(&str, &str)> = settings.collect();
-    let server = Server::start(&data, settings.clone());
-    let video = server.import(&film).await;
-    server.until(&video, |status| status["protected"] == true).await;
-    server.rest().await;
-    std::fs::remove_file(film).unwrap();
-    server.stop();
-
-    let server = Server::start_on(plan.server_core, &data, settings);
-    server.rest().await;
+    let bots = Settings { latency: LATENCY, bot_bytes_per_second: Some(LINE), ..Settings::bots(8) };
+    let stored = Stored::made(plan, "crowd", bots, &[], SEGMENT_MIB, SEGMENTS).await;
+    let Stored { sim, server, video, .. } = &stored;
     // Behind the last one there is nothing that could be read ahead, and be counted.
-    let path = film::segments(&server, &video).await.pop().unwrap();
+    let path = film::segments(server, video).await.pop().unwrap();
     let wanted = server.bytes(&path).await;
     let (mut fetches, mut spreads, mut firsts, mut lasts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..plan.rounds {
         let cleared = server.client.post(format!("{}/api/system/cache/clear", server.base)).send().await;
         cleared.unwrap().error_for_status().unwrap();
-        let before = downloads(&sim);
+        let before = downloads(sim);
         let times = on_core(plan.client_core, || all_at_once(server.address(), &path, &wanted));
-        fetches.push((downloads(&sim) - before) as f64);
+        fetches.push((downloads(sim) - before) as f64);
         spreads.push(times.most / times.least);
         firsts.push(times.least * 1000.0);
         lasts.push(times.most * 1000.0);
     }
-    server.stop();
-    std::fs::remove_dir_all(&data).unwrap();
+    stored.end();
     let what = format!("{PLAYERS} players, one cold segment of {:.1} MB", wanted.len() as f64 / 1e6);
     let rows = [
         Row {

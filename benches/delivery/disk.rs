@@ -6,11 +6,12 @@ use crate::load::Measured;
 use crate::nginx::Nginx;
 use crate::stage::report::{Goal, Row};
 use crate::stage::{LOOK, Server};
+use crate::stored::Stored;
 use crate::versus::{Side, Turns};
 use crate::{Plan, note};
 use serde_json::Value;
 use telecine::media::extent::CHUNK_SIZE;
-use telegram_sim::{Settings, Simulator, environment};
+use telegram_sim::{Settings, Simulator};
 
 /// So few that hardly ever two of them wait for the same chunk, which is read once for both.
 const PLAYERS: usize = 16;
@@ -18,37 +19,17 @@ const SEGMENT_MIB: u64 = 4;
 const SEGMENTS: u64 = 48;
 
 pub async fn measure(plan: &Plan) {
-    let data = plan.folder.join("disk");
-    std::fs::create_dir(&data).unwrap();
-    let film = film::of_segments(&plan.folder, SEGMENT_MIB, SEGMENTS);
-    let sim = Simulator::start(Settings::bots(8)).unwrap();
-    let environment = environment(&sim.url(), &sim.world().bots());
-    let settings = environment.lines().filter_map(|line| line.split_once('='));
-    let settings = settings.chain([
-        ("CACHE_MEMORY_SIZE", "1"),
-        ("LOG_LEVEL", "info,actix_server=warn"),
-        ("ENABLE_ABR", "false"),
-        ("TELEGRAM_MESSAGES_PER_MINUTE", "3000"),
-        ("COPY_MODE_MIN_SIZE", "1"),
-    ]);
-    let settings: Vec<(&str, &str)> = settings.collect();
-    let server = Server::start(&data, settings.clone());
-    let video = server.import(&film).await;
-    server.until(&video, |status| status["protected"] == true).await;
-    server.rest().await;
-    std::fs::remove_file(film).unwrap();
-    server.stop();
-
-    let server = Server::start_on(plan.server_core, &data, settings);
-    server.rest().await;
+    let little = [("CACHE_MEMORY_SIZE", "1")];
+    let stored = Stored::made(plan, "disk", Settings::bots(8), &little, SEGMENT_MIB, SEGMENTS).await;
+    let Stored { sim, server, video, .. } = &stored;
     let nginx = Nginx::start(plan.server_core, &plan.folder);
-    let paths = film::segments(&server, &video).await;
-    let same = fill(&server, &nginx, &paths).await;
-    let before = Disk::of(&server, &sim).await;
+    let paths = film::segments(server, video).await;
+    let same = fill(server, &nginx, &paths).await;
+    let before = Disk::of(server, sim).await;
     let ours = Side { address: server.address(), pid: server.pid(), requests: &same.ours };
     let theirs = Side { address: nginx.address, pid: nginx.pid(), requests: &same.theirs };
     let turns = Turns::of(plan, PLAYERS, ours, theirs);
-    let share = Disk::of(&server, &sim).await.share_since(&before);
+    let share = Disk::of(server, sim).await.share_since(&before);
     let row = Row {
         key: "6",
         what: format!(
@@ -66,8 +47,7 @@ pub async fn measure(plan: &Plan) {
         goal: Goal::AtMost(1.2),
     };
     note(&[row]);
-    server.stop();
-    std::fs::remove_dir_all(&data).unwrap();
+    stored.end();
 }
 
 /// Asks for everything until all of it lies on the disk.

@@ -22,6 +22,7 @@ mod nginx;
 #[path = "../stage/mod.rs"]
 mod stage;
 mod start;
+mod stored;
 mod upload;
 mod versus;
 

@@ -1,5 +1,4 @@
-//! What players and uploaders get, beside nginx: `performance.md`'s rows 1 to 8, 15, 18 and 19 in that order, written to
-//! `docs/benchmarks.md`.
+//! What players and uploaders get, beside nginx: rows 1 to 8, 15, 18 and 19 of `docs/benchmarks.md`, where it writes them.
 //!
 //! The server and nginx are each pinned on one core and the clients on another, and take turns under the same load. Where
 //! bytes came from is asked of the server afterwards: a measurement of the memory tier that read a disk ends at once, and

@@ -187,6 +187,7 @@ impl Foresight {
             probed => probed?,
         };
         let Some(stream) = probe.video.into_iter().next() else { return Ok(None) };
+        tracing::debug!("a film is being walked");
         let (of, its) = (stream.clone(), Arc::clone(growth));
         let listed = disk::blocking(move || {
             let mut pictures = 0;

@@ -4,10 +4,12 @@ use crate::harness::World;
 use crate::harness::clip::{Clip, made};
 use crate::harness::measure;
 use crate::harness::upload::Sending;
+use crate::harness::wait::until_true;
 
 const LOGGED: (&str, &str) = ("LOG_LEVEL", "info,telecine::ingest=debug");
 
-/// What is logged of a walk that came to its end.
+/// What is logged of a walk that has begun, and of one that came to its end.
+const WALKING: &str = "a film is being walked";
 const WALKED: &str = "a film was walked while it arrived";
 
 /// A check sum that nothing has.
@@ -56,6 +58,7 @@ async fn what_was_seen_of_bytes_that_were_taken_back_is_not_believed() {
     assert!(bytes.len() > begun && others.len() > bytes.len() / 188 * 188 - begun, "there is something to come");
     let place = world.begun(&[("Upload-Length", &bytes.len().to_string())]).await;
     assert_eq!(world.piece(&place, 0, &bytes[..begun]).await.status(), 204);
+    until_true("its walk waits for more", async || world.log().contains(WALKING)).await;
     let wrong = world.piece_with_sum(&place, begun, &others[begun..bytes.len().min(others.len())], ZEROS).await;
     assert_eq!(wrong.status().as_u16(), 460, "it was taken back");
     assert_eq!(world.piece(&place, begun, &bytes[begun..]).await.status(), 204);

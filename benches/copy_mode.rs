@@ -83,7 +83,7 @@ async fn main() {
         },
         Row {
             key: "13",
-            what: format!("copy mode, {size}, from its last byte to the first that plays"),
+            what: format!("copy mode, {size}, from accepted to the first playlist"),
             seen: String::new(),
             figure: Spread::of(firsts),
             unit: "s",

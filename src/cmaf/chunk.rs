@@ -95,8 +95,8 @@ impl Chunk {
     }
 
     /// Offsets from decoding to showing stay as they are, though with lesser ones, below zero, the first `tfdt` were when
-    /// the first picture is shown, which video.js and hls.js take it for: ffmpeg's reader, and mpv by it, shows every
-    /// picture late by the lowest offset, and sound not.
+    /// the first picture is shown, which video.js takes it for: ffmpeg's reader (5.1) gives every picture late by the
+    /// lowest offset, and sound not.
     fn moof(&self, sequence_number: u32) -> Result<Moof, CmafError> {
         let all_sync = self.samples.iter().all(|sample| sample.sync);
         let duration = self.samples.first().map_or(0, |sample| sample.duration);

@@ -1,12 +1,16 @@
 //! Files that outlive a crash: private folders, the order of syncs, a full disk as a class of its
-//! own, and reading in slices without blocking a runtime thread.
+//! own, bytes that the kernel sends by itself, and reading in slices without blocking a runtime thread.
 //!
 //! Importable by every module that keeps bytes on disk. It knows bytes and paths, nothing of
 //! uploads, packs or blobs.
 
 mod buffers;
+mod pages;
+mod slice;
 
 pub use buffers::Buffers;
+pub use pages::Pages;
+pub use slice::{Slice, Source};
 
 use crate::media::extent::CHUNK_SIZE;
 use crate::media::range::ByteRange;

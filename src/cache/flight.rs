@@ -57,7 +57,8 @@ impl Flight {
             let hash = usize::try_from(self.run.start).ok().and_then(|chunk| self.blob.chunks.get(chunk));
             let Some(hash) = hash else { return };
             let Some(bytes) = slab.read(self.key(), *hash).await else { return };
-            self.inner.memory().publish(self.key(), &bytes, self.standing);
+            let slice = self.inner.pages.hold(bytes);
+            self.inner.memory().publish(self.key(), &slice, self.standing);
             self.run.start += 1;
         }
     }
@@ -130,13 +131,14 @@ impl Flight {
             if let Some(slab) = slab {
                 slab.offer(key, &bytes, standing);
             }
+            let slice = inner.pages.hold(bytes);
             if is_next {
-                inner.memory().publish(key, &bytes, standing);
+                inner.memory().publish(key, &slice, standing);
                 self.run.start += 1;
                 self.was_hasty = false;
             } else {
                 // A store that only gives whole copies: somebody will ask for the rest.
-                inner.memory().keep(key, &bytes, standing);
+                inner.memory().keep(key, &slice, standing);
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use super::error::CacheError;
 use super::ranking::{Ranking, Standing};
+use crate::disk::Slice;
 use crate::media::id::BlobId;
-use bytes::Bytes;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use tokio::sync::watch;
@@ -16,7 +16,7 @@ pub(super) struct ChunkKey {
 }
 
 /// What came of a chunk; `None` while it is on its way.
-pub(super) type Outcome = Option<Result<Bytes, CacheError>>;
+pub(super) type Outcome = Option<Result<Slice, CacheError>>;
 
 /// For whom a chunk is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl AheadStats {
 }
 
 struct Kept {
-    bytes: Bytes,
+    bytes: Slice,
     /// Whether it was brought ahead and nobody asked for it yet.
     is_ahead: bool,
 }
@@ -80,7 +80,7 @@ pub(super) enum Found {
     /// Nowhere near, and too much is being brought already.
     Crowded,
     /// In memory.
-    Here(Bytes),
+    Here(Slice),
     /// On its way already.
     Coming(watch::Receiver<Outcome>),
     /// On its way from now on: whoever asked has to bring these chunks.
@@ -163,7 +163,7 @@ impl Memory {
     }
 
     /// What was brought ahead is worth no more than anything else when it is asked for first.
-    fn get(&mut self, key: &ChunkKey, asker: Asker) -> Option<Bytes> {
+    fn get(&mut self, key: &ChunkKey, asker: Asker) -> Option<Slice> {
         let kept = self.chunks.peek_mut(key)?;
         if asker == Asker::Player && !std::mem::take(&mut kept.is_ahead) {
             return self.chunks.get(key).map(|kept| kept.bytes.clone());
@@ -173,7 +173,7 @@ impl Memory {
     }
 
     /// Keeps a chunk that a player found on the disk, and gives it to whoever waits for it.
-    pub(super) fn found_on_disk(&mut self, key: ChunkKey, bytes: &Bytes, standing: Standing) {
+    pub(super) fn found_on_disk(&mut self, key: ChunkKey, bytes: &Slice, standing: Standing) {
         self.misses += 1;
         self.keep(key, bytes, standing);
     }
@@ -189,7 +189,7 @@ impl Memory {
     }
 
     /// Keeps a verified chunk and gives it to everybody who waits for it.
-    pub(super) fn publish(&mut self, key: ChunkKey, bytes: &Bytes, standing: Standing) {
+    pub(super) fn publish(&mut self, key: ChunkKey, bytes: &Slice, standing: Standing) {
         let coming = self.coming.remove(&key);
         let was_ahead = coming.as_ref().is_some_and(|coming| coming.begun == Asker::Ahead);
         let is_ahead = was_ahead && coming.as_ref().is_some_and(|coming| !coming.is_awaited);
@@ -205,7 +205,7 @@ impl Memory {
     }
 
     /// Keeps a verified chunk that came along unasked.
-    pub(super) fn keep(&mut self, key: ChunkKey, bytes: &Bytes, standing: Standing) {
+    pub(super) fn keep(&mut self, key: ChunkKey, bytes: &Slice, standing: Standing) {
         if !self.chunks.contains(&key) {
             self.publish(key, bytes, standing);
         }

@@ -1,7 +1,7 @@
 //! Bytes close at hand: pieces of blobs as streams of verified slices.
 //!
-//! What is kept in memory are *chunks* (256 KiB of a blob, the unit of its hashes), so a slice given
-//! out costs no copy and no hash. Below the memory lies the *slab* on the local disk, with what came from a store that is
+//! What is kept in memory are *chunks* (256 KiB of a blob, the unit of its hashes), in pages that the kernel sends by
+//! itself, so a slice given out costs no copy and no hash. Below the memory lies the *slab* on the local disk, with what came from a store that is
 //! far away. Missing chunks are brought by a *flight*: one read for everybody who asks meanwhile. Bytes still in the spool are read from there and not kept: they
 //! are on a local disk already. What players will ask for next can be brought *ahead*. Nothing that failed its hash ever leaves here.
 
@@ -21,13 +21,13 @@ pub use memory::AheadStats;
 pub use ranking::Standing;
 pub use slab::{SlabSettings, SlabStats};
 
+use crate::disk::{Pages, Slice};
 use crate::media::extent::{Locator, PlacedPiece, StoredBlob};
 use crate::media::id::BlobId;
 use crate::media::range::ByteRange;
 use crate::shutdown::Shutdown;
 use crate::spool::Spool;
 use crate::store::{BlobStore, Fault};
-use bytes::Bytes;
 use flight::Flight;
 use futures::stream::{self, Stream, StreamExt};
 use memory::{Asker, ChunkKey, Found, Memory};
@@ -55,7 +55,7 @@ const LOOKS: u32 = 3;
 const DAMAGE_BACKLOG: usize = 256;
 
 /// Slices of at most 256 KiB, in order, each verified; after an error nothing more comes.
-pub type SegmentStream = Pin<Box<dyn Stream<Item = Result<Bytes, CacheError>> + Send>>;
+pub type SegmentStream = Pin<Box<dyn Stream<Item = Result<Slice, CacheError>> + Send>>;
 
 /// What the cache may take.
 #[derive(Clone, Debug)]
@@ -108,6 +108,7 @@ pub struct SegmentCache {
 
 struct Inner {
     memory: Mutex<Memory>,
+    pages: Pages,
     slab: Option<Slab>,
     store: Arc<dyn BlobStore>,
     spool: Spool,
@@ -142,7 +143,7 @@ impl SegmentCache {
         let memory = Mutex::new(Memory::new(settings.memory_bytes));
         let slab = settings.disk.map(|disk| Slab::open(&disk, &shutdown)).transpose()?;
         let haste = HASTE.min(patience);
-        let inner = Inner { memory, slab, store, spool, shutdown, damage, patience, haste };
+        let inner = Inner { memory, pages: Pages::new(), slab, store, spool, shutdown, damage, patience, haste };
         Ok((Self { inner: Arc::new(inner) }, reports))
     }
 
@@ -237,7 +238,7 @@ impl Inner {
         wanted: Range<u64>,
         standing: Standing,
         asker: Asker,
-    ) -> Result<Bytes, CacheError> {
+    ) -> Result<Slice, CacheError> {
         // Longer than a flight may take to try every copy for one chunk, in haste, with patience and on second thoughts.
         let tries = u32::try_from(blob.copies.len()).unwrap_or(u32::MAX).saturating_add(1);
         let deadline = inner.patience.saturating_mul(4).saturating_mul(tries);
@@ -274,12 +275,12 @@ impl Inner {
 
     /// A chunk on the disk that is there at once, neither in memory nor on its way there. Two who ask at the same time
     /// both read it; to wait for each other would cost more.
-    fn at_hand(&self, key: ChunkKey, standing: Standing) -> Option<Bytes> {
+    fn at_hand(&self, key: ChunkKey, standing: Standing) -> Option<Slice> {
         let slab = self.slab.as_ref()?;
         if self.memory().expects(&key) {
             return None;
         }
-        let bytes = slab.read_at_hand(&key)?;
+        let bytes = self.pages.hold(slab.read_at_hand(&key)?);
         self.memory().found_on_disk(key, &bytes, standing);
         Some(bytes)
     }

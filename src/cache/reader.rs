@@ -4,12 +4,12 @@ use super::Inner;
 use super::error::CacheError;
 use super::memory::Asker;
 use super::ranking::Standing;
+use crate::disk::Slice;
 use crate::media::extent::{CHUNK_SIZE, Place, PlacedPiece, StoredBlob};
 use crate::media::id::BlobId;
 use crate::media::range::ByteRange;
 use crate::spool::SpoolStream;
 use crate::store::Fault;
-use bytes::Bytes;
 use futures::StreamExt;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -41,14 +41,16 @@ impl Reader {
     }
 
     /// The next slice, at most `CHUNK_SIZE` bytes; `None` after the last one.
-    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, CacheError> {
+    pub(super) async fn next(&mut self) -> Result<Option<Slice>, CacheError> {
         if !std::mem::replace(&mut self.is_begun, true) {
             begin(&self.inner, &self.rest, self.standing).await?;
         }
         loop {
             if let Some((blob, stream)) = &mut self.spooled {
                 match stream.next().await {
-                    Some(slice) => return slice.map(Some).map_err(|error| CacheError::spool(*blob, &error)),
+                    Some(slice) => {
+                        return slice.map(|slice| Some(slice.into())).map_err(|error| CacheError::spool(*blob, &error));
+                    }
                     None => self.spooled = None,
                 }
             }
@@ -90,7 +92,7 @@ async fn slice_of_chunk(
     blob: Arc<StoredBlob>,
     range: ByteRange,
     standing: Standing,
-) -> Result<Bytes, CacheError> {
+) -> Result<Slice, CacheError> {
     let id = blob.id;
     let chunk = range.start() / CHUNK_SIZE;
     let run = chunk..range.end().div_ceil(CHUNK_SIZE);

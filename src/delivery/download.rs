@@ -133,7 +133,7 @@ impl Delivery {
         let head_len = download.head.len();
         let upto = |end: u64| usize::try_from(end).unwrap_or(usize::MAX).min(head_len);
         let head = download.head.slice(upto(range.start())..upto(range.end()));
-        let head = stream::iter((!head.is_empty()).then_some(Ok(head)));
+        let head = stream::iter((!head.is_empty()).then_some(Ok(head.into())));
         let first = download.parts.partition_point(|part| part.range.end() <= range.start());
         let end = download.parts.partition_point(|part| part.range.start() < range.end());
         let (delivery, download) = (self.clone(), Arc::clone(download));
@@ -168,7 +168,7 @@ async fn part_of(
     let (mut restamp, mut given) = (Restamp::new(place, at), 0);
     let slices = delivery.open(&stored, wanted).await?.map(move |slice| {
         let mut out = Vec::new();
-        restamp.push(slice?, &mut out)?;
+        restamp.push(slice?.to_bytes()?, &mut out)?;
         out.retain_mut(|slice| {
             let begin = given;
             given += slice.len() as u64;
@@ -176,7 +176,7 @@ async fn part_of(
             *slice = slice.slice(within(from)..within(to));
             !slice.is_empty()
         });
-        Ok::<_, DeliveryError>(stream::iter(out.into_iter().map(Ok)))
+        Ok::<_, DeliveryError>(stream::iter(out.into_iter().map(|slice| Ok(slice.into()))))
     });
     Ok(Box::pin(slices.try_flatten()))
 }

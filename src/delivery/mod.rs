@@ -19,6 +19,7 @@ pub use download::{Download, Making};
 use crate::cache::{CacheError, SegmentCache, Standing};
 use crate::catalog::{Catalog, CatalogError};
 use crate::cmaf::CmafError;
+use crate::disk::Slice;
 use crate::media::chapter;
 use crate::media::extent::{Hash, PlacedPiece};
 use crate::media::id::VideoId;
@@ -53,7 +54,7 @@ const DOWNLOADS: NonZeroUsize = NonZeroUsize::new(64).expect("it is not zero");
 const OPENING: u32 = 2;
 
 /// Slices of at most 256 KiB, exactly the bytes asked for, or it ends in an error.
-pub type DeliveryStream = Pin<Box<dyn Stream<Item = Result<Bytes, DeliveryError>> + Send>>;
+pub type DeliveryStream = Pin<Box<dyn Stream<Item = Result<Slice, DeliveryError>> + Send>>;
 
 /// A cheap handle; clones share what is remembered.
 #[derive(Clone)]
@@ -149,6 +150,9 @@ pub enum DeliveryError {
     /// A segment is not as our packager writes them.
     #[error("putting a segment into a file")]
     Segment(#[from] CmafError),
+    /// What lay in memory could not be read.
+    #[error("reading bytes that were at hand")]
+    AtHand(#[from] std::io::Error),
     /// It was deleted while it was read.
     #[error("it was deleted while it was read")]
     Gone,

@@ -2,8 +2,8 @@
 
 use super::{Delivery, DeliveryError, DeliveryStream, Stored, Thing};
 use crate::cache::{CacheError, SegmentStream};
+use crate::disk::Slice;
 use crate::media::range::ByteRange;
-use bytes::Bytes;
 use futures::{StreamExt, stream};
 
 pub(super) struct Reading {
@@ -31,7 +31,7 @@ impl Reading {
         Ok(Box::pin(stream::iter(first.map(Ok)).chain(rest)))
     }
 
-    async fn next(&mut self) -> Result<Option<Bytes>, DeliveryError> {
+    async fn next(&mut self) -> Result<Option<Slice>, DeliveryError> {
         loop {
             match self.slices.next().await {
                 Some(Ok(slice)) => {

@@ -13,8 +13,8 @@ fn over(sample: &Sample) -> Delivery {
 
 async fn read(delivery: &Delivery, stored: &Stored, start: usize, len: usize) -> Vec<u8> {
     let range = ByteRange::at(start as u64, len as u64).unwrap();
-    let slices: Vec<Bytes> = delivery.open(stored, range).await.unwrap().try_collect().await.unwrap();
-    slices.concat()
+    let slices: Vec<Slice> = delivery.open(stored, range).await.unwrap().try_collect().await.unwrap();
+    slices.iter().flat_map(|slice| slice.to_bytes().unwrap()).collect()
 }
 
 #[tokio::test]

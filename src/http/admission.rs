@@ -9,9 +9,9 @@
 use super::door::{Door, SPARE};
 use super::error::ApiError;
 use super::https::Transport;
+use super::link::Link;
 use super::share::{Clients, Share};
 use super::sse;
-use super::wire::Link;
 use crate::telemetry::metrics::Metrics;
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};

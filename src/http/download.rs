@@ -83,7 +83,7 @@ pub(super) async fn original(
         Opening::Answered(response) => response,
         Opening::Wanted(wanted) => {
             let bytes = delivery.open_download(&found, wanted.range()).await?;
-            wanted.send(bytes)
+            wanted.send(&request, bytes)
         }
     };
     let headers = response.headers_mut();

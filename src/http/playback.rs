@@ -230,7 +230,7 @@ pub(super) async fn segment(
                 Opening::Answered(response) => Ok(response),
                 Opening::Wanted(wanted) => {
                     let bytes = delivery.play(&found, wanted.range(), viewer(&request)).await?;
-                    Ok(wanted.send(bytes))
+                    Ok(wanted.send(&request, bytes))
                 }
             }
         }
@@ -254,7 +254,7 @@ pub(super) async fn poster(
         Opening::Answered(response) => Ok(response),
         Opening::Wanted(wanted) => {
             let bytes = delivery.open(&found, wanted.range()).await?;
-            Ok(wanted.send(bytes))
+            Ok(wanted.send(&request, bytes))
         }
     }
 }
@@ -275,7 +275,7 @@ fn init_answer(request: &HttpRequest, track: TrackName, bytes: Bytes) -> Result<
         Opening::Answered(response) => Ok(response),
         Opening::Wanted(wanted) => {
             let (start, end) = (wanted.range().start() as usize, wanted.range().end() as usize);
-            Ok(wanted.send(stream::iter([Ok::<_, Infallible>(bytes.slice(start..end))])))
+            Ok(wanted.send(request, stream::iter([Ok::<_, Infallible>(bytes.slice(start..end).into())])))
         }
     }
 }

@@ -20,12 +20,12 @@ use crate::shutdown::Shutdown;
 use crate::system::System;
 use crate::telemetry::metrics::Metrics;
 use actix_http::error::DispatchError;
-use actix_http::{HttpService, KeepAlive, Protocol};
+use actix_http::{HttpService, KeepAlive, Protocol, Request};
 use actix_service::{IntoServiceFactory as _, ServiceFactoryExt as _, map_config};
 use actix_web::body::MessageBody;
 use actix_web::dev::{AppConfig, Server, ServiceFactory, ServiceRequest, ServiceResponse, fn_service};
 use actix_web::middleware::from_fn;
-use actix_web::{App, Error, web};
+use actix_web::{App, Error, HttpResponse, web};
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -148,23 +148,38 @@ impl Site {
         F: Future<Output = ()> + 'static,
     {
         let app = self.app().into_factory().map_err(|error| error.error_response());
-        let http = HttpService::build()
-            .client_request_timeout(self.admission.patience.head)
-            .client_disconnect_timeout(LINGER)
-            // Between two requests the wire watches.
-            .keep_alive(KeepAlive::Os)
-            .h1_write_buffer_size(WRITE_BUFFER)
-            .graceful_shutdown_signal(ending)
-            .on_connect_ext(|wire: &Wire, data| drop(data.insert(wire.link())))
-            .finish(map_config(app, |()| AppConfig::default()));
-        let admission = Arc::clone(&self.admission);
-        fn_service(move |io: TcpStream| {
-            let peer = io.peer_addr().ok();
-            let wire = Wire::new(io, Arc::clone(&admission));
-            async move { Ok::<_, DispatchError>((wire?, Protocol::Http1, peer)) }
-        })
-        .and_then(http)
+        over_wires(map_config(app, |()| AppConfig::default()), Arc::clone(&self.admission), ending)
     }
+}
+
+/// An application, which `wire::follow` wraps, on connections that send by themselves what goes past the framework.
+pub(super) fn over_wires<A, B, E, F>(
+    app: A,
+    admission: Arc<Admission>,
+    ending: E,
+) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()>
+where
+    A: ServiceFactory<Request, Config = (), Response = ServiceResponse<B>, Error = HttpResponse, InitError = ()>
+        + 'static,
+    B: MessageBody + 'static,
+    E: Fn() -> F + 'static,
+    F: Future<Output = ()> + 'static,
+{
+    let http = HttpService::build()
+        .client_request_timeout(admission.patience.head)
+        .client_disconnect_timeout(LINGER)
+        // Between two requests the wire watches.
+        .keep_alive(KeepAlive::Os)
+        .h1_write_buffer_size(WRITE_BUFFER)
+        .graceful_shutdown_signal(ending)
+        .on_connect_ext(|wire: &Wire, data| drop(data.insert(wire.link())))
+        .finish(app);
+    fn_service(move |io: TcpStream| {
+        let peer = io.peer_addr().ok();
+        let wire = Wire::new(io, Arc::clone(&admission));
+        async move { Ok::<_, DispatchError>((wire?, Protocol::Http1, peer)) }
+    })
+    .and_then(http)
 }
 
 /// Answers what comes to `listener` until its handle stops it. Signals are the caller's business.

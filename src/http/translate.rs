@@ -57,7 +57,9 @@ impl From<DeliveryError> for ApiError {
             DeliveryError::Catalog(error) => error.into(),
             DeliveryError::Cache(error) => error.into(),
             DeliveryError::Gone => Self::no_such_video(),
-            DeliveryError::Segment(_) | DeliveryError::UnknownTrackName(_) => Self::internal(error),
+            DeliveryError::Segment(_) | DeliveryError::AtHand(_) | DeliveryError::UnknownTrackName(_) => {
+                Self::internal(error)
+            }
         }
     }
 }

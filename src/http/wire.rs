@@ -1,12 +1,13 @@
-//! One connection: its bytes, and what is known of the requests on it.
+//! One connection: its bytes.
 //!
 //! The framework watches the head of the first request only, and no writing at all. What is closed here: later heads
 //! that do not come to an end, connections on which nothing is asked, and those that do not take their answers. A player
 //! that is paused stops reading, too. It keeps its connection for minutes, until others need the room, and comes back with
 //! a `Range` as it would from any other server. Only blocked writes count, so a quiet event stream is never cut.
 
-use super::admission::{Admission, Permit};
-use super::door::{Seat, Turn, Welcome};
+use super::admission::Admission;
+use super::link::Link;
+use super::outgoing::Step;
 use super::pace::{Alarm, Pace, paced};
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
@@ -15,7 +16,6 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _};
 use bytes::Bytes;
 use socket2::SockRef;
-use std::cell::Cell;
 use std::error::Error as StdError;
 use std::io;
 use std::mem;
@@ -30,131 +30,6 @@ use tokio::time::Instant;
 /// Bytes that the system keeps of an answer before it can send them. Without a bound it takes up to 4 MB for everybody
 /// who does not read; what is on its way comes on top.
 const NOT_SENT: u32 = 256 * 1024;
-
-/// What a connection and its requests know of each other.
-pub(super) struct Link {
-    admission: Arc<Admission>,
-    seat: Arc<Seat>,
-    is_crowded: Cell<bool>,
-    phase: Cell<Phase>,
-    permit: Cell<Option<Permit>>,
-    /// Whether what is under way is of use only to whoever waits for it.
-    is_for_caller: Cell<bool>,
-}
-
-#[derive(Clone, Copy)]
-enum Phase {
-    /// The framework waits for the first head, and says 408.
-    First(Turn),
-    /// Between two requests; `heard`: when the next one began. No turn has one that is closed anyway.
-    Between { turn: Option<Turn>, since: Instant, heard: Option<Instant> },
-    /// A request is answered.
-    Answering,
-    /// The answer is made, and perhaps not yet sent.
-    Sending,
-}
-
-impl Link {
-    fn new(admission: Arc<Admission>) -> Self {
-        let seat = Arc::new(Seat::default());
-        let (turn, welcome) = admission.door.enter(&seat, Instant::now());
-        admission.metrics.admission.connections.inc();
-        let (phase, permit, is_for_caller) = (Cell::new(Phase::First(turn)), Cell::new(None), Cell::new(false));
-        let link = Self { admission, seat, is_crowded: Cell::new(false), phase, permit, is_for_caller };
-        link.received(welcome);
-        link
-    }
-
-    fn received(&self, welcome: Welcome) {
-        if welcome == Welcome::InPlaceOfAnother {
-            self.admission.metrics.admission.record_cut_off("made_way");
-        }
-        self.is_crowded.set(welcome == Welcome::Crowded);
-    }
-
-    /// Whether the server has no room for this connection.
-    pub(super) fn is_crowded(&self) -> bool {
-        self.is_crowded.get()
-    }
-
-    /// The present request is of use only to its caller: it ends when that one leaves.
-    pub(super) fn end_with_caller(&self) {
-        self.is_for_caller.set(true);
-    }
-
-    /// Keeps the permit of the present request until its answer has been sent.
-    pub(super) fn hold(&self, permit: Permit) {
-        self.permit.set(Some(permit));
-    }
-
-    /// Gives back what an earlier request holds whose answer may not be sent yet: requests that came together each take
-    /// a place of their own, one after the other, and none waits for the one before it.
-    pub(super) fn let_go(&self) {
-        drop(self.permit.take());
-    }
-
-    fn is_waiting(&self) -> bool {
-        matches!(self.phase.get(), Phase::First(_) | Phase::Between { .. })
-    }
-
-    fn turn(&self) -> Option<Turn> {
-        match self.phase.get() {
-            Phase::First(turn) => Some(turn),
-            Phase::Between { turn, .. } => turn,
-            Phase::Answering | Phase::Sending => None,
-        }
-    }
-
-    fn begin(&self) {
-        if let Some(turn) = self.turn() {
-            self.admission.door.work(turn);
-        }
-        if self.is_crowded() {
-            self.received(self.admission.door.enter_late(Instant::now()));
-        }
-        self.is_for_caller.set(false);
-        self.phase.set(Phase::Answering);
-    }
-
-    fn end(&self) {
-        self.phase.set(Phase::Sending);
-    }
-
-    /// The system has every byte; whether an answer ended with that.
-    fn sent(&self) -> bool {
-        let Phase::Sending = self.phase.get() else { return false };
-        self.let_go();
-        let turn = if self.is_crowded() { None } else { self.admission.door.wait(&self.seat) };
-        self.phase.set(Phase::Between { turn, since: Instant::now(), heard: None });
-        true
-    }
-
-    /// Something came. Whether it came too late.
-    fn heard(&self) -> bool {
-        let Phase::Between { turn, since, heard } = self.phase.get() else { return false };
-        let now = Instant::now();
-        let heard = heard.unwrap_or(now);
-        self.phase.set(Phase::Between { turn, since, heard: Some(heard) });
-        now.duration_since(heard) >= self.admission.patience.head
-    }
-
-    /// When a connection is closed on which nothing more comes, and what that is called.
-    fn due(&self) -> Option<(Instant, Option<&'static str>)> {
-        let Phase::Between { since, heard, .. } = self.phase.get() else { return None };
-        let patience = &self.admission.patience;
-        Some(match heard {
-            Some(heard) => (heard + patience.head, Some("slow_head")),
-            None => (since + patience.idle, None),
-        })
-    }
-}
-
-impl Drop for Link {
-    fn drop(&mut self) {
-        self.admission.door.leave(self.turn(), self.is_crowded());
-        self.admission.metrics.admission.connections.dec();
-    }
-}
 
 /// The bytes of one connection.
 pub(super) struct Wire {
@@ -217,6 +92,43 @@ impl Wire {
         false
     }
 
+    /// The system takes no more now.
+    ///
+    /// # Errors
+    /// When that has been so for too long.
+    fn bear_with(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        if !self.is_stuck(context) {
+            return Ok(());
+        }
+        self.record_cut_off("slow_reader");
+        // What was not taken would lie in the system's memory for minutes more. Where the option is refused, the
+        // connection is gone already.
+        _ = self.io.set_zero_linger();
+        Err(io::ErrorKind::TimedOut.into())
+    }
+
+    /// Sends what goes past the framework, which is woken when that is done.
+    fn poll_outgoing(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let link = Rc::clone(&self.link);
+        let mut sending = link.outgoing.borrow_mut();
+        let Some(outgoing) = &mut *sending else { return Poll::Ready(Ok(())) };
+        loop {
+            match outgoing.step(&self.io, context)? {
+                Step::Sent(count) => self.pace.moved(count, Instant::now()),
+                Step::Waiting => return Poll::Pending,
+                Step::Blocked => {
+                    self.bear_with(context)?;
+                    return Poll::Pending;
+                }
+                Step::Done => {
+                    *sending = None;
+                    context.waker().wake_by_ref();
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        }
+    }
+
     fn record_cut_off(&self, reason: &'static str) {
         self.link.admission.metrics.admission.record_cut_off(reason);
     }
@@ -248,18 +160,14 @@ impl AsyncRead for Wire {
 impl AsyncWrite for Wire {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let written = Pin::new(&mut this.io).poll_write(context, bytes);
+        let written = match &mut *this.link.outgoing.borrow_mut() {
+            Some(outgoing) => outgoing.poll_head(&this.io, context, bytes),
+            None => Pin::new(&mut this.io).poll_write(context, bytes),
+        };
         match &written {
             Poll::Ready(Ok(count)) => this.pace.moved(*count, Instant::now()),
             Poll::Ready(Err(_)) => {}
-            Poll::Pending if this.is_stuck(context) => {
-                this.record_cut_off("slow_reader");
-                // What was not taken would lie in the system's memory for minutes more. Where the option is
-                // refused, the connection is gone already.
-                _ = this.io.set_zero_linger();
-                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-            }
-            Poll::Pending => {}
+            Poll::Pending => this.bear_with(context)?,
         }
         written
     }
@@ -268,9 +176,10 @@ impl AsyncWrite for Wire {
     /// that left, perhaps while bytes are fetched for it, keeps nothing.
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.is_at_end && this.link.is_for_caller.get() && matches!(this.link.phase.get(), Phase::Answering) {
+        if this.is_at_end && this.link.is_answering_for_caller() {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
+        ready!(this.poll_outgoing(context))?;
         ready!(Pin::new(&mut this.io).poll_flush(context))?;
         if this.link.sent() {
             this.pace = Pace::default();

@@ -1,0 +1,205 @@
+//! Chunks in memory that the kernel sends by itself.
+//!
+//! What lies in memory of this program is copied for everybody it is sent to. What lies in a file is not: `sendfile` has
+//! the network take the file's pages as they are. So the chunks lie in a file that has no name and no disk. Pages that
+//! are on their way to somebody stay what they are, whatever becomes of the file: a chunk that goes takes its pages out
+//! of the file, and the next one in its place gets others.
+
+use super::Slice;
+use crate::media::extent::CHUNK_SIZE;
+use bytes::Bytes;
+use rustix::fs::{FallocateFlags, MemfdFlags};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Shorter ones are cheaper to copy than to take pages for.
+const LEAST: usize = 32 * 1024;
+
+/// A cheap handle to the file; clones share it.
+#[derive(Clone, Debug)]
+pub struct Pages {
+    /// None where the system has no such files.
+    book: Option<Arc<Book>>,
+}
+
+/// The file, in places of `CHUNK_SIZE` bytes, and which of them are free.
+#[derive(Debug)]
+struct Book {
+    file: File,
+    places: Mutex<Places>,
+}
+
+#[derive(Debug, Default)]
+struct Places {
+    free: Vec<u32>,
+    /// Those that were ever used.
+    made: u32,
+}
+
+/// One chunk in the file, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Page {
+    book: Arc<Book>,
+    place: u32,
+    len: usize,
+}
+
+impl Pages {
+    /// None yet. Where the system gives no such file, what is held stays in this program's memory.
+    pub fn new() -> Self {
+        let book = made().inspect_err(|error| {
+            tracing::warn!(%error, "the system has no files in memory; what players get is copied for each of them");
+        });
+        Self { book: book.ok().map(Arc::new) }
+    }
+
+    /// The same bytes, from now on in pages, unless they are few or the system has no room for them.
+    pub fn hold(&self, bytes: Bytes) -> Slice {
+        let fits = (LEAST..=CHUNK_SIZE as usize).contains(&bytes.len());
+        let Some(book) = self.book.as_ref().filter(|_| fits) else { return bytes.into() };
+        match Page::filled(book, &bytes) {
+            Ok(page) => Slice::of(page),
+            Err(error) => {
+                tracing::debug!(%error, "there are no pages for a chunk, which is copied for each player");
+                bytes.into()
+            }
+        }
+    }
+}
+
+impl Default for Pages {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A file without a name, of which parts can be taken out: else what is on its way could change.
+fn made() -> io::Result<Book> {
+    let file = File::from(rustix::fs::memfd_create("chunks", MemfdFlags::CLOEXEC)?);
+    file.set_len(CHUNK_SIZE)?;
+    take_out(&file, 0)?;
+    Ok(Book { file, places: Mutex::default() })
+}
+
+fn take_out(file: &File, place: u32) -> io::Result<()> {
+    let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    Ok(rustix::fs::fallocate(file, hole, u64::from(place) * CHUNK_SIZE, CHUNK_SIZE)?)
+}
+
+impl Book {
+    /// Whoever panicked while holding it left numbers, which are as good as any.
+    fn places(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self) -> io::Result<u32> {
+        let mut places = self.places();
+        if let Some(place) = places.free.pop() {
+            return Ok(place);
+        }
+        let next = places.made.checked_add(1).ok_or(io::ErrorKind::StorageFull)?;
+        Ok(std::mem::replace(&mut places.made, next))
+    }
+}
+
+impl Page {
+    fn filled(book: &Arc<Book>, bytes: &[u8]) -> io::Result<Self> {
+        let page = Self { book: Arc::clone(book), place: book.take()?, len: bytes.len() };
+        page.file().write_all_at(bytes, page.at())?;
+        Ok(page)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn file(&self) -> &File {
+        &self.book.file
+    }
+
+    /// Where it begins in the file.
+    pub(super) fn at(&self) -> u64 {
+        u64::from(self.place) * CHUNK_SIZE
+    }
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        match take_out(&self.book.file, self.place) {
+            Ok(()) => self.book.places().free.push(self.place),
+            // Written again, it could change what is on its way to somebody.
+            Err(error) => tracing::warn!(%error, "a chunk's pages stay where they are, and are not used again"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::Source;
+
+    fn chunk(seed: u8, len: usize) -> Bytes {
+        (0..len).map(|at| (at % 251) as u8 ^ seed).collect()
+    }
+
+    fn place_of(slice: &Slice) -> Option<u64> {
+        match slice.source() {
+            Source::Memory(_) => None,
+            Source::File(_, at) => Some(at),
+        }
+    }
+
+    #[test]
+    fn what_is_held_is_read_as_it_came_whole_and_in_parts() {
+        let pages = Pages::new();
+        for len in [LEAST, 100_000, CHUNK_SIZE as usize] {
+            let slice = pages.hold(chunk(1, len));
+            assert!(place_of(&slice).is_some() && slice.len() == len);
+            assert!(slice.to_bytes().unwrap() == chunk(1, len));
+            let part = slice.slice(1000..30_000).slice(5..20_005);
+            assert!(part.len() == 20_000 && part.to_bytes().unwrap() == chunk(1, len).slice(1005..21_005));
+        }
+    }
+
+    #[test]
+    fn what_is_short_or_too_long_stays_where_it_is() {
+        let pages = Pages::new();
+        for len in [0, LEAST - 1, CHUNK_SIZE as usize + 1] {
+            let slice = pages.hold(chunk(1, len));
+            assert_eq!((place_of(&slice), slice.len()), (None, len));
+            assert!(slice.to_bytes().unwrap() == chunk(1, len));
+        }
+    }
+
+    #[test]
+    fn a_place_is_used_again_once_its_last_part_is_gone_and_nothing_is_left_in_it() {
+        let pages = Pages::new();
+        let first = pages.hold(chunk(1, CHUNK_SIZE as usize));
+        let (place, part) = (place_of(&first), first.slice(5..9));
+        drop(first);
+        let second = pages.hold(chunk(2, CHUNK_SIZE as usize));
+        assert_ne!(place_of(&second), place, "a part of it is still in use");
+        assert_eq!(part.to_bytes().unwrap(), chunk(1, 10).slice(5..9));
+        drop(part);
+        let third = pages.hold(chunk(3, LEAST));
+        assert_eq!(place_of(&third), place);
+        let Source::File(file, at) = third.source() else { panic!("it is in the file") };
+        let mut behind = vec![7; CHUNK_SIZE as usize - LEAST];
+        file.read_exact_at(&mut behind, at + LEAST as u64).unwrap();
+        assert!(behind.iter().all(|byte| *byte == 0), "memory of the one before is given back");
+    }
+
+    #[test]
+    fn memory_is_taken_only_for_what_is_held() {
+        use std::os::unix::fs::MetadataExt;
+        let pages = Pages::new();
+        let held: Vec<Slice> = (0..8).map(|seed| pages.hold(chunk(seed, 40_000))).collect();
+        let Source::File(file, _) = held[0].source() else { panic!("it is in the file") };
+        let file = file.try_clone().unwrap();
+        assert!(file.metadata().unwrap().blocks() * 512 <= 8 * 40_960, "no more than the pages that are filled");
+        drop(held);
+        assert_eq!(file.metadata().unwrap().blocks(), 0);
+    }
+}

@@ -57,7 +57,7 @@ impl Flight {
             let hash = usize::try_from(self.run.start).ok().and_then(|chunk| self.blob.chunks.get(chunk));
             let Some(hash) = hash else { return };
             let Some(bytes) = slab.read(self.key(), *hash).await else { return };
-            let slice = self.inner.pages.hold(bytes);
+            let slice = self.inner.hold(bytes);
             self.inner.memory().publish(self.key(), &slice, self.standing);
             self.run.start += 1;
         }
@@ -131,7 +131,7 @@ impl Flight {
             if let Some(slab) = slab {
                 slab.offer(key, &bytes, standing);
             }
-            let slice = inner.pages.hold(bytes);
+            let slice = inner.hold(bytes);
             if is_next {
                 inner.memory().publish(key, &slice, standing);
                 self.run.start += 1;

@@ -22,12 +22,13 @@ pub use ranking::Standing;
 pub use slab::{SlabSettings, SlabStats};
 
 use crate::disk::{Pages, Slice};
-use crate::media::extent::{Locator, PlacedPiece, StoredBlob};
+use crate::media::extent::{CHUNK_SIZE, Locator, PlacedPiece, StoredBlob};
 use crate::media::id::BlobId;
 use crate::media::range::ByteRange;
 use crate::shutdown::Shutdown;
 use crate::spool::Spool;
 use crate::store::{BlobStore, Fault};
+use bytes::Bytes;
 use flight::Flight;
 use futures::stream::{self, Stream, StreamExt};
 use memory::{Asker, ChunkKey, Found, Memory};
@@ -109,6 +110,8 @@ pub struct SegmentCache {
 struct Inner {
     memory: Mutex<Memory>,
     pages: Pages,
+    /// Whether there is memory for a chunk.
+    keeps: bool,
     slab: Option<Slab>,
     store: Arc<dyn BlobStore>,
     spool: Spool,
@@ -140,10 +143,10 @@ impl SegmentCache {
         patience: Duration,
     ) -> io::Result<(Self, mpsc::Receiver<Damage>)> {
         let (damage, reports) = mpsc::channel(DAMAGE_BACKLOG);
-        let memory = Mutex::new(Memory::new(settings.memory_bytes));
+        let (memory, keeps) = (Mutex::new(Memory::new(settings.memory_bytes)), settings.memory_bytes >= CHUNK_SIZE);
         let slab = settings.disk.map(|disk| Slab::open(&disk, &shutdown)).transpose()?;
         let haste = HASTE.min(patience);
-        let inner = Inner { memory, pages: Pages::new(), slab, store, spool, shutdown, damage, patience, haste };
+        let inner = Inner { memory, pages: Pages::new(), keeps, slab, store, spool, shutdown, damage, patience, haste };
         Ok((Self { inner: Arc::new(inner) }, reports))
     }
 
@@ -280,9 +283,14 @@ impl Inner {
         if self.memory().expects(&key) {
             return None;
         }
-        let bytes = self.pages.hold(slab.read_at_hand(&key)?);
+        let bytes = self.hold(slab.read_at_hand(&key)?);
         self.memory().found_on_disk(key, &bytes, standing);
         Some(bytes)
+    }
+
+    /// The same bytes, where the kernel sends them from, if they are kept.
+    fn hold(&self, bytes: Bytes) -> Slice {
+        if self.keeps { self.pages.hold(bytes) } else { bytes.into() }
     }
 
     fn is_on_disk(&self, key: &ChunkKey) -> bool {

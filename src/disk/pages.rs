@@ -11,20 +11,24 @@ use bytes::Bytes;
 use rustix::fs::{FallocateFlags, MemfdFlags};
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Shorter ones are cheaper to copy than to take pages for.
 const LEAST: usize = 32 * 1024;
 
+/// From the beginning of one place to that of the next: more than the largest page there is. Where a place ended within
+/// a page, the kernel would write zeros to the part that is taken out, also into what is on its way.
+const STRIDE: u64 = 1 << 30;
+
 /// A cheap handle to the file; clones share it.
 #[derive(Clone, Debug)]
 pub struct Pages {
-    /// None where the system has no such files.
+    /// None where the system has no files that serve.
     book: Option<Arc<Book>>,
 }
 
-/// The file, in places of `CHUNK_SIZE` bytes, and which of them are free.
+/// The file, in places for a chunk each, and which of them are free.
 #[derive(Debug)]
 struct Book {
     file: File,
@@ -50,7 +54,7 @@ impl Pages {
     /// None yet. Where the system gives no such file, what is held stays in this program's memory.
     pub fn new() -> Self {
         let book = made().inspect_err(|error| {
-            tracing::warn!(%error, "the system has no files in memory; what players get is copied for each of them");
+            tracing::warn!(%error, "chunks cannot lie in pages of the kernel; they are copied for each player");
         });
         Self { book: book.ok().map(Arc::new) }
     }
@@ -75,17 +79,24 @@ impl Default for Pages {
     }
 }
 
-/// A file without a name, of which parts can be taken out: else what is on its way could change.
+/// A file without a name, from which places can be taken out, and which takes no more memory than what lies in it.
+///
+/// # Errors
+/// As `memfd_create` and `fallocate`; `Unsupported` where the system takes huge pages for everything.
 fn made() -> io::Result<Book> {
     let file = File::from(rustix::fs::memfd_create("chunks", MemfdFlags::CLOEXEC)?);
-    file.set_len(CHUNK_SIZE)?;
-    take_out(&file, 0)?;
+    file.write_all_at(&[0; LEAST], STRIDE)?;
+    let taken = file.metadata()?.blocks() * 512;
+    take_out(&file, 1)?;
+    if taken > CHUNK_SIZE {
+        return Err(io::Error::new(io::ErrorKind::Unsupported, "the system takes huge pages for every file in memory"));
+    }
     Ok(Book { file, places: Mutex::default() })
 }
 
 fn take_out(file: &File, place: u32) -> io::Result<()> {
     let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-    Ok(rustix::fs::fallocate(file, hole, u64::from(place) * CHUNK_SIZE, CHUNK_SIZE)?)
+    Ok(rustix::fs::fallocate(file, hole, u64::from(place) * STRIDE, STRIDE)?)
 }
 
 impl Book {
@@ -121,7 +132,7 @@ impl Page {
 
     /// Where it begins in the file.
     pub(super) fn at(&self) -> u64 {
-        u64::from(self.place) * CHUNK_SIZE
+        u64::from(self.place) * STRIDE
     }
 }
 
@@ -139,6 +150,8 @@ impl Drop for Page {
 mod tests {
     use super::*;
     use crate::disk::Source;
+    use std::io::Read as _;
+    use std::net::{TcpListener, TcpStream};
 
     fn chunk(seed: u8, len: usize) -> Bytes {
         (0..len).map(|at| (at % 251) as u8 ^ seed).collect()
@@ -192,8 +205,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_on_its_way_stays_what_it_is_when_its_place_is_used_again() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let mut player = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (connection, _) = listener.accept().unwrap();
+        let pages = Pages::new();
+        let first = pages.hold(chunk(1, CHUNK_SIZE as usize));
+        let (place, Source::File(file, mut at)) = (place_of(&first), first.source()) else { panic!("it is in the file") };
+        let sent = rustix::fs::sendfile(&connection, file, Some(&mut at), first.len()).unwrap();
+        drop(first);
+        let second = pages.hold(chunk(2, CHUNK_SIZE as usize));
+        assert_eq!(place_of(&second), place);
+        let mut heard = vec![0; sent];
+        player.read_exact(&mut heard).unwrap();
+        assert!(sent > 0 && heard == chunk(1, sent));
+    }
+
+    #[test]
     fn memory_is_taken_only_for_what_is_held() {
-        use std::os::unix::fs::MetadataExt;
         let pages = Pages::new();
         let held: Vec<Slice> = (0..8).map(|seed| pages.hold(chunk(seed, 40_000))).collect();
         let Source::File(file, _) = held[0].source() else { panic!("it is in the file") };

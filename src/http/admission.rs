@@ -12,7 +12,7 @@ use super::https::Transport;
 use super::link::Link;
 use super::share::{Clients, Share};
 use super::sse;
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::{Gauge, Metrics};
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
@@ -195,13 +195,14 @@ struct Places {
     /// How many of them one address gets.
     each: usize,
     in_line: AtomicUsize,
+    under_way: Gauge,
 }
 
 impl Places {
-    fn new(count: usize, client: usize) -> Self {
+    fn new(count: usize, client: usize, under_way: Gauge) -> Self {
         let count = count.clamp(1, Semaphore::MAX_PERMITS);
         let each = client.min(count / 2).max(1);
-        Self { free: Arc::new(Semaphore::new(count)), each, in_line: AtomicUsize::new(0) }
+        Self { free: Arc::new(Semaphore::new(count)), each, in_line: AtomicUsize::new(0), under_way }
     }
 
     /// In the order of their coming, so that who was sent away once gets in after the others, and not after all.
@@ -234,27 +235,30 @@ impl Drop for InLine<'_> {
 pub(super) struct Permit {
     _place: OwnedSemaphorePermit,
     _share: Option<Share>,
-    kind: Kind,
-    metrics: Metrics,
+    under_way: Gauge,
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.metrics.admission.add_under_way(self.kind.name(), -1);
+        self.under_way.dec();
     }
 }
 
 impl Admission {
     pub(super) fn new(settings: Settings, transport: Transport, metrics: Metrics) -> Self {
         let Settings { capacity, patience } = settings;
-        let places = |count| Places::new(count, capacity.client);
+        let places = |count, kind: Kind| {
+            Places::new(count, capacity.client, metrics.admission.under_way(kind.name()))
+        };
+        let (answers, uploads) = (places(capacity.answers, Kind::Answer), places(capacity.uploads, Kind::Upload));
+        let listeners = places(capacity.listeners, Kind::Listener);
         Self {
             door: Door::new(capacity.connections),
             patience,
             metrics,
-            answers: places(capacity.answers),
-            uploads: places(capacity.uploads),
-            listeners: places(capacity.listeners),
+            answers,
+            uploads,
+            listeners,
             clients: Arc::default(),
             behind_proxy: transport.behind_proxy,
         }
@@ -289,8 +293,9 @@ impl Admission {
         let Ok(place) = timeout_at(end, places.take()).await else {
             return Err(self.turned_away(kind.name(), SOON_S));
         };
-        self.metrics.admission.add_under_way(kind.name(), 1);
-        Ok(Permit { _place: place, _share: share, kind, metrics: self.metrics.clone() })
+        let under_way = places.under_way.clone();
+        under_way.inc();
+        Ok(Permit { _place: place, _share: share, under_way })
     }
 
     fn turned_away(&self, reason: &'static str, retry_after_s: u64) -> ApiError {

@@ -11,10 +11,15 @@ pub(super) struct Answering {
     route: Route,
 }
 
+/// The pattern of the address that was found.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pattern(pub(super) &'static str);
+
 /// An address and all it answers. Another method is a 405 that names these (RFC 9110, 15.5.6).
-pub(super) fn at<const N: usize>(path: &str, answers: [Answering; N]) -> Resource {
+pub(super) fn at<const N: usize>(path: &'static str, answers: [Answering; N]) -> Resource {
     let allowed = answers.each_ref().map(|answer| answer.methods).join(", ");
-    let resource = answers.into_iter().fold(web::resource(path), |resource, answer| resource.route(answer.route));
+    let resource = web::resource(path).app_data(Pattern(path));
+    let resource = answers.into_iter().fold(resource, |resource, answer| resource.route(answer.route));
     resource.default_service(web::to(move || {
         let refused = HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, allowed.as_str())).finish();
         std::future::ready(refused)

@@ -18,8 +18,8 @@ const BROTLI_QUALITY: u32 = 5;
 /// Brotli's window, as a power of two in bytes: no playlist is longer than a few megabytes.
 const BROTLI_WINDOW: u32 = 22;
 
-/// A text with its compressed forms and the validators of all. Cheap to clone.
-#[derive(Clone, Debug)]
+/// A text with its compressed forms and the validators of all.
+#[derive(Debug)]
 pub struct Text {
     plain: Coded,
     brotli: Option<Coded>,
@@ -27,7 +27,7 @@ pub struct Text {
 }
 
 /// One form. Each has its own tag, since strong tags tell bytes apart, not meanings.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Coded {
     bytes: Bytes,
     etag: EntityTag,

@@ -4,7 +4,7 @@ use super::text::Text;
 use crate::delivery::Playlist;
 use crate::media::extent::Hash;
 use lru::LruCache;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Most bytes of playlists kept, plain and compressed.
 const MAX_BYTES: usize = 32 * 1024 * 1024;
@@ -16,7 +16,7 @@ pub(super) struct Texts {
 }
 
 struct Kept {
-    texts: LruCache<Hash, Text>,
+    texts: LruCache<Hash, Arc<Text>>,
     bytes: usize,
 }
 
@@ -30,15 +30,15 @@ impl Texts {
     }
 
     /// This version of a playlist, ready to be sent.
-    pub(super) fn of(&self, playlist: &Playlist) -> Text {
+    pub(super) fn of(&self, playlist: &Playlist) -> Arc<Text> {
         if let Some(known) = self.kept().texts.get(&playlist.hash) {
-            return known.clone();
+            return Arc::clone(known);
         }
         // Compressed outside the lock: two who come at once both do it, and nobody else waits.
-        let text = Text::new(playlist.text.clone());
+        let text = Arc::new(Text::new(playlist.text.clone()));
         let mut kept = self.kept();
         kept.bytes += text.weight();
-        if let Some(replaced) = kept.texts.put(playlist.hash, text.clone()) {
+        if let Some(replaced) = kept.texts.put(playlist.hash, Arc::clone(&text)) {
             kept.bytes -= replaced.weight();
         }
         while kept.bytes > self.max_bytes {

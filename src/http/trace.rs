@@ -1,5 +1,6 @@
 //! Every request gets a name, a span and a place in the counters.
 
+use super::route::Pattern;
 use crate::telemetry::metrics::Metrics;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -25,14 +26,16 @@ pub async fn request<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> 
     let metrics = request.app_data::<web::Data<Metrics>>().cloned();
     let span = tracing::info_span!("request", request.id = %id, method, route = Empty);
     let mut response = next.call(request).instrument(span.clone()).await?;
-    let route = response.request().match_pattern().unwrap_or_else(|| "none".to_owned());
+    let route = response.request().app_data::<Pattern>().map_or("none", |pattern| pattern.0);
     let (status, elapsed) = (response.status().as_u16(), began.elapsed());
-    span.record("route", &route);
+    span.record("route", route);
     span.in_scope(|| tracing::debug!(status, elapsed_ms = elapsed.as_millis(), "a request was answered"));
     if let Some(metrics) = metrics {
-        metrics.record_request(&route, method, status, elapsed);
+        metrics.record_request(route, method, status, elapsed);
     }
-    let name = HeaderValue::try_from(id.to_string()).expect("a UUID is legal in a header");
+    let mut room = Uuid::encode_buffer();
+    let name = id.hyphenated().encode_lower(&mut room);
+    let name = HeaderValue::from_str(name).expect("a UUID is legal in a header");
     response.headers_mut().insert(REQUEST_ID, name);
     Ok(response)
 }

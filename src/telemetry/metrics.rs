@@ -7,12 +7,12 @@ mod bots;
 
 pub use admission::AdmissionMetrics;
 pub use bots::BotNumbers;
+pub use prometheus_client::metrics::gauge::Gauge;
 
 use bots::BotMetrics;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use std::sync::Arc;
@@ -57,15 +57,15 @@ pub struct Metrics {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
-    route: String,
-    method: String,
+    route: &'static str,
+    method: &'static str,
     status: u16,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RouteLabels {
-    route: String,
-    method: String,
+    route: &'static str,
+    method: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -141,10 +141,8 @@ impl Metrics {
 
     /// Counts an answer. `route` is the pattern that matched (`/api/videos/{id}`), `elapsed` the
     /// time until the answer began.
-    pub fn record_request(&self, route: &str, method: &str, status: u16, elapsed: Duration) {
-        let (route, method) = (route.to_owned(), method.to_owned());
-        let labels = RouteLabels { route: route.clone(), method: method.clone() };
-        self.request_seconds.get_or_create(&labels).observe(elapsed.as_secs_f64());
+    pub fn record_request(&self, route: &'static str, method: &'static str, status: u16, elapsed: Duration) {
+        self.request_seconds.get_or_create(&RouteLabels { route, method }).observe(elapsed.as_secs_f64());
         self.requests.get_or_create(&RequestLabels { route, method, status }).inc();
     }
 

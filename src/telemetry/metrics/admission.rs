@@ -36,9 +36,9 @@ impl AdmissionMetrics {
         metrics
     }
 
-    /// More or fewer requests of a kind (`answers`, `uploads`, `listeners`) are under way.
-    pub fn add_under_way(&self, kind: &'static str, more: i64) {
-        self.under_way.get_or_create(&KindLabels { kind }).inc_by(more);
+    /// How many requests of a kind (`answers`, `uploads`, `listeners`) are under way.
+    pub fn under_way(&self, kind: &'static str) -> Gauge {
+        self.under_way.get_or_create_owned(&KindLabels { kind })
     }
 
     /// Counts a request for which there was no room: `connections`, `client`, or the kind of which there were too many.

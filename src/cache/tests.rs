@@ -171,7 +171,7 @@ impl Bench {
 }
 
 fn joined(slices: &[Slice]) -> Vec<u8> {
-    slices.iter().flat_map(|slice| slice.to_bytes().unwrap()).collect()
+    slices.iter().map(|slice| slice.to_bytes().unwrap()).collect::<Vec<Bytes>>().concat()
 }
 
 fn range(start: usize, len: usize) -> ByteRange {

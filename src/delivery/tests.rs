@@ -14,7 +14,7 @@ fn over(sample: &Sample) -> Delivery {
 async fn read(delivery: &Delivery, stored: &Stored, start: usize, len: usize) -> Vec<u8> {
     let range = ByteRange::at(start as u64, len as u64).unwrap();
     let slices: Vec<Slice> = delivery.open(stored, range).await.unwrap().try_collect().await.unwrap();
-    slices.iter().flat_map(|slice| slice.to_bytes().unwrap()).collect()
+    slices.iter().map(|slice| slice.to_bytes().unwrap()).collect::<Vec<Bytes>>().concat()
 }
 
 #[tokio::test]

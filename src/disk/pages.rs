@@ -17,10 +17,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Shorter ones are cheaper to copy than to take pages for.
 const LEAST: usize = 32 * 1024;
 
-/// From the beginning of one place to that of the next: more than the largest page there is. Where a place ended within
-/// a page, the kernel would write zeros to the part that is taken out, also into what is on its way.
-const STRIDE: u64 = 1 << 30;
-
 /// A cheap handle to the file; clones share it.
 #[derive(Clone, Debug)]
 pub struct Pages {
@@ -32,6 +28,8 @@ pub struct Pages {
 #[derive(Debug)]
 struct Book {
     file: File,
+    /// From the beginning of one place to that of the next.
+    stride: u64,
     places: Mutex<Places>,
 }
 
@@ -85,24 +83,32 @@ impl Default for Pages {
 /// As `memfd_create` and `fallocate`; `Unsupported` where the system takes huge pages for everything.
 fn made() -> io::Result<Book> {
     let file = File::from(rustix::fs::memfd_create("chunks", MemfdFlags::CLOEXEC)?);
-    file.write_all_at(&[0; LEAST], STRIDE)?;
-    let taken = file.metadata()?.blocks() * 512;
-    take_out(&file, 1)?;
+    let book = Book { file, stride: stride(rustix::param::page_size() as u64), places: Mutex::default() };
+    book.file.write_all_at(&[0; LEAST], 0)?;
+    let taken = book.file.metadata()?.blocks() * 512;
+    book.take_out(0)?;
     if taken > CHUNK_SIZE {
         return Err(io::Error::new(io::ErrorKind::Unsupported, "the system takes huge pages for every file in memory"));
     }
-    Ok(Book { file, places: Mutex::default() })
+    Ok(book)
 }
 
-fn take_out(file: &File, place: u32) -> io::Result<()> {
-    let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-    Ok(rustix::fs::fallocate(file, hole, u64::from(place) * STRIDE, STRIDE)?)
+/// As much as the largest page there is: the one that a page full of addresses of pages stands for. Where a place ended
+/// within a page, the kernel would write zeros to the part that is taken out, also into what is on its way. More would
+/// make pages slower to find.
+fn stride(page: u64) -> u64 {
+    (page * page / 8).max(CHUNK_SIZE)
 }
 
 impl Book {
     /// Whoever panicked while holding it left numbers, which are as good as any.
     fn places(&self) -> MutexGuard<'_, Places> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_out(&self, place: u32) -> io::Result<()> {
+        let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        Ok(rustix::fs::fallocate(&self.file, hole, u64::from(place) * self.stride, self.stride)?)
     }
 
     fn take(&self) -> io::Result<u32> {
@@ -132,13 +138,13 @@ impl Page {
 
     /// Where it begins in the file.
     pub(super) fn at(&self) -> u64 {
-        u64::from(self.place) * STRIDE
+        u64::from(self.place) * self.book.stride
     }
 }
 
 impl Drop for Page {
     fn drop(&mut self) {
-        match take_out(&self.book.file, self.place) {
+        match self.book.take_out(self.place) {
             Ok(()) => self.book.places().free.push(self.place),
             // Written again, it could change what is on its way to somebody.
             Err(error) => tracing::warn!(%error, "a chunk's pages stay where they are, and are not used again"),
@@ -211,7 +217,9 @@ mod tests {
         let (connection, _) = listener.accept().unwrap();
         let pages = Pages::new();
         let first = pages.hold(chunk(1, CHUNK_SIZE as usize));
-        let (place, Source::File(file, mut at)) = (place_of(&first), first.source()) else { panic!("it is in the file") };
+        let (place, Source::File(file, mut at)) = (place_of(&first), first.source()) else {
+            panic!("it is in the file")
+        };
         let sent = rustix::fs::sendfile(&connection, file, Some(&mut at), first.len()).unwrap();
         drop(first);
         let second = pages.hold(chunk(2, CHUNK_SIZE as usize));

@@ -247,9 +247,7 @@ impl Drop for Permit {
 impl Admission {
     pub(super) fn new(settings: Settings, transport: Transport, metrics: Metrics) -> Self {
         let Settings { capacity, patience } = settings;
-        let places = |count, kind: Kind| {
-            Places::new(count, capacity.client, metrics.admission.under_way(kind.name()))
-        };
+        let places = |count, kind: Kind| Places::new(count, capacity.client, metrics.admission.under_way(kind.name()));
         let (answers, uploads) = (places(capacity.answers, Kind::Answer), places(capacity.uploads, Kind::Upload));
         let listeners = places(capacity.listeners, Kind::Listener);
         Self {

@@ -15,13 +15,14 @@ mod slab;
 #[cfg(test)]
 mod tests;
 
+pub use crate::disk::{Slice, Source};
 pub use ahead::Ahead;
 pub use error::CacheError;
 pub use memory::AheadStats;
 pub use ranking::Standing;
 pub use slab::{SlabSettings, SlabStats};
 
-use crate::disk::{Pages, Slice};
+use crate::disk::Pages;
 use crate::media::extent::{CHUNK_SIZE, Locator, PlacedPiece, StoredBlob};
 use crate::media::id::BlobId;
 use crate::media::range::ByteRange;

@@ -1,7 +1,7 @@
 mod copies;
 
 use super::*;
-use crate::disk::Source;
+
 use crate::media::extent::{CHUNK_SIZE, ChannelId, Piece, Place, UnheardCopy};
 use crate::spool::Settings as SpoolSettings;
 use crate::store::tests::{pattern, stored, ticket_for};

@@ -13,13 +13,13 @@ mod remembered;
 #[cfg(test)]
 mod tests;
 
+pub use crate::cache::{Slice, Source};
 pub use ahead::Viewer;
 pub use download::{Download, Making};
 
 use crate::cache::{CacheError, SegmentCache, Standing};
 use crate::catalog::{Catalog, CatalogError};
 use crate::cmaf::CmafError;
-use crate::disk::Slice;
 use crate::media::chapter;
 use crate::media::extent::{Hash, PlacedPiece};
 use crate::media::id::VideoId;

@@ -1,8 +1,7 @@
 //! Bytes on their way to one player, which may move from the spool to the store meanwhile.
 
-use super::{Delivery, DeliveryError, DeliveryStream, Stored, Thing};
+use super::{Delivery, DeliveryError, DeliveryStream, Slice, Stored, Thing};
 use crate::cache::{CacheError, SegmentStream};
-use crate::disk::Slice;
 use crate::media::range::ByteRange;
 use futures::{StreamExt, stream};
 

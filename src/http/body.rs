@@ -8,7 +8,7 @@ use super::error::ApiError;
 use super::link::Link;
 use super::outgoing::{Outgoing, PastFramework};
 use super::range::{Requested, requested};
-use crate::disk::Slice;
+use crate::delivery::Slice;
 use crate::media::range::ByteRange;
 use actix_web::body::SizedStream;
 use actix_web::http::{Method, header};

@@ -5,7 +5,7 @@
 //! tells the framework when that is done.
 
 use super::link::Link;
-use crate::disk::{Slice, Source};
+use crate::delivery::{Slice, Source};
 use actix_web::body::{BodySize, MessageBody};
 use bytes::Bytes;
 use futures::Stream;

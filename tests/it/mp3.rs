@@ -45,9 +45,15 @@ async fn complete(world: &World, clip: &Clip) -> String {
 
 #[tokio::test]
 async fn mp3_is_copied_packet_for_packet_beside_its_aac() {
-    for (ending, sound) in
-        [("mp4", "-b:a 128k"), ("mkv", "-b:a 320k -ac 2"), ("avi", "-q:a 4 -ac 2"), ("mkv", "-ar 22050")]
-    {
+    for (ending, sound) in [
+        ("mp4", "-b:a 128k"),
+        ("mkv", "-b:a 320k -ac 2"),
+        ("avi", "-q:a 4 -ac 2"),
+        ("mkv", "-ar 22050"),
+        // Its packets in a transport stream hold half a second each, and one of them begins last.
+        ("ts", "-ar 22050 -b:a 40k"),
+        ("mpg", "-ar 24000 -b:a 64k"),
+    ] {
         let world = World::start().await;
         let clip = film(ending, sound);
         let video = complete(&world, &clip).await;

@@ -88,11 +88,29 @@ async fn h264_whose_key_frames_are_no_idr_is_encoded_whatever_it_lies_in() {
     let world = World::start().await;
     let words = "-f lavfi -i testsrc2=size=320x180:rate=25:duration=8 -c:v libx264 -preset veryfast -g 50 -bf 0 \
                  -x264-params intra-refresh=1 -pix_fmt yuv420p";
-    for (ending, more) in [("mkv", ""), ("ts", ""), ("mp4", ""), ("mp4", "-movflags frag_keyframe+empty_moov")] {
+    let fragmented = ("mp4", "-movflags frag_keyframe+empty_moov");
+    for (ending, more) in [("mkv", ""), ("ts", ""), ("mp4", ""), fragmented, ("flv", ""), ("nut", "")] {
         let video = world.published(&film(ending, &format!("{words} {more}"))).await;
         let tracks = world.video(&video).await["tracks"].clone();
         assert_eq!(tracks[0]["method"], "encoded", "{ending} {more}: {tracks:#}");
         assert!(tracks[0]["why"].as_str().unwrap().contains("lean on each other"), "{ending} {more}: {tracks:#}");
+    }
+}
+
+#[tokio::test]
+async fn h264_whose_key_frames_are_idrs_is_copied_where_its_pictures_have_times_and_keeps_to_the_rules() {
+    let world = World::start().await;
+    let words = "-f lavfi -i testsrc2=size=320x180:rate=25:duration=8 -f lavfi -i sine=sample_rate=44100:duration=8 \
+                 -c:v libx264 -preset veryfast -g 50 -bf 0 -pix_fmt yuv420p -c:a aac -b:a 96k";
+    // AVI knows only when pictures are decoded.
+    for (ending, made) in [("flv", "copied"), ("nut", "copied"), ("avi", "encoded")] {
+        let video = world.published(&film(ending, words)).await;
+        world.at_rest().await;
+        let tracks = world.video(&video).await["tracks"].clone();
+        assert_eq!(tracks[0]["method"], made, "{ending}: {tracks:#}");
+        let found = violations(&world, &video).await;
+        // One size alone, of a small film.
+        assert!(found.as_array().unwrap().iter().all(|found| found["rule"] == "A 9.9"), "{ending}: {found:#}");
     }
 }
 

@@ -339,6 +339,9 @@ fn name_of(codec: &str) -> String {
         "dts" => "DTS".into(),
         "mpeg2video" => "MPEG-2".into(),
         "mpeg4" => "MPEG-4 Part 2".into(),
+        "h263" => "H.263".into(),
+        "vorbis" => "Vorbis".into(),
+        "opus" => "Opus".into(),
         other => other.to_uppercase(),
     }
 }

@@ -22,7 +22,7 @@ const STRETCH: f64 = 0.5;
 pub const LONGEST_SHOWN: f64 = 1.0;
 
 /// Two pictures nearer to each other are none of the film's pace: nobody films faster.
-const LEAST_GAP: f64 = 1.0 / 240.0;
+pub const LEAST_GAP: f64 = 1.0 / 240.0;
 
 /// Seconds that are safe from the rounding of time stamps.
 const MARGIN: f64 = 0.005;
@@ -63,6 +63,8 @@ pub struct Frames {
     last_s: Option<f64>,
     /// Whether the container says of each when it is shown.
     is_timed: bool,
+    /// Whether it says that of some only.
+    is_mixed: bool,
 }
 
 /// How spans join and end.
@@ -88,7 +90,8 @@ impl Frames {
         times.sort_by(|a, b| a.0.total_cmp(&b.0));
         // As it is packaged: what is stated of the one that is decoded last is the length of the one shown last.
         let last_s = packets.last().map(|last| last.duration as f64 * time_base).filter(|seconds| *seconds > 0.0);
-        Self { times, last_s, is_timed: packets.iter().all(|packet| packet.pts.is_some()) }
+        let timed = packets.iter().filter(|packet| packet.pts.is_some()).count();
+        Self { times, last_s, is_timed: timed == packets.len(), is_mixed: timed > 0 && timed < packets.len() }
     }
 
     /// When the last picture ends, as far as time stamps tell; `None` without any.
@@ -130,6 +133,12 @@ impl Frames {
             }
         }
         kept
+    }
+
+    /// Whether decoders may show two pictures at the same time: the container says so, or tells it of some only, and
+    /// theirs are guessed.
+    pub fn may_be_doubled(&self) -> bool {
+        self.is_mixed || self.gaps().any(|gap| gap <= 0.0)
     }
 
     fn gaps(&self) -> impl Iterator<Item = f64> {

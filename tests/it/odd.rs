@@ -147,6 +147,19 @@ async fn violations(world: &World, video: &str) -> serde_json::Value {
 }
 
 #[tokio::test]
+async fn pictures_of_which_some_have_no_time_are_encoded_and_play() {
+    let world = World::start().await;
+    // A programme stream has one time for all pictures that begin in a packet.
+    let words = "-f lavfi -i testsrc2=size=320x180:rate=25:duration=16 -f lavfi -i sine=sample_rate=48000:duration=16 \
+                 -c:v libx264 -preset veryfast -bf 2 -g 50 -pix_fmt yuv420p -c:a mp2 -ac 2";
+    let video = world.published(&film("mpg", words)).await;
+    let pictures = world.player(&video).pictures().await;
+    pictures.assert_well_formed();
+    let shown = measure::frame_times(&pictures.save(&world, "pictures.mp4"), "v");
+    assert!(shown.len() > 200 && shown.windows(2).all(|pair| pair[0] < pair[1]), "{} of 400", shown.len());
+}
+
+#[tokio::test]
 async fn hdr_is_copied_and_its_smaller_sizes_are_sane_sdr() {
     let world = World::start().await;
     // A middle grey of 203 cd/m² or thereabouts, with something moving.

@@ -5,7 +5,7 @@ use super::error::CmafError;
 use super::fragment::Sample;
 use super::source::TrackKind;
 use super::timing::Timeline;
-use super::transport;
+use super::transport::{self, Row};
 use crate::media::segment::{CutRule, Gop};
 use crate::media::time::{TIMELINE_OFFSET_SECONDS, Timescale};
 
@@ -66,6 +66,8 @@ pub struct Packager {
     /// Video: the GOPs of the segment being filled.
     chunks: Vec<Chunk>,
     size: Gop,
+    /// Transport: where frames follow each other.
+    row: Row,
     /// Sound: the samples of the segment being filled.
     sound: Vec<Placed>,
     next_dts: Option<u64>,
@@ -82,6 +84,7 @@ impl Packager {
             settings,
             timeline: Timeline::new(settings.timing, settings.timescale, settings.resume)?,
             gop: Vec::new(),
+            row: Row::default(),
             chunks: Vec::new(),
             size: Gop::default(),
             sound: Vec::new(),
@@ -111,7 +114,10 @@ impl Packager {
         Ok(done)
     }
 
-    fn take(&mut self, samples: Vec<Sample>) -> Result<Vec<Segment>, CmafError> {
+    fn take(&mut self, mut samples: Vec<Sample>) -> Result<Vec<Segment>, CmafError> {
+        if self.settings.wrapping == Wrapping::Transport {
+            self.row.place(&mut samples, self.settings.timescale);
+        }
         match self.timeline.push(samples)? {
             Some(chunk) => self.join(chunk),
             None => Ok(Vec::new()),

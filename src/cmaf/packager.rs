@@ -131,13 +131,30 @@ impl Packager {
     /// # Errors
     /// `CmafError::Times` as for `push`, and if `next_pts` is not after every picture pushed.
     pub fn end_span(&mut self, next_pts: Option<i64>) -> Result<Vec<Segment>, CmafError> {
-        let gop = std::mem::take(&mut self.gop);
-        let mut segments = self.take(gop)?;
+        let mut segments = self.take_rest()?;
         if let Some(chunk) = self.timeline.end(next_pts)? {
             segments.extend(self.join(chunk)?);
         }
         segments.extend(self.cut()?);
         Ok(segments)
+    }
+
+    /// Ends the last span, whose last picture is shown up to `until` if it is shown before: of some films that cannot be
+    /// known, as decoders guess when their pictures are shown.
+    ///
+    /// # Errors
+    /// `CmafError::Times` as for `push`.
+    pub fn end_last_span(&mut self, until: Option<i64>) -> Result<Vec<Segment>, CmafError> {
+        let mut segments = self.take_rest()?;
+        let until = until.filter(|until| self.timeline.last_shown().is_none_or(|last| last < *until));
+        segments.extend(self.end_span(until)?);
+        Ok(segments)
+    }
+
+    /// Takes the pictures since the last key frame.
+    fn take_rest(&mut self) -> Result<Vec<Segment>, CmafError> {
+        let gop = std::mem::take(&mut self.gop);
+        self.take(gop)
     }
 
     /// Ends the rendition and returns what is left of it.

@@ -21,6 +21,9 @@ const STRETCH: f64 = 0.5;
 /// Seconds that a picture is shown at most before it is repeated, in films that are encoded.
 pub const LONGEST_SHOWN: f64 = 1.0;
 
+/// Seconds after which it is repeated, and again.
+const REPEATED: f64 = 0.9;
+
 /// Two pictures nearer to each other are none of the film's pace: nobody films faster.
 pub const LEAST_GAP: f64 = 1.0 / 240.0;
 
@@ -61,9 +64,7 @@ pub struct Frames {
     times: Vec<(f64, bool)>,
     /// Seconds that the last one is shown, where packets say so.
     last_s: Option<f64>,
-    /// Whether the container says of each when it is shown.
-    is_timed: bool,
-    /// Whether it says that of some only.
+    /// Whether the container says of some only when they are shown.
     is_mixed: bool,
 }
 
@@ -91,7 +92,7 @@ impl Frames {
         // As it is packaged: what is stated of the one that is decoded last is the length of the one shown last.
         let last_s = packets.last().map(|last| last.duration as f64 * time_base).filter(|seconds| *seconds > 0.0);
         let timed = packets.iter().filter(|packet| packet.pts.is_some()).count();
-        Self { times, last_s, is_timed: timed == packets.len(), is_mixed: timed > 0 && timed < packets.len() }
+        Self { times, last_s, is_mixed: timed > 0 && timed < packets.len() }
     }
 
     /// When the last picture ends, as far as time stamps tell; `None` without any.
@@ -115,6 +116,16 @@ impl Frames {
     pub fn highest_rate(&self) -> Option<f64> {
         let gaps = self.gaps().filter(|gap| *gap >= LEAST_GAP);
         gaps.reduce(f64::min).map(|gap| 1.0 / gap)
+    }
+
+    /// The same where one that is shown for longer than `LONGEST_SHOWN` is repeated every
+    /// `REPEATED`, and the next one may come soon after the last of them.
+    pub fn highest_filled_rate(&self) -> Option<f64> {
+        let filled = |gap: f64| match gap > LONGEST_SHOWN {
+            true => (gap % REPEATED).clamp(REPEATED / 9.0, REPEATED),
+            false => gap,
+        };
+        self.gaps().filter(|gap| *gap >= LEAST_GAP).map(filled).reduce(f64::min).map(|gap| 1.0 / gap)
     }
 
     /// Seconds from one picture to the next, as half of them are at most.
@@ -171,8 +182,7 @@ impl Frames {
             let first_tick = TIMELINE_OFFSET_SECONDS as i64 * i64::from(VIDEO_TIMESCALE);
             return vec![Span { seek_s: start_s, from_s: start_s - 1.0, to_s: None, first_tick, next_tick: None }];
         }
-        // Where some pictures' times are guessed, one of them may come after this end.
-        let end_s = joints.until_s.filter(|end| joints.is_filled || self.is_timed && *end > self.times[0].0);
+        let end_s = joints.until_s.filter(|end| joints.is_filled || *end > self.times[0].0);
         let spans = bounds.iter().enumerate().map(|(number, &first)| {
             let next = bounds.get(number + 1).copied();
             let filled_to_s = end_s.filter(|_| joints.is_filled).map(|end| end - MARGIN);

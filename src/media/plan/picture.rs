@@ -80,6 +80,10 @@ pub(super) fn forms(
     }
     let encoding = (!wanted.is_empty()).then(|| encoding(probe, frames, encoder.pace, (from_s, until_s)));
     if let Some(encoding) = &encoding {
+        if let (Some(_), Some(rate)) = (encoding.hold_s, frames.highest_filled_rate()) {
+            let is_encoded = |form: &&mut VideoPlan| form.action != VideoAction::Copy;
+            forms.iter_mut().filter(is_encoded).for_each(|form| form.is_as_fast_as(rate));
+        }
         let gap = frames.longest_gap();
         let lead = from_s.map_or(0.0, |_| reach.lead_s().min(LONGEST_SHOWN));
         let gap = if encoding.hold_s.is_some() { gap.min(LONGEST_SHOWN) } else { gap };
@@ -232,6 +236,13 @@ impl Encoder {
             from_s: None,
             end_s: self.end_s,
         }
+    }
+}
+
+impl VideoPlan {
+    /// Pictures come at this rate, too.
+    fn is_as_fast_as(&mut self, rate: f64) {
+        self.frame_rate_milli = self.frame_rate_milli.max((rate * 1000.0).round() as u32);
     }
 }
 

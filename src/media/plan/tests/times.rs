@@ -154,3 +154,14 @@ fn where_pictures_may_come_twice_at_a_time_only_one_is_kept() {
     let untimed: Vec<Packet> = even.iter().map(|packet| Packet { pts: None, ..*packet }).collect();
     assert_eq!((gap(&some_untimed), gap(&doubled), gap(&untimed)), (Some(LEAST_GAP), Some(LEAST_GAP), None));
 }
+
+#[test]
+fn stills_that_are_repeated_are_as_fast_as_they_are_shown() {
+    let rate = |seconds: i64, base: u32, stated: (u32, u32)| {
+        let ticks = (0..20).map(|number| number * seconds);
+        planned(fast(base, stated, stated), &at(ticks)).video[0].frame_rate_milli
+    };
+    // Every 5 s: again at 4.5 s, half a second before the next one. Every half a second: not repeated.
+    assert_eq!((rate(5, 1, (1, 5)), rate(1, 2, (2, 1))), (2000, 2000));
+    assert_eq!(rate(7, 1, (1, 7)), 1429);
+}

@@ -5,7 +5,7 @@ use super::error::CmafError;
 use super::fragment::Sample;
 use super::source::TrackKind;
 use super::timing::Timeline;
-use super::transport;
+use super::transport::{self, Row};
 use crate::media::segment::{CutRule, Gop};
 use crate::media::time::{TIMELINE_OFFSET_SECONDS, Timescale};
 
@@ -66,6 +66,8 @@ pub struct Packager {
     /// Video: the GOPs of the segment being filled.
     chunks: Vec<Chunk>,
     size: Gop,
+    /// Transport: where frames follow each other.
+    row: Row,
     /// Sound: the samples of the segment being filled.
     sound: Vec<Placed>,
     next_dts: Option<u64>,
@@ -82,6 +84,7 @@ impl Packager {
             settings,
             timeline: Timeline::new(settings.timing, settings.timescale, settings.resume)?,
             gop: Vec::new(),
+            row: Row::default(),
             chunks: Vec::new(),
             size: Gop::default(),
             sound: Vec::new(),
@@ -111,7 +114,10 @@ impl Packager {
         Ok(done)
     }
 
-    fn take(&mut self, samples: Vec<Sample>) -> Result<Vec<Segment>, CmafError> {
+    fn take(&mut self, mut samples: Vec<Sample>) -> Result<Vec<Segment>, CmafError> {
+        if self.settings.wrapping == Wrapping::Transport {
+            self.row.place(&mut samples, self.settings.timescale);
+        }
         match self.timeline.push(samples)? {
             Some(chunk) => self.join(chunk),
             None => Ok(Vec::new()),
@@ -125,13 +131,30 @@ impl Packager {
     /// # Errors
     /// `CmafError::Times` as for `push`, and if `next_pts` is not after every picture pushed.
     pub fn end_span(&mut self, next_pts: Option<i64>) -> Result<Vec<Segment>, CmafError> {
-        let gop = std::mem::take(&mut self.gop);
-        let mut segments = self.take(gop)?;
+        let mut segments = self.take_rest()?;
         if let Some(chunk) = self.timeline.end(next_pts)? {
             segments.extend(self.join(chunk)?);
         }
         segments.extend(self.cut()?);
         Ok(segments)
+    }
+
+    /// Ends the last span, whose last picture is shown up to `until` if it is shown before: of some films that cannot be
+    /// known, as decoders guess when their pictures are shown.
+    ///
+    /// # Errors
+    /// `CmafError::Times` as for `push`.
+    pub fn end_last_span(&mut self, until: Option<i64>) -> Result<Vec<Segment>, CmafError> {
+        let mut segments = self.take_rest()?;
+        let until = until.filter(|until| self.timeline.last_shown().is_none_or(|last| last < *until));
+        segments.extend(self.end_span(until)?);
+        Ok(segments)
+    }
+
+    /// Takes the pictures since the last key frame.
+    fn take_rest(&mut self) -> Result<Vec<Segment>, CmafError> {
+        let gop = std::mem::take(&mut self.gop);
+        self.take(gop)
     }
 
     /// Ends the rendition and returns what is left of it.

@@ -56,6 +56,11 @@ impl Timeline {
         self.delay.map(|delay| u32::try_from(delay.max(0)).unwrap_or(u32::MAX))
     }
 
+    /// When the last picture of what is held is shown.
+    pub(super) fn last_shown(&self) -> Option<i64> {
+        self.shown.last().copied().filter(|_| !self.held.is_empty())
+    }
+
     /// Takes a fragment and returns the one before it, complete.
     pub(super) fn push(&mut self, samples: Vec<Sample>) -> Result<Option<Chunk>, CmafError> {
         let placed = match self.timing {

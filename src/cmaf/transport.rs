@@ -5,6 +5,7 @@
 
 use super::chunk::{Chunk, Placed, Segment};
 use super::error::CmafError;
+use super::fragment::Sample;
 use crate::media::time::Timescale;
 use bytes::Bytes;
 
@@ -30,24 +31,49 @@ const AHEAD: u64 = CLOCK / 10;
 /// The clock is told at least so often (ISO/IEC 13818-1, 2.7.2 asks for 100 ms).
 const TOLD_PARTS: i64 = 11;
 
-/// Bytes of the header of an MP3 frame, of the largest one that is taken, and of a PES packet of several.
+/// Bytes of the header of an MP3 frame; of the smallest one (8 kb/s at 24 kHz), of which there is something for each of
+/// a round of packets; of the largest one that is taken, and of a PES packet of several.
 const FRAME_HEADER: usize = 4;
+const SMALLEST: usize = FRAME_HEADER + ROUND;
 const LARGEST: usize = 16 * 1024;
 
 /// Bytes of an adaptation field with a clock, and of the header of a PES packet with a time stamp.
 const CLOCK_FIELD: usize = 8;
 const PES_HEADER: usize = 14;
 
+/// A frame that comes less than a second divided by this off its place is one whose time was rounded.
+const ROUNDED_PARTS: Timescale = 500;
+
+/// Where frames belong that follow each other: containers round their times, some to whole milliseconds and always
+/// down, and each would seem to leave a gap or to begin before the last one ends.
+#[derive(Debug, Default)]
+pub(super) struct Row {
+    /// Where the last frame ended.
+    end: Option<i64>,
+}
+
+impl Row {
+    /// Moves frames to their places. What it does depends on all that came before, so a run has to begin at its beginning.
+    pub(super) fn place(&mut self, samples: &mut [Sample], timescale: Timescale) {
+        let rounded = u64::from(timescale / ROUNDED_PARTS);
+        for sample in samples {
+            let begin = self.end.filter(|end| end.abs_diff(sample.pts) <= rounded).unwrap_or(sample.pts);
+            (sample.dts, sample.pts) = (begin, begin);
+            self.end = Some(begin.saturating_add(Kind::of(&sample.data).samples()));
+        }
+    }
+}
+
 /// Writes a segment of frames, of which there is at least one. Ticks are samples of sound.
 ///
 /// # Errors
 /// `CmafError::Unsupported` if a sample can be no frame of MP3.
 pub(super) fn segment(chunk: &Chunk, timescale: Timescale) -> Result<Segment, CmafError> {
-    let odd = |sample: &Placed| !(FRAME_HEADER..=LARGEST).contains(&sample.data.len());
+    let odd = |sample: &Placed| !(SMALLEST..=LARGEST).contains(&sample.data.len());
     if chunk.samples.iter().any(odd) {
         return Err(CmafError::Unsupported("MP3 of frames of that size"));
     }
-    let kind = Kind::of(chunk.samples.first());
+    let kind = Kind::of(chunk.samples.first().map_or(&[], |first| &first.data));
     let mut out = Vec::with_capacity(chunk.bytes as usize / 10 * 11 + (ROUND + 2) * PACKET);
     put_table(&mut out, PROGRAMMES, &programmes());
     put_table(&mut out, PROGRAMME, &kind.programme());
@@ -85,8 +111,8 @@ enum Kind {
 
 impl Kind {
     /// What a frame's header says.
-    fn of(frame: Option<&Placed>) -> Self {
-        let version = frame.and_then(|frame| frame.data.get(1)).copied().unwrap_or(0);
+    fn of(frame: &[u8]) -> Self {
+        let version = frame.get(1).copied().unwrap_or(0);
         if version & 0x08 == 0 { Self::Mpeg2 } else { Self::Mpeg1 }
     }
 
@@ -204,13 +230,15 @@ fn packets(bytes: usize) -> usize {
     1 + bytes.saturating_sub(ROOM - CLOCK_FIELD).div_ceil(ROOM)
 }
 
-/// A PES packet in so many packets, which are enough and of which none is empty.
+/// A PES packet in so many packets, which are enough and of which none is empty. Readers look for its header, and for
+/// that of its first frame, in the first one.
 fn put_sound(out: &mut Vec<u8>, counter: usize, told: u64, pes: &[u8], packets: usize) {
     let mut left = pes;
     for number in 0..packets {
         let is_first = number == 0;
         let most = if is_first { ROOM - CLOCK_FIELD } else { ROOM };
-        let (now, rest) = left.split_at(left.len().div_ceil(packets - number).min(most));
+        let least = if is_first { PES_HEADER + FRAME_HEADER } else { 0 };
+        let (now, rest) = left.split_at(left.len().div_ceil(packets - number).max(least).min(most));
         let field = ROOM - now.len();
         let control = if field > 0 { 0x30 } else { 0x10 } | ((counter + number) % ROUND) as u8;
         put_header(out, (SOUND, is_first), control);

@@ -113,8 +113,12 @@ impl Ffmpeg {
         let (stdout, stderr) = pipes(&mut child)?;
         let mut output = Vec::new();
         let work = async {
-            let mut bounded = stdout.take(most + 1);
-            let (read, words) = tokio::join!(bounded.read_to_end(&mut output), words_of(stderr));
+            // What writes more finds its pipe closed, and ends.
+            let bounded = async {
+                let mut bounded = stdout.take(most + 1);
+                bounded.read_to_end(&mut output).await
+            };
+            let (read, words) = tokio::join!(bounded, words_of(stderr));
             read.map_err(|error| FfmpegError::io("reading from ffmpeg", error))?;
             let status = child.wait().await.map_err(|error| FfmpegError::io("waiting for ffmpeg", error))?;
             Ok((status, words?))
@@ -225,6 +229,19 @@ mod tests {
         .await
         .unwrap();
         assert_eq!(lines, [1, 2, 0, 65_536, 34_464, 4]);
+    }
+
+    #[tokio::test]
+    async fn what_writes_without_end_is_ended_and_its_file_refused() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let cage = folder.path().join("cage");
+        std::fs::write(&cage, "#!/bin/sh\nexec yes\n").unwrap();
+        std::fs::set_permissions(&cage, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let ffmpeg = Ffmpeg::new(super::super::Settings::new(cage, folder.path().to_path_buf())).unwrap();
+        let (limits, cancel) = (ffmpeg.short_limits(), CancellationToken::new());
+        let run = ffmpeg.run(Program::Ffmpeg, &limits, Vec::new(), 1 << 20, Duration::from_secs(20), &cancel).await;
+        assert!(matches!(run, Err(FfmpegError::Refused { .. })), "{run:?}");
     }
 
     #[test]

@@ -267,14 +267,15 @@ impl AudioTask {
     }
 }
 
-/// `async=1` fills gaps with silence and cuts overlaps; without `first_pts` the first sample stays where it was.
+/// `async=1` fills gaps with silence and cuts overlaps; without `first_pts` the first sample stays where it was. That
+/// one is counted in samples of what comes in, so these have their rate before.
 fn sound_filters(sample_rate: u32, from_s: Option<f64>, until_s: Option<f64>, padded_from_s: Option<f64>) -> String {
     let sample = |second: f64| (second * f64::from(sample_rate)).round() as i64;
     let begin = from_s.map(|from| format!(":first_pts={}", sample(from))).unwrap_or_default();
     let pad =
         padded_from_s.zip(until_s).map(|(from, until)| format!(",apad=whole_len={}", sample(until) - sample(from)));
     let cut = until_s.map(|until| format!(",atrim=end={until:.6}")).unwrap_or_default();
-    format!("aresample={sample_rate}:async=1{begin}{}{cut}", pad.unwrap_or_default())
+    format!("aresample={sample_rate},aresample={sample_rate}:async=1{begin}{}{cut}", pad.unwrap_or_default())
 }
 
 impl Ffmpeg {

@@ -1,4 +1,4 @@
-//! The parameter sets of a stream as they stand at its key frames, without the pictures.
+//! What stands at the key frames of a stream, without decoding it: its parameter sets, and whether they are entries.
 
 use super::cage::CageLimits;
 use super::command::words;
@@ -29,18 +29,38 @@ impl Ffmpeg {
     ) -> Result<Vec<u8>, FfmpegError> {
         let cpu_s = self.settings.encode_cpu.as_secs().max(1);
         let limits = CageLimits { cpu_s, ..self.short_limits() };
-        self.run(Program::Ffmpeg, &limits, arguments(input, stream, codec), MOST, LIMIT, cancel).await
+        let filters = match codec {
+            "hevc" => "hevc_mp4toannexb,filter_units=pass_types=32-34",
+            _ => "h264_mp4toannexb,filter_units=pass_types=7-8",
+        };
+        self.run(Program::Ffmpeg, &limits, arguments(input, stream, filters, ""), MOST, LIMIT, cancel).await
+    }
+
+    /// Whether a key frame of stream `stream`, which is H.264, is no IDR: what readers take for a key frame, as it is
+    /// marked as one or says that decoders can begin with it. The file is read up to the first such.
+    ///
+    /// # Errors
+    /// As `parameter_sets`.
+    pub async fn has_open_key_frames(
+        &self,
+        input: &Path,
+        stream: u32,
+        cancel: &CancellationToken,
+    ) -> Result<bool, FfmpegError> {
+        let cpu_s = self.settings.encode_cpu.as_secs().max(1);
+        let limits = CageLimits { cpu_s, ..self.short_limits() };
+        // Slices of pictures that are no IDR are of the kinds 1 to 4 (ITU-T H.264 table 7-1).
+        let filters = "noise=drop=not(key),h264_mp4toannexb,filter_units=pass_types=1-4";
+        let list = arguments(input, stream, filters, "-frames:v 1");
+        Ok(!self.run(Program::Ffmpeg, &limits, list, MOST, LIMIT, cancel).await?.is_empty())
     }
 }
 
-fn arguments(file: &Path, stream: u32, codec: &str) -> Vec<OsString> {
-    let filters = match codec {
-        "hevc" => "hevc_mp4toannexb,filter_units=pass_types=32-34",
-        _ => "h264_mp4toannexb,filter_units=pass_types=7-8",
-    };
+/// All that `filters` let through of a stream, up to `bound`.
+fn arguments(file: &Path, stream: u32, filters: &str, bound: &str) -> Vec<OsString> {
     let mut list = words("-hide_banner -nostdin -loglevel error");
     list.extend(input::protections());
     list.extend(["-i".into(), input::url(file)]);
-    list.extend(words(&format!("-map 0:{stream} -c copy -bsf:v {filters} -f data pipe:1")));
+    list.extend(words(&format!("-map 0:{stream} -c copy -bsf:v {filters} {bound} -f data pipe:1")));
     list
 }

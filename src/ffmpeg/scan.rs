@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 impl Ffmpeg {
     /// Calls `each` with every packet of stream `stream`, in file order, as they are read, and with the place in the
-    /// file where it begins, if its container tells: memory does not grow with the film. `within` limits it to packets from the last key frame before its
-    /// start up to its end, in the source's own seconds.
+    /// file where it begins, if its container tells: memory does not grow with the film. `within` limits it to packets
+    /// from the last key frame before its start up to its end, in the source's own seconds.
     ///
     /// # Errors
     /// `Refused` when the file cannot be read on, `Stalled` when nothing comes for the stall limit.
@@ -33,13 +33,15 @@ impl Ffmpeg {
         self.list(list, cancel, &mut on_line).await
     }
 
-    /// Calls `each` with every packet of every sound, and the index of its stream, in one reading of the file.
+    /// Calls `each` with every packet of every sound, and the index of its stream, in one reading of the file, or of
+    /// what is `within` seconds of it.
     ///
     /// # Errors
     /// As `scan`.
     pub async fn scan_sounds(
         &self,
         input: &Path,
+        within: Option<Range<f64>>,
         cancel: &CancellationToken,
         each: &mut impl FnMut(u32, Packet),
     ) -> Result<(), FfmpegError> {
@@ -48,7 +50,7 @@ impl Ffmpeg {
                 each(stream, found);
             }
         };
-        self.list(arguments(input, "a", None), cancel, &mut on_line).await
+        self.list(arguments(input, "a", within), cancel, &mut on_line).await
     }
 
     /// Runs ffprobe for its lines, one for each packet.

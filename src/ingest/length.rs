@@ -4,19 +4,26 @@ use super::{IngestError, Run};
 use crate::media::probe::{AudioStream, MAX_SECONDS, Packet, Probe, VideoStream};
 use crate::media::span::Frames;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// Sound that is said to go on so many seconds after the last picture is not believed unheard.
 const TAIL_S: f64 = 2.0;
 
+/// Programme and transport streams (ISO/IEC 13818-1) are taken to end where the last packet of a sound begins, and one
+/// may hold frames of several seconds.
+const PACKED: [&str; 2] = ["mpeg", "mpegts"];
+const LONGEST_PACKET_S: f64 = 5.0;
+
 impl Run<'_> {
-    /// Listens to the sounds of which more has to be known than is said: see [`is_doubted`]. The last picture ends at
+    /// Listens to the sounds of which more has to be known than is said: see [`is_doubted`], and to the end of those
+    /// that end with the last picture or somewhat later than is said, see [`is_said_early`]. That picture ends at
     /// `picture_end_s` seconds of the file. None goes on for longer than a film can last.
     pub(super) async fn listen(&self, probe: &mut Probe, picture_end_s: Option<f64>) -> Result<(), IngestError> {
         let file_end_s = probe.duration_s.map(|length| probe.start_s + length);
         let (sounds, latest_s) = (probe.audio.len(), probe.start_s + MAX_SECONDS);
         let doubted = |sound: &AudioStream| is_doubted(sound, sounds, picture_end_s, file_end_s);
         if probe.audio.iter().any(doubted) {
-            let mut heard = self.heard(&probe.audio).await?;
+            let mut heard = self.heard(&probe.audio, None).await?;
             for sound in probe.audio.iter_mut().filter(|sound| doubted(sound)) {
                 let reach = heard.remove(&sound.index);
                 sound.is_empty = reach.is_none();
@@ -25,15 +32,40 @@ impl Run<'_> {
                 }
             }
         }
+        if let Some(picture_s) = picture_end_s.filter(|_| PACKED.contains(&probe.container.as_str())) {
+            self.listen_to_the_end(&mut probe.audio, picture_s, latest_s).await?;
+        }
         for sound in &mut probe.audio {
             sound.end_s = sound.end_s.map(|end| end.min(latest_s));
         }
         Ok(())
     }
 
+    /// Finds where sounds end of which only the beginning of their last packet is known.
+    async fn listen_to_the_end(
+        &self,
+        sounds: &mut [AudioStream],
+        picture_s: f64,
+        latest_s: f64,
+    ) -> Result<(), IngestError> {
+        let is_early = |said: &f64| is_said_early(*said, picture_s);
+        let said_s = sounds.iter().filter_map(|sound| sound.end_s.filter(is_early)).reduce(f64::min);
+        let Some(said_s) = said_s else { return Ok(()) };
+        let heard = self.heard(sounds, Some(said_s - LONGEST_PACKET_S..latest_s)).await?;
+        for sound in sounds.iter_mut().filter(|sound| sound.end_s.is_some_and(|said| is_early(&said))) {
+            let end_s = heard.get(&sound.index).map(|(_, end)| *end);
+            sound.end_s = sound.end_s.map(|said| end_s.map_or(said, |end| end.max(said)));
+        }
+        Ok(())
+    }
+
     /// From when to when there is sound, by stream, in seconds of the file: infinite where no packet has a time. Streams
-    /// that hold nothing are left out. The file is read once.
-    async fn heard(&self, sounds: &[AudioStream]) -> Result<BTreeMap<u32, (f64, f64)>, IngestError> {
+    /// that hold nothing are left out. The file is read once, or what is `within` seconds of it.
+    async fn heard(
+        &self,
+        sounds: &[AudioStream],
+        within: Option<Range<f64>>,
+    ) -> Result<BTreeMap<u32, (f64, f64)>, IngestError> {
         let bases: BTreeMap<u32, f64> =
             sounds.iter().filter_map(|sound| Some((sound.index, sound.time_base?.value()))).collect();
         let mut heard: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
@@ -44,7 +76,7 @@ impl Run<'_> {
                 *end = end.max((at as f64 + packet.duration as f64) * base);
             }
         };
-        self.ingest.ffmpeg.scan_sounds(self.input(), &self.work.cancel, &mut hear).await?;
+        self.ingest.ffmpeg.scan_sounds(self.input(), within, &self.work.cancel, &mut hear).await?;
         Ok(heard)
     }
 
@@ -83,6 +115,11 @@ fn is_doubted(sound: &AudioStream, sounds: usize, picture_end_s: Option<f64>, fi
         (None, _) => sounds > 1,
     };
     sound.start_s.is_none() || goes_on
+}
+
+/// Whether it matters that a sound goes on for a packet longer than is said: up to the last picture, or after it.
+fn is_said_early(said_s: f64, picture_s: f64) -> bool {
+    said_s > picture_s - 2.0 * LONGEST_PACKET_S && said_s <= picture_s + TAIL_S
 }
 
 /// Holds a claimed end against the measured one. A header that claims somewhat more than there is belongs to a

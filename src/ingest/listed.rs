@@ -70,7 +70,7 @@ impl Run<'_> {
     }
 
     /// The same of a film that was read: at the places where its key frames begin, if its container is one in which
-    /// they can be seen there; else it is read once more for whether they set the decoder up anew.
+    /// they can be seen there; else it is read once more for that, as readers of any container have them.
     pub(super) async fn openings_by_reading(
         &self,
         container: &str,
@@ -88,10 +88,17 @@ impl Run<'_> {
         if let ("mpegts", Some(seen)) = (container, seen) {
             return Ok(seen);
         }
-        let (codec, cancel) = (stream.codec.as_str(), &self.work.cancel);
-        let sets = self.ingest.ffmpeg.parameter_sets(self.input(), stream.index, codec, cancel).await?;
-        let changes = ParameterSets::new(codec).change_in_stream(&sets);
-        Ok(Opening { changes, ..seen.unwrap_or_default() })
+        let (codec, cancel, ffmpeg) = (stream.codec.as_str(), &self.work.cancel, &self.ingest.ffmpeg);
+        let leans = async {
+            match seen {
+                Some(seen) => Ok(seen.leans),
+                None if codec == "h264" => ffmpeg.has_open_key_frames(self.input(), stream.index, cancel).await,
+                None => Ok(false),
+            }
+        };
+        let sets = ffmpeg.parameter_sets(self.input(), stream.index, codec, cancel);
+        let (sets, leans) = tokio::try_join!(sets, leans)?;
+        Ok(Opening { changes: ParameterSets::new(codec).change_in_stream(&sets), leans, enters: None })
     }
 
     /// The file's own index, if it is an MP4 that has one.

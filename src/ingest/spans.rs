@@ -172,7 +172,10 @@ impl Run<'_> {
             drop(slot);
             had_a_turn = true;
             for track in lacking {
-                track.end_span(span.next_tick).await?;
+                match encoding.spans.last() == Some(span) {
+                    true => track.end_last_span(span.next_tick).await?,
+                    false => track.end_span(span.next_tick).await?,
+                }
             }
         }
         Ok(Reached::TheEnd)

@@ -217,6 +217,14 @@ impl<'a> Track<'a> {
         self.list().await
     }
 
+    /// The same of the last one, whose last picture is shown up to there if it is shown before.
+    pub(super) async fn end_last_span(&mut self, until_tick: Option<i64>) -> Result<(), IngestError> {
+        let Some(packager) = &mut self.packager else { return Ok(()) };
+        let segments = packager.end_last_span(until_tick)?;
+        self.keep(segments).await?;
+        self.list().await
+    }
+
     /// Ends the track.
     ///
     /// # Errors

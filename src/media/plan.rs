@@ -339,6 +339,13 @@ fn name_of(codec: &str) -> String {
         "dts" => "DTS".into(),
         "mpeg2video" => "MPEG-2".into(),
         "mpeg4" => "MPEG-4 Part 2".into(),
+        "h263" => "H.263".into(),
+        "flv1" => "Sorenson H.263".into(),
+        "prores" => "ProRes".into(),
+        "theora" => "Theora".into(),
+        "vorbis" => "Vorbis".into(),
+        "opus" => "Opus".into(),
+        pcm if pcm.starts_with("pcm_") => "PCM".into(),
         other => other.to_uppercase(),
     }
 }

@@ -21,8 +21,11 @@ const STRETCH: f64 = 0.5;
 /// Seconds that a picture is shown at most before it is repeated, in films that are encoded.
 pub const LONGEST_SHOWN: f64 = 1.0;
 
+/// Seconds after which it is repeated, and again.
+const REPEATED: f64 = 0.9;
+
 /// Two pictures nearer to each other are none of the film's pace: nobody films faster.
-const LEAST_GAP: f64 = 1.0 / 240.0;
+pub const LEAST_GAP: f64 = 1.0 / 240.0;
 
 /// Seconds that are safe from the rounding of time stamps.
 const MARGIN: f64 = 0.005;
@@ -61,8 +64,8 @@ pub struct Frames {
     times: Vec<(f64, bool)>,
     /// Seconds that the last one is shown, where packets say so.
     last_s: Option<f64>,
-    /// Whether the container says of each when it is shown.
-    is_timed: bool,
+    /// Whether the container says of some only when they are shown.
+    is_mixed: bool,
 }
 
 /// How spans join and end.
@@ -88,7 +91,8 @@ impl Frames {
         times.sort_by(|a, b| a.0.total_cmp(&b.0));
         // As it is packaged: what is stated of the one that is decoded last is the length of the one shown last.
         let last_s = packets.last().map(|last| last.duration as f64 * time_base).filter(|seconds| *seconds > 0.0);
-        Self { times, last_s, is_timed: packets.iter().all(|packet| packet.pts.is_some()) }
+        let timed = packets.iter().filter(|packet| packet.pts.is_some()).count();
+        Self { times, last_s, is_mixed: timed > 0 && timed < packets.len() }
     }
 
     /// When the last picture ends, as far as time stamps tell; `None` without any.
@@ -114,6 +118,16 @@ impl Frames {
         gaps.reduce(f64::min).map(|gap| 1.0 / gap)
     }
 
+    /// The same where one that is shown for longer than `LONGEST_SHOWN` is repeated every
+    /// `REPEATED`, and the next one may come soon after the last of them.
+    pub fn highest_filled_rate(&self) -> Option<f64> {
+        let filled = |gap: f64| match gap > LONGEST_SHOWN {
+            true => (gap % REPEATED).clamp(REPEATED / 9.0, REPEATED),
+            false => gap,
+        };
+        self.gaps().filter(|gap| *gap >= LEAST_GAP).map(filled).reduce(f64::min).map(|gap| 1.0 / gap)
+    }
+
     /// Seconds from one picture to the next, as half of them are at most.
     pub fn median_gap(&self) -> Option<f64> {
         let mut gaps: Vec<f64> = self.gaps().filter(|gap| *gap > 0.0).collect();
@@ -130,6 +144,12 @@ impl Frames {
             }
         }
         kept
+    }
+
+    /// Whether decoders may show two pictures at the same time: the container says so, or tells it of some only, and
+    /// theirs are guessed.
+    pub fn may_be_doubled(&self) -> bool {
+        self.is_mixed || self.gaps().any(|gap| gap <= 0.0)
     }
 
     fn gaps(&self) -> impl Iterator<Item = f64> {
@@ -162,8 +182,7 @@ impl Frames {
             let first_tick = TIMELINE_OFFSET_SECONDS as i64 * i64::from(VIDEO_TIMESCALE);
             return vec![Span { seek_s: start_s, from_s: start_s - 1.0, to_s: None, first_tick, next_tick: None }];
         }
-        // Where some pictures' times are guessed, one of them may come after this end.
-        let end_s = joints.until_s.filter(|end| joints.is_filled || self.is_timed && *end > self.times[0].0);
+        let end_s = joints.until_s.filter(|end| joints.is_filled || *end > self.times[0].0);
         let spans = bounds.iter().enumerate().map(|(number, &first)| {
             let next = bounds.get(number + 1).copied();
             let filled_to_s = end_s.filter(|_| joints.is_filled).map(|end| end - MARGIN);

@@ -74,6 +74,19 @@ async fn an_encoded_picture_is_as_long_as_the_sound_that_begins_before_it() {
     assert_clean(&world, &world.url(&world.player(&video).master_path())).await;
 }
 
+#[tokio::test]
+async fn an_encoded_picture_is_as_long_as_its_sound_whatever_its_container_knows_of_times() {
+    // AVI knows when pictures are decoded, a programme stream when some of them are shown.
+    for ending in ["avi", "mpg"] {
+        let world = World::start().await;
+        let words = "-f lavfi -i testsrc2=size=854x480:rate=25:duration=15.6,noise=alls=20:allf=t \
+                     -f lavfi -i sine=sample_rate=48000:duration=16 -c:v mpeg2video -bf 2 -b:v 4M -g 25 -c:a mp2 -ac 2";
+        let clip = clip::made(ending, &words.split_whitespace().collect::<Vec<_>>());
+        let video = complete(&world, &clip).await;
+        assert_clean(&world, &world.url(&world.player(&video).master_path())).await;
+    }
+}
+
 /// A film of these words, of which the picture is copied.
 async fn complete_copy(world: &World, ending: &str, words: &str) -> String {
     let clip = clip::made(ending, &words.split_whitespace().collect::<Vec<_>>());

@@ -47,6 +47,18 @@ async fn h264_with_b_frames_is_copied_from_matroska_too() {
 }
 
 #[tokio::test]
+async fn sound_in_a_transport_stream_that_ends_with_the_picture_is_copied() {
+    let world = World::start().await;
+    // Its last packet begins a third of a second before it ends.
+    let words = "-f lavfi -i testsrc2=size=320x180:rate=25:duration=15.2 -f lavfi -i sine=sample_rate=48000:duration=15.2 \
+                 -c:v libx264 -preset veryfast -g 50 -pix_fmt yuv420p -c:a aac -b:a 48k";
+    let clip = clip::made("ts", &words.split_whitespace().collect::<Vec<_>>());
+    let video = world.published(&clip).await;
+    let tracks = world.video(&video).await["tracks"].clone();
+    assert!(tracks.as_array().unwrap().iter().all(|track| track["method"] == "copied"), "{tracks:#}");
+}
+
+#[tokio::test]
 async fn the_durations_in_playlists_are_those_of_the_media() {
     let world = World::start().await;
     let clip = clip::h264_aac(16);

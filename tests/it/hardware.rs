@@ -57,6 +57,8 @@ async fn a_device_that_fails_in_the_middle_leaves_the_film_to_software() {
     let file = pictures.save(&world, "pictures.mp4");
     assert_eq!(measure::frame_times(&file, "v").len(), seconds * 25);
     assert_eq!(world.get(&format!("/hls/{video}/v0/playlist.m3u8")).await.status(), 404);
+    // The scrub pictures are made meanwhile.
+    world.at_rest().await;
     let kept = world.json("/api/system/status").await["counts"]["blobs"].as_u64().unwrap();
     assert_eq!(world.files("channels").len() as u64, kept, "nothing is left of what the device made");
     assert_eq!(world.files("spool/packs"), Vec::<std::path::PathBuf>::new());

@@ -88,11 +88,29 @@ async fn h264_whose_key_frames_are_no_idr_is_encoded_whatever_it_lies_in() {
     let world = World::start().await;
     let words = "-f lavfi -i testsrc2=size=320x180:rate=25:duration=8 -c:v libx264 -preset veryfast -g 50 -bf 0 \
                  -x264-params intra-refresh=1 -pix_fmt yuv420p";
-    for (ending, more) in [("mkv", ""), ("ts", ""), ("mp4", ""), ("mp4", "-movflags frag_keyframe+empty_moov")] {
+    let fragmented = ("mp4", "-movflags frag_keyframe+empty_moov");
+    for (ending, more) in [("mkv", ""), ("ts", ""), ("mp4", ""), fragmented, ("flv", ""), ("nut", "")] {
         let video = world.published(&film(ending, &format!("{words} {more}"))).await;
         let tracks = world.video(&video).await["tracks"].clone();
         assert_eq!(tracks[0]["method"], "encoded", "{ending} {more}: {tracks:#}");
         assert!(tracks[0]["why"].as_str().unwrap().contains("lean on each other"), "{ending} {more}: {tracks:#}");
+    }
+}
+
+#[tokio::test]
+async fn h264_whose_key_frames_are_idrs_is_copied_where_its_pictures_have_times_and_keeps_to_the_rules() {
+    let world = World::start().await;
+    let words = "-f lavfi -i testsrc2=size=320x180:rate=25:duration=8 -f lavfi -i sine=sample_rate=44100:duration=8 \
+                 -c:v libx264 -preset veryfast -g 50 -bf 0 -pix_fmt yuv420p -c:a aac -b:a 96k";
+    // AVI knows only when pictures are decoded.
+    for (ending, made) in [("flv", "copied"), ("nut", "copied"), ("avi", "encoded")] {
+        let video = world.published(&film(ending, words)).await;
+        world.at_rest().await;
+        let tracks = world.video(&video).await["tracks"].clone();
+        assert_eq!(tracks[0]["method"], made, "{ending}: {tracks:#}");
+        let found = violations(&world, &video).await;
+        // One size alone, of a small film.
+        assert!(found.as_array().unwrap().iter().all(|found| found["rule"] == "A 9.9"), "{ending}: {found:#}");
     }
 }
 
@@ -126,6 +144,19 @@ async fn violations(world: &World, video: &str) -> serde_json::Value {
     let output = tokio::process::Command::from(world.command(&["check-hls", "--json", &url])).output().await.unwrap();
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     report["violations"].clone()
+}
+
+#[tokio::test]
+async fn pictures_of_which_some_have_no_time_are_encoded_and_play() {
+    let world = World::start().await;
+    // A programme stream has one time for all pictures that begin in a packet.
+    let words = "-f lavfi -i testsrc2=size=320x180:rate=25:duration=16 -f lavfi -i sine=sample_rate=48000:duration=16 \
+                 -c:v libx264 -preset veryfast -bf 2 -g 50 -pix_fmt yuv420p -c:a mp2 -ac 2";
+    let video = world.published(&film("mpg", words)).await;
+    let pictures = world.player(&video).pictures().await;
+    pictures.assert_well_formed();
+    let shown = measure::frame_times(&pictures.save(&world, "pictures.mp4"), "v");
+    assert!(shown.len() > 200 && shown.windows(2).all(|pair| pair[0] < pair[1]), "{} of 400", shown.len());
 }
 
 #[tokio::test]

@@ -73,6 +73,23 @@ async fn a_film_whose_sound_begins_first_keeps_picture_and_sound_together() {
 }
 
 #[tokio::test]
+async fn sound_of_any_rate_stays_with_the_picture_where_the_file_begins_late() {
+    for sound in ["-c:a libmp3lame -ar 22050", "-c:a ac3 -ar 32000"] {
+        let world = World::start().await;
+        let codecs = format!("-c:v libx264 -preset veryfast -bf 2 -g 50 -pix_fmt yuv420p {sound}");
+        let clip = clip::flash_and_beep("ts", &codecs, &Flashes { size: "320x180", seconds: 8, at: &[1, 3, 6] });
+        let video = world.published(&clip).await;
+        let player = world.player(&video);
+        let flashes = measure::flashes(&player.pictures().await.save(&world, "pictures.mp4"));
+        let beeps = measure::beeps(&player.sound().await.save(&world, "sound.mp4"));
+        let theirs = apart(&measure::flashes(&clip.path), &measure::beeps(&clip.path));
+        for (found, source) in apart(&flashes, &beeps).into_iter().zip(theirs) {
+            assert!((found - source).abs() < MOST_APART, "{sound}: {flashes:?} {beeps:?}, in the source {source} s");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_copied_film_keeps_picture_and_sound_together_to_its_end() {
     assert_together("true", 2, 2).await;
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::cmaf::chunk::{Chunk, Placed};
-use crate::cmaf::transport::{check_sum, segment};
+use crate::cmaf::transport::{Row, check_sum, segment};
 use crate::cmaf::{CmafError, Wrapping};
 
 const PACKET: usize = 188;
@@ -175,6 +175,24 @@ fn the_clock_begins_anew_after_33_bits() {
 }
 
 #[test]
+fn frames_whose_times_were_rounded_are_put_in_a_row_and_gaps_stay() {
+    let placed = |times: &[i64]| {
+        let sample = |pts: &i64| Sample { dts: *pts, pts: *pts, duration: 1, sync: true, data: frame(0, 400).data };
+        let mut samples: Vec<Sample> = times.iter().map(sample).collect();
+        // In two runs, as they come in fragments.
+        let (mut row, (before, after)) = (Row::default(), samples.split_at_mut(times.len() / 2));
+        row.place(before, 44_100);
+        row.place(after, 44_100);
+        samples.iter().map(|sample| (sample.dts, sample.pts)).collect::<Vec<_>>()
+    };
+    let even: Vec<i64> = (0..50).map(|number| number * 1152).collect();
+    let down: Vec<i64> = even.iter().map(|time| time * 1000 / 44_100 * 44_100 / 1000).collect();
+    assert_ne!(down, even);
+    assert_eq!(placed(&down), even.iter().map(|time| (*time, *time)).collect::<Vec<_>>());
+    assert_eq!(placed(&[0, 1150, 2304 + 89, 3550]), [(0, 0), (1152, 1152), (2393, 2393), (3545, 3545)]);
+}
+
+#[test]
 fn a_gap_is_followed_by_a_time_stamp() {
     let made = segment_of(vec![frame(480_000, 400), frame(481_152, 400), frame(483_000, 400)]).unwrap();
     let stamps: Vec<u64> = sounds(&made).into_iter().map(|(_, shown, _)| shown).collect();
@@ -183,13 +201,15 @@ fn a_gap_is_followed_by_a_time_stamp() {
 
 #[test]
 fn any_size_is_packed_and_what_can_be_no_frame_is_refused() {
-    for bytes in (4..800).chain([LARGEST]) {
+    for bytes in (20..800).chain([LARGEST]) {
         let made = segment_of(vec![frame(480_000, bytes)]).unwrap();
         let count = made.len as usize / PACKET - 2;
+        let first = &made.data.concat()[2 * PACKET..3 * PACKET];
+        assert!(read(first).carried.len() >= 18, "{bytes} bytes: both headers are in one packet");
         assert!(count.is_multiple_of(16), "{bytes} bytes in {count} packets");
         assert_eq!(sounds(&made)[0].2.len(), bytes);
     }
-    for bytes in [0, 3, LARGEST + 1] {
+    for bytes in [0, 3, 19, LARGEST + 1] {
         assert!(matches!(segment_of(vec![frame(480_000, bytes)]), Err(CmafError::Unsupported(_))), "{bytes}");
     }
 }

@@ -186,10 +186,12 @@ fn sound_is_brought_to_the_films_length() {
     };
     assert_in_order(
         &task(Some(1.0), Some(11.5), true),
-        &["-filter:a:0 aresample=48000:async=1:first_pts=48000,apad=whole_len=504000,atrim=end=11.500000 -ac:a:0 2"],
+        &[
+            "-filter:a:0 aresample=48000,aresample=48000:async=1:first_pts=48000,apad=whole_len=504000,atrim=end=11.500000 -ac:a:0 2",
+        ],
     );
     assert_in_order(&task(Some(1.0), Some(11.5), false), &["first_pts=48000,atrim=end=11.500000 -ac:a:0 2"]);
-    assert_in_order(&task(None, None, false), &["-filter:a:0 aresample=48000:async=1 -ac:a:0 2"]);
+    assert_in_order(&task(None, None, false), &["-filter:a:0 aresample=48000,aresample=48000:async=1 -ac:a:0 2"]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::media::ladder::Rung;
 use crate::media::probe::{Packet, Probe, Ratio, VideoStream};
 use crate::media::rendition::VideoRange;
 use crate::media::segment::longest;
-use crate::media::span::{Frames, Joints, LONGEST_SHOWN};
+use crate::media::span::{Frames, Joints, LEAST_GAP, LONGEST_SHOWN};
 
 /// Pictures per second beyond which some are dropped (Apple authoring rule 1.13), …
 const HIGHEST_RATE: f64 = 61.0;
@@ -80,6 +80,10 @@ pub(super) fn forms(
     }
     let encoding = (!wanted.is_empty()).then(|| encoding(probe, frames, encoder.pace, (from_s, until_s)));
     if let Some(encoding) = &encoding {
+        if let (Some(_), Some(rate)) = (encoding.hold_s, frames.highest_filled_rate()) {
+            let is_encoded = |form: &&mut VideoPlan| form.action != VideoAction::Copy;
+            forms.iter_mut().filter(is_encoded).for_each(|form| form.is_as_fast_as(rate));
+        }
         let gap = frames.longest_gap();
         let lead = from_s.map_or(0.0, |_| reach.lead_s().min(LONGEST_SHOWN));
         let gap = if encoding.hold_s.is_some() { gap.min(LONGEST_SHOWN) } else { gap };
@@ -140,6 +144,10 @@ pub(super) fn copied(
     if reach.lead_s() > TAIL_S {
         return Err("its sound begins long before the first picture".into());
     }
+    let pace = Pace::of(stream, &frames);
+    if pace.usual > HIGHEST_RATE {
+        return Err("it has more than 60 pictures a second, which players are not asked to show".into());
+    }
     let from_s = reach.early_s(true);
     if let (Some(first), Some(_)) = (gops.first_mut(), from_s) {
         first.duration += (reach.lead_s() * f64::from(PLAN_TIMESCALE)) as u64;
@@ -150,7 +158,7 @@ pub(super) fn copied(
         action: VideoAction::Copy,
         why: format!("{} plays as it is", name_of(&stream.codec)),
         size: stream.shown_size(),
-        frame_rate_milli: (Pace::of(stream, &frames).highest * 1000.0).round() as u32,
+        frame_rate_milli: (pace.highest * 1000.0).round() as u32,
         planned_bandwidth: densest(&gops, rule).max(1),
         range: match stream.transfer.as_deref() {
             Some("smpte2084") => Some(VideoRange::Pq),
@@ -175,9 +183,12 @@ struct Encoder {
 struct Pace {
     /// Pictures per second where the source has most of them.
     highest: f64,
-    /// The same of what is encoded.
+    /// The same where pictures come as they mostly do.
+    usual: f64,
+    /// The most of them in what is encoded.
     encoded: f64,
-    /// Pictures nearer to the one before them are dropped, so that no more than 60 a second are left.
+    /// Pictures nearer to the one before them are dropped, so that no more than 60 a second are left, and none is shown
+    /// at the time of another.
     least_gap_s: Option<f64>,
 }
 
@@ -188,14 +199,15 @@ impl Pace {
         let highest = even.or_else(|| frames.highest_rate()).unwrap_or(25.0);
         let usual = even.or_else(|| frames.median_gap().map(|gap| 1.0 / gap)).unwrap_or(highest);
         if usual <= HIGHEST_RATE {
-            return Self { highest, encoded: highest, least_gap_s: None };
+            let least_gap_s = frames.may_be_doubled().then_some(LEAST_GAP);
+            return Self { highest, usual, encoded: highest, least_gap_s };
         }
         let of_how_many = (usual / SMOOTH).ceil();
         // A quarter less, as time stamps are rounded.
         let least_gap_s = (of_how_many - 0.25) / usual;
         let thinned = || frames.thinned(least_gap_s).highest_rate().unwrap_or(usual / of_how_many);
         let encoded = even.map_or_else(thinned, |rate| rate / of_how_many);
-        Self { highest, encoded, least_gap_s: Some(least_gap_s) }
+        Self { highest, usual, encoded, least_gap_s: Some(least_gap_s) }
     }
 }
 
@@ -224,6 +236,13 @@ impl Encoder {
             from_s: None,
             end_s: self.end_s,
         }
+    }
+}
+
+impl VideoPlan {
+    /// Pictures come at this rate, too.
+    fn is_as_fast_as(&mut self, rate: f64) {
+        self.frame_rate_milli = self.frame_rate_milli.max((rate * 1000.0).round() as u32);
     }
 }
 

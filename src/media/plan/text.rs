@@ -26,7 +26,10 @@ pub(super) fn forms(probe: &Probe) -> (Vec<SubtitlePlan>, Vec<String>) {
         if is_text(&stream.codec) {
             made.push(SubtitlePlan {
                 index: stream.index,
-                why: format!("{} becomes WebVTT, which every browser shows", name_of(&stream.codec)),
+                why: match name_of(&stream.codec) {
+                    "WebVTT" => "WebVTT, which every browser shows, without what is not text".to_owned(),
+                    name => format!("{name} becomes WebVTT, which every browser shows"),
+                },
                 language: stream.language.clone(),
                 label: stream.title.clone(),
                 forced: stream.forced,

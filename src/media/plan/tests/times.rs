@@ -1,6 +1,7 @@
 //! Odd times: fast and uneven pictures, gaps, and sounds that are not as long as the picture.
 
 use super::*;
+use crate::media::span::LEAST_GAP;
 
 /// Packets of pictures shown at these ticks.
 fn at(ticks: impl IntoIterator<Item = i64>) -> Vec<Packet> {
@@ -36,6 +37,19 @@ fn more_than_sixty_pictures_a_second_are_thinned_evenly() {
         let found = kept.highest_rate().unwrap() * 1000.0;
         assert!((found - f64::from(shown)).abs() < 1.0, "{rate:?}: {found}");
     }
+}
+
+#[test]
+fn more_than_sixty_pictures_a_second_are_not_copied() {
+    let h264 = |rate: u32| {
+        let stream = VideoStream { codec: "h264".into(), ..fast(rate, (rate, 1), (rate, 1)) };
+        planned(stream, &at(0..i64::from(rate) * 10)).video.swap_remove(0)
+    };
+    for rate in [60, 120] {
+        let form = h264(rate);
+        assert_eq!((form.action == VideoAction::Copy, form.frame_rate_milli), (rate == 60, 60_000), "{form:?}");
+    }
+    assert!(h264(120).why.starts_with("it has more than 60 pictures a second"));
 }
 
 #[test]
@@ -126,4 +140,28 @@ fn a_copy_stands_still_for_the_sound_before_it_but_not_for_long() {
     assert_eq!((at_once.video[0].from_s, at_once.encoding.unwrap().spans[0].first_tick), (None, 900_000));
     let long = hevc(-2.5);
     assert!(!is_copied(&long) && long.video[0].why.contains("begins long before"), "{:?}", long.video[0]);
+}
+
+#[test]
+fn where_pictures_may_come_twice_at_a_time_only_one_is_kept() {
+    let gap = |packets: &[Packet]| planned(fast(25, (25, 1), (25, 1)), packets).encoding.unwrap().least_gap_s;
+    let even = at(0..250);
+    assert_eq!(gap(&even), None);
+    let mut some_untimed = even.clone();
+    some_untimed[7].pts = None;
+    let mut doubled = even.clone();
+    doubled[8].pts = doubled[7].pts;
+    let untimed: Vec<Packet> = even.iter().map(|packet| Packet { pts: None, ..*packet }).collect();
+    assert_eq!((gap(&some_untimed), gap(&doubled), gap(&untimed)), (Some(LEAST_GAP), Some(LEAST_GAP), None));
+}
+
+#[test]
+fn stills_that_are_repeated_are_as_fast_as_they_are_shown() {
+    let rate = |seconds: i64, base: u32, stated: (u32, u32)| {
+        let ticks = (0..20).map(|number| number * seconds);
+        planned(fast(base, stated, stated), &at(ticks)).video[0].frame_rate_milli
+    };
+    // Every 5 s: again at 4.5 s, half a second before the next one. Every half a second: not repeated.
+    assert_eq!((rate(5, 1, (1, 5)), rate(1, 2, (2, 1))), (2000, 2000));
+    assert_eq!(rate(7, 1, (1, 7)), 1429);
 }

@@ -29,6 +29,7 @@ mod openapi;
 pub mod origin;
 mod pace;
 pub mod pages;
+mod parts;
 mod planned;
 mod playback;
 mod posters;

@@ -24,6 +24,7 @@ mod form;
 mod health;
 pub mod https;
 mod imports;
+mod incoming;
 mod jobs;
 mod openapi;
 pub mod origin;

@@ -7,6 +7,7 @@
 
 use super::admission::{Admission, Permit};
 use super::door::{Seat, Turn, Welcome};
+use super::incoming::{self, Incoming};
 use super::pace::{Alarm, Pace, paced};
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
@@ -40,6 +41,8 @@ pub(super) struct Link {
     permit: Cell<Option<Permit>>,
     /// Whether what is under way is of use only to whoever waits for it.
     is_for_caller: Cell<bool>,
+    /// What the connection reads by itself of the present request.
+    pub(super) incoming: Incoming,
 }
 
 #[derive(Clone, Copy)]
@@ -60,7 +63,8 @@ impl Link {
         let (turn, welcome) = admission.door.enter(&seat, Instant::now());
         admission.metrics.admission.connections.inc();
         let (phase, permit, is_for_caller) = (Cell::new(Phase::First(turn)), Cell::new(None), Cell::new(false));
-        let link = Self { admission, seat, is_crowded: Cell::new(false), phase, permit, is_for_caller };
+        let incoming = Incoming::default();
+        let link = Self { admission, seat, is_crowded: Cell::new(false), phase, permit, is_for_caller, incoming };
         link.received(welcome);
         link
     }
@@ -226,7 +230,10 @@ impl AsyncRead for Wire {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buffer.filled().len();
-        let read = Pin::new(&mut this.io).poll_read(context, buffer);
+        let read = match this.link.incoming.poll_read(&mut this.io, context) {
+            Some(end) => end.map(Ok),
+            None => Pin::new(&mut this.io).poll_read(context, buffer),
+        };
         match read {
             Poll::Ready(Ok(())) if buffer.filled().len() > before && this.link.heard() => {
                 this.record_cut_off("slow_head");
@@ -328,6 +335,7 @@ pub(super) async fn follow<B: MessageBody + 'static>(
             request.set_payload(body);
         } else {
             let admission = &link.admission;
+            let body = incoming::past(&request, body, link);
             request.set_payload(paced(body, admission.patience.body, admission.metrics.clone()));
         }
     }

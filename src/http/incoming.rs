@@ -9,7 +9,6 @@
 //! comes behind the body is thrown away. Only bodies go this way that are long enough for a new connection not to matter.
 
 use super::wire::Link;
-use actix_web::HttpMessage as _;
 use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::error::PayloadError;
 use actix_web::http::{Method, header};
@@ -85,8 +84,10 @@ impl Incoming {
         let state = &mut *self.0.borrow_mut();
         match state.stage {
             Stage::Held { asked: true } => return true,
+            Stage::Held { asked: false } => {}
             Stage::Framework => state.stage = Stage::Held { asked: false },
-            _ => {}
+            // Two read one body.
+            Stage::Body { .. } | Stage::Over { .. } => return false,
         }
         context.waker().wake_by_ref();
         false
@@ -206,8 +207,7 @@ pub(super) fn past(request: &ServiceRequest, payload: Payload, link: &Rc<Link>) 
 /// How long the framework takes the body to be; `None` where another rule than a length says where it ends.
 fn length(request: &ServiceRequest) -> Option<u64> {
     let headers = request.headers();
-    let ends_otherwise = request.chunked().ok()?
-        || headers.contains_key(header::TRANSFER_ENCODING)
+    let ends_otherwise = headers.contains_key(header::TRANSFER_ENCODING)
         || headers.contains_key(header::UPGRADE)
         || request.method() == Method::CONNECT;
     let length = headers.get(header::CONTENT_LENGTH).filter(|_| !ends_otherwise)?;

@@ -8,7 +8,7 @@ use crate::harness::tus::KEPT;
 use crate::harness::upload::{BOUNDARY, Sending};
 use crate::harness::wait::within;
 use bytes::Bytes;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// More than goes by the framework.
 const LONG: usize = 70 * 1024 * 1024;
@@ -35,17 +35,22 @@ fn pieces(bytes: Vec<u8>) -> Vec<Bytes> {
     pieces
 }
 
+/// The head of a request that sends the whole, with another line in it.
+fn head(world: &World, place: &str, line: &str) -> Vec<u8> {
+    let head = format!(
+        "PATCH {place} HTTP/1.1\r\nHost: {}\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n{line}\
+         Content-Type: application/offset+octet-stream\r\nContent-Length: {LONG}\r\n\r\n",
+        world.address()
+    );
+    head.into_bytes()
+}
+
 #[tokio::test]
 async fn a_long_piece_arrives_as_it_was_sent_and_ends_its_connection() {
     let world = World::with(&[KEPT]).await;
     let film = long_film();
     let place = world.begun(&[("Upload-Length", &LONG.to_string())]).await;
-    let mut request = format!(
-        "PATCH {place} HTTP/1.1\r\nHost: {}\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n\
-         Content-Type: application/offset+octet-stream\r\nContent-Length: {LONG}\r\n\r\n",
-        world.address()
-    )
-    .into_bytes();
+    let mut request = head(&world, &place, "");
     request.extend(&film);
     // What stands behind the body belongs to nobody.
     let behind = "DELETE /api/videos HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(2000);
@@ -56,6 +61,22 @@ async fn a_long_piece_arrives_as_it_was_sent_and_ends_its_connection() {
     assert_eq!(answer.status, 204, "{}", answer.head);
     assert!(answer.head.contains("connection: close"), "{}", answer.head);
     assert!(answer.body.is_empty(), "{}", String::from_utf8_lossy(&answer.body));
+    world.assert_became(&place, &film).await;
+}
+
+#[tokio::test]
+async fn who_asks_before_a_long_piece_is_told_to_go_on() {
+    let world = World::with(&[KEPT]).await;
+    let film = long_film();
+    let place = world.begun(&[("Upload-Length", &LONG.to_string())]).await;
+    let mut connection = raw::unfinished(world.address(), &head(&world, &place, "Expect: 100-continue\r\n")).await;
+    let mut said = [0; 25];
+    within("leave to go on", connection.read_exact(&mut said)).await.expect("the server answers");
+    assert_eq!(&said, b"HTTP/1.1 100 Continue\r\n\r\n");
+    connection.write_all(&film).await.expect("the server takes the piece");
+    let mut said = String::new();
+    within("an answer", connection.read_to_string(&mut said)).await.expect("an answer is text");
+    assert!(said.starts_with("HTTP/1.1 204"), "{said}");
     world.assert_became(&place, &film).await;
 }
 
@@ -84,7 +105,7 @@ async fn a_long_form_that_breaks_off_is_refused() {
     let mut request = sending.head(&world, body.len() as u64);
     request.extend(&body[..body.len() - 10]);
     let mut connection = raw::unfinished(world.address(), &request).await;
-    tokio::io::AsyncWriteExt::shutdown(&mut connection).await.expect("it takes an end");
+    connection.shutdown().await.expect("it takes an end");
     let mut said = String::new();
     within("an answer", connection.read_to_string(&mut said)).await.expect("an answer is text");
     assert!(said.starts_with("HTTP/1.1 400") && said.contains("broke off"), "{said}");

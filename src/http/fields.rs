@@ -2,9 +2,9 @@
 //! such a file. Reading stops where the limit is.
 
 use super::error::ApiError;
-use super::form::{MAX_PARTS, OVERHEAD, next, wrong};
+use super::form::{MAX_PARTS, OVERHEAD, wrong};
 use super::pace::is_too_slow;
-use actix_multipart::{Field, Multipart};
+use super::parts::{Part, Parts};
 use actix_web::http::header;
 use actix_web::{HttpRequest, web};
 use bytes::{Bytes, BytesMut};
@@ -28,23 +28,23 @@ impl Fields {
     /// 413 as soon as it is too long, 400 for a form that cannot be read or has no file, 408 when it comes too slowly.
     pub(super) async fn read(request: &HttpRequest, body: web::Payload, limit: u64) -> Result<Self, ApiError> {
         refuse_announced(request, limit + OVERHEAD, limit)?;
-        let mut form = Multipart::new(request.headers(), body);
+        let mut form = Parts::of(request, body.into_inner())?;
         let (mut file, mut texts) = (None, HashMap::new());
         for _ in 0..MAX_PARTS {
-            let Some(part) = next(&mut form).await? else {
+            let Some(Part { name, .. }) = form.next().await? else {
                 let file = file.ok_or_else(|| wrong("it has no part named \"file\""))?;
                 return Ok(Self { file, texts });
             };
-            let name = part.name().unwrap_or_default().to_owned();
             if name == "file" {
-                let read = bytes_of(part, limit).await?.ok_or(ApiError::TooLarge { limit })?;
+                let read = bytes_of(&mut form, limit).await?.ok_or(ApiError::TooLarge { limit })?;
                 if file.replace(read).is_some() {
                     return Err(wrong("it has two files; send each in a request of its own"));
                 }
                 continue;
             }
-            let text =
-                bytes_of(part, MAX_TEXT as u64).await?.ok_or_else(|| wrong("a field is longer than 1024 bytes"))?;
+            let text = bytes_of(&mut form, MAX_TEXT as u64)
+                .await?
+                .ok_or_else(|| wrong("a field is longer than 1024 bytes"))?;
             texts.insert(name, String::from_utf8(text).map_err(|_| wrong("a field is not UTF-8"))?);
         }
         Err(wrong("it has too many parts"))
@@ -68,10 +68,10 @@ impl Fields {
     }
 }
 
-/// The bytes of a part; `None` when there are more than `most`.
-async fn bytes_of(mut part: Field, most: u64) -> Result<Option<Vec<u8>>, ApiError> {
+/// The bytes of the present part; `None` when there are more than `most`.
+async fn bytes_of(form: &mut Parts, most: u64) -> Result<Option<Vec<u8>>, ApiError> {
     let mut bytes = Vec::new();
-    while let Some(more) = next(&mut part).await? {
+    while let Some(more) = form.bytes().await? {
         if (bytes.len() + more.len()) as u64 > most {
             return Ok(None);
         }

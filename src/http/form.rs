@@ -3,11 +3,9 @@
 
 use super::error::ApiError;
 use super::pace::is_too_slow;
+use super::parts::{FormError, Parts};
 use crate::ingest::upload::{Uploading, Uploads};
 use crate::media::id::UploadId;
-use actix_multipart::{Field, Multipart, MultipartError};
-use actix_web::error::PayloadError;
-use futures::{Stream, StreamExt as _};
 
 /// Most parts of a form.
 pub(super) const MAX_PARTS: usize = 20;
@@ -48,42 +46,41 @@ impl Reader<'_> {
     /// # Errors
     /// 400 for a form that cannot be read or has no file, 413 as soon as it is too long, 408 when
     /// it comes too slowly, and those of the upload.
-    pub(super) async fn read(mut self, mut form: Multipart) -> Result<Form, ApiError> {
+    pub(super) async fn read(mut self, mut form: Parts) -> Result<Form, ApiError> {
         let (mut file, mut title) = (None, None);
         // One look further than the last part, at the end of the form.
         for number in 0..=MAX_PARTS {
-            let Some(part) = next(&mut form).await? else {
+            let Some(part) = form.next().await? else {
                 let (uploading, file_name) = file.ok_or_else(|| wrong("it has no part named \"file\""))?;
                 return Ok(Form { uploading, file_name, title });
             };
             if number == MAX_PARTS {
                 break;
             }
-            match part.name().unwrap_or_default() {
+            match part.name.as_str() {
                 "file" if file.is_some() => return Err(wrong("it has two files; send each in a request of its own")),
-                "file" => file = Some(self.file(part).await?),
-                "title" => title = Some(self.title(part).await?),
-                _ => self.read_over(part).await?,
+                "file" => file = Some((self.file(&mut form).await?, part.file_name)),
+                "title" => title = Some(self.title(&mut form).await?),
+                _ => self.read_over(&mut form).await?,
             }
         }
         Err(wrong("it has too many parts"))
     }
 
-    async fn file(&mut self, mut part: Field) -> Result<(Uploading, String), ApiError> {
-        let name = part.content_disposition().and_then(|given| given.get_filename()).unwrap_or_default().to_owned();
+    async fn file(&mut self, form: &mut Parts) -> Result<Uploading, ApiError> {
         // The form is a little longer than its file; what is too little is corrected at the end.
         let expected = self.announced.map(|len| len.min(self.limit));
         let mut uploading = self.uploads.begin(self.id, expected).await?;
-        while let Some(bytes) = next(&mut part).await? {
+        while let Some(bytes) = form.bytes().await? {
             self.count(bytes.len())?;
             uploading.write(bytes).await?;
         }
-        Ok((uploading, name))
+        Ok(uploading)
     }
 
-    async fn title(&mut self, mut part: Field) -> Result<String, ApiError> {
+    async fn title(&mut self, form: &mut Parts) -> Result<String, ApiError> {
         let mut title = Vec::new();
-        while let Some(bytes) = next(&mut part).await? {
+        while let Some(bytes) = form.bytes().await? {
             self.count(bytes.len())?;
             if title.len() + bytes.len() > MAX_TITLE {
                 return Err(wrong("its title is longer than 1024 bytes"));
@@ -93,8 +90,8 @@ impl Reader<'_> {
         String::from_utf8(title).map_err(|_| wrong("its title is not UTF-8"))
     }
 
-    async fn read_over(&mut self, mut part: Field) -> Result<(), ApiError> {
-        while let Some(bytes) = next(&mut part).await? {
+    async fn read_over(&mut self, form: &mut Parts) -> Result<(), ApiError> {
+        while let Some(bytes) = form.bytes().await? {
             self.count(bytes.len())?;
         }
         Ok(())
@@ -109,25 +106,16 @@ impl Reader<'_> {
     }
 }
 
-/// The next part, or the next bytes of one.
-pub(super) async fn next<T>(
-    stream: &mut (impl Stream<Item = Result<T, MultipartError>> + Unpin),
-) -> Result<Option<T>, ApiError> {
-    stream.next().await.transpose().map_err(|error| unreadable(&error))
-}
-
-fn unreadable(error: &MultipartError) -> ApiError {
-    match error {
-        MultipartError::ContentTypeMissing | MultipartError::ContentTypeIncompatible => {
-            ApiError::UnsupportedMedia("this must be a form; send it as multipart/form-data".into())
+impl From<FormError> for ApiError {
+    fn from(error: FormError) -> Self {
+        match error {
+            FormError::NotAForm => Self::UnsupportedMedia("this must be a form; send it as multipart/form-data".into()),
+            FormError::Body(error) if is_too_slow(&error) => Self::TimedOut,
+            FormError::Body(_) | FormError::BrokeOff => wrong("it broke off before its end"),
+            FormError::NoBoundary => wrong("its boundary is missing"),
+            FormError::LongHead => wrong("the header of a part is too long"),
+            FormError::NoName => wrong("a part does not say what it is called"),
         }
-        MultipartError::Payload(error) if is_too_slow(error) => ApiError::TimedOut,
-        MultipartError::BoundaryMissing => wrong("its boundary is missing"),
-        MultipartError::Incomplete | MultipartError::Payload(PayloadError::Incomplete(_) | PayloadError::Io(_)) => {
-            wrong("it broke off before its end")
-        }
-        MultipartError::Payload(PayloadError::Overflow) => wrong("the header of a part is too long"),
-        other => ApiError::BadRequest(format!("the form could not be read: {other}").into()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::admission::{Admission, Permit};
 use super::door::{Seat, Turn, Welcome};
+use super::incoming::Incoming;
 use super::outgoing::Outgoing;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -16,6 +17,8 @@ pub(super) struct Link {
     permit: Cell<Option<Permit>>,
     /// Whether what is under way is of use only to whoever waits for it.
     is_for_caller: Cell<bool>,
+    /// What the connection reads by itself of the present request.
+    pub(super) incoming: Incoming,
     /// What the connection sends by itself behind the head.
     pub(super) outgoing: RefCell<Option<Outgoing>>,
 }
@@ -44,6 +47,7 @@ impl Link {
             phase: Cell::new(Phase::First(turn)),
             permit: Cell::new(None),
             is_for_caller: Cell::new(false),
+            incoming: Incoming::default(),
             outgoing: RefCell::new(None),
         };
         link.received(welcome);

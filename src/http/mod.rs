@@ -1,7 +1,7 @@
 //! The web face: turns requests into calls of use cases and their answers into HTTP.
 //!
 //! `routes` is the whole table (of what `route` makes), `server` what answers it, over connections that `wire` watches
-//! and `door` counts. Around every handler lie, from the outside
+//! and `door` counts; long bodies are `incoming`. Around every handler lie, from the outside
 //! in: `wire` (what happens on its connection), `trace` (a name and a span), `secure` (headers for browsers), `cors`
 //! (what pages of other origins are told), `problem` (one shape for every error under `/api`), `auth` (who may come in),
 //! `origin` (which names this server answers to, and which pages may write) and `admission` (whether there is room, and what `share` of it an address has). Handlers take a
@@ -24,6 +24,7 @@ mod form;
 mod health;
 pub mod https;
 mod imports;
+mod incoming;
 mod jobs;
 mod link;
 mod openapi;
@@ -31,6 +32,7 @@ pub mod origin;
 mod outgoing;
 mod pace;
 pub mod pages;
+mod parts;
 mod planned;
 mod playback;
 mod posters;

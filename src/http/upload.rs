@@ -5,13 +5,13 @@ use super::auth::Grant;
 use super::error::ApiError;
 use super::form::{OVERHEAD, Reader};
 use super::openapi::ProblemView;
+use super::parts::{FormError, Parts};
 use super::sse;
 use crate::catalog::Accepted;
 use crate::ingest::upload::{UploadProgress, UploadState, Uploads};
 use crate::media::id::{UploadId, VideoId};
 use crate::shutdown::Shutdown;
 use crate::telemetry::metrics::Metrics;
-use actix_multipart::Multipart;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures::stream::{self, Stream};
@@ -119,7 +119,7 @@ pub(super) async fn upload_video(
     let (id, announced) = (upload_id(&request)?, announced(&request, limits.upload_max_bytes)?);
     let arriving = Arriving::begin(&metrics);
     let reader = Reader { uploads: &uploads, id, announced, limit: limits.upload_max_bytes, taken: 0 };
-    let result = receive(reader, Multipart::new(request.headers(), body), query.again).await;
+    let result = receive(reader, Parts::of(&request, body.into_inner()), query.again).await;
     arriving.end(if result.is_ok() { "received" } else { "refused" });
     let video_id = result?;
     Ok(HttpResponse::Accepted().json(UploadAccepted { upload_id: id.0, video_id: video_id.0, status: "received" }))
@@ -147,8 +147,8 @@ pub(super) async fn upload_progress(
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(now))
 }
 
-async fn receive(reader: Reader<'_>, form: Multipart, again: bool) -> Result<VideoId, ApiError> {
-    let form = reader.read(form).await?;
+async fn receive(reader: Reader<'_>, form: Result<Parts, FormError>, again: bool) -> Result<VideoId, ApiError> {
+    let form = reader.read(form?).await?;
     match form.uploading.finish(&form.file_name, form.title.as_deref(), again).await? {
         Accepted::New(video, _) => Ok(video),
         Accepted::Known(video_id) => Err(ApiError::AlreadyInLibrary { video_id }),

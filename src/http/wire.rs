@@ -6,6 +6,7 @@
 //! a `Range` as it would from any other server. Only blocked writes count, so a quiet event stream is never cut.
 
 use super::admission::Admission;
+use super::incoming;
 use super::link::Link;
 use super::outgoing::Step;
 use super::pace::{Alarm, Pace, paced};
@@ -139,7 +140,10 @@ impl AsyncRead for Wire {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buffer.filled().len();
-        let read = Pin::new(&mut this.io).poll_read(context, buffer);
+        let read = match this.link.incoming.poll_read(&mut this.io, context) {
+            Some(end) => end.map(Ok),
+            None => Pin::new(&mut this.io).poll_read(context, buffer),
+        };
         match read {
             Poll::Ready(Ok(())) if buffer.filled().len() > before && this.link.heard() => {
                 this.record_cut_off("slow_head");
@@ -238,6 +242,7 @@ pub(super) async fn follow<B: MessageBody + 'static>(
             request.set_payload(body);
         } else {
             let admission = &link.admission;
+            let body = incoming::past(&request, body, link);
             request.set_payload(paced(body, admission.patience.body, admission.metrics.clone()));
         }
     }

@@ -27,6 +27,9 @@ const BATCH_BYTES: usize = 1024 * 1024;
 /// Slices handed over at once: tiny ones may each keep a whole network buffer alive.
 const BATCH_SLICES: usize = 64;
 
+/// Bytes after which the disk is told to take what came, so that little is left to wait for at the end.
+const SYNC_BYTES: u64 = 32 * 1024 * 1024;
+
 /// A file that arrived whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Received {
@@ -48,6 +51,19 @@ pub struct UploadWriter {
     received: u64,
     sink: Option<Sink>,
     writing: Option<JoinHandle<io::Result<Sink>>>,
+    /// How much had come when the disk was last told, and whether that is under way.
+    synced: u64,
+    syncing: Option<Syncing>,
+}
+
+/// A file that is being made durable. The system tells a failure only once, so nobody may let one pass.
+type Syncing = JoinHandle<io::Result<()>>;
+
+async fn settled(syncing: &mut Option<Syncing>) -> Result<(), SpoolError> {
+    let Some(under_way) = syncing else { return Ok(()) };
+    let done = under_way.await.unwrap_or_else(|end| Err(io::Error::other(end)));
+    *syncing = None;
+    done.map_err(SpoolError::io("making an upload durable"))
 }
 
 /// What has been written of a file, to be made durable while more is written.
@@ -55,6 +71,7 @@ pub struct UploadWriter {
 pub struct Checkpoint {
     file: Arc<File>,
     bytes: u64,
+    syncing: Option<Syncing>,
 }
 
 impl Checkpoint {
@@ -63,7 +80,8 @@ impl Checkpoint {
     /// # Errors
     /// `DiskFull`, `Io`: nobody knows then how much of the file is there.
     pub async fn sync(self) -> Result<u64, SpoolError> {
-        let Self { file, bytes } = self;
+        let Self { file, bytes, mut syncing } = self;
+        settled(&mut syncing).await?;
         disk::blocking(move || file.sync_data()).await.map_err(SpoolError::io("making an upload durable"))?;
         Ok(bytes)
     }
@@ -112,7 +130,16 @@ impl UploadWriter {
 
     fn at(claim: Claim, file: File, hasher: blake3::Hasher, received: u64) -> Self {
         let sink = Some(Sink { file: Arc::new(file), hasher });
-        Self { claim, batch: Vec::new(), batch_bytes: 0, received, sink, writing: None }
+        Self {
+            claim,
+            batch: Vec::new(),
+            batch_bytes: 0,
+            received,
+            sink,
+            writing: None,
+            synced: received,
+            syncing: None,
+        }
     }
 
     /// Takes the next bytes; waits when the disk is slower than the sender.
@@ -155,7 +182,7 @@ impl UploadWriter {
         self.hand_over().await?;
         self.settle().await?;
         let sink = self.sink.as_ref().ok_or(SpoolError::Torn)?;
-        Ok(Checkpoint { file: Arc::clone(&sink.file), bytes: self.received })
+        Ok(Checkpoint { file: Arc::clone(&sink.file), bytes: self.received, syncing: self.syncing.take() })
     }
 
     /// Waits until nothing is being written any more, so that another may go on with the file. What was
@@ -173,6 +200,7 @@ impl UploadWriter {
     pub async fn finish(mut self) -> Result<Received, SpoolError> {
         self.hand_over().await?;
         self.settle().await?;
+        settled(&mut self.syncing).await?;
         let Sink { file, hasher } = self.sink.take().ok_or(SpoolError::Torn)?;
         let Self { mut claim, received, .. } = self;
         // The claim travels along: when nobody waits for the end any more, it cleans up there.
@@ -189,10 +217,24 @@ impl UploadWriter {
 
     async fn hand_over(&mut self) -> Result<(), SpoolError> {
         self.settle().await?;
+        self.sync_ahead().await?;
         let sink = self.sink.take().ok_or(SpoolError::Torn)?;
         let batch = std::mem::take(&mut self.batch);
         self.batch_bytes = 0;
         self.writing = Some(tokio::task::spawn_blocking(move || sink.write(batch)));
+        Ok(())
+    }
+
+    /// Has the disk take what was written, unless little came since it last did.
+    async fn sync_ahead(&mut self) -> Result<(), SpoolError> {
+        let is_under_way = self.syncing.as_ref().is_some_and(|syncing| !syncing.is_finished());
+        if is_under_way || self.received - self.synced < SYNC_BYTES {
+            return Ok(());
+        }
+        settled(&mut self.syncing).await?;
+        self.synced = self.received;
+        let file = Arc::clone(&self.sink.as_ref().ok_or(SpoolError::Torn)?.file);
+        self.syncing = Some(tokio::task::spawn_blocking(move || file.sync_data()));
         Ok(())
     }
 

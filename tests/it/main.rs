@@ -33,6 +33,7 @@ mod killed;
 mod layering;
 mod library;
 mod life;
+mod long;
 mod midfilm;
 mod moved;
 mod mp3;

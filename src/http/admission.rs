@@ -30,8 +30,8 @@ use tokio::time::{Instant, timeout_at};
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Memory that is reckoned for a player who stops reading in the middle of an answer. Measured: 15 KB of this process, and
-/// 1.2 MB of the system, in pages that are nobody else's only once the cache has let go of them.
-const ANSWER_BYTES: u64 = 1280 * 1024;
+/// 1.2 MB of the system, in pages of which most are the cache's, too.
+const ANSWER_BYTES: u64 = 1024 * 1024;
 
 /// The same of a connection on which nothing happens.
 const CONNECTION_BYTES: u64 = 64 * 1024;

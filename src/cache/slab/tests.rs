@@ -108,6 +108,17 @@ async fn a_chunk_that_was_half_written_when_the_program_was_killed_is_as_good_as
 }
 
 #[tokio::test]
+async fn what_the_disk_did_not_keep_is_as_good_as_none_however_often_it_was_right_before() {
+    let bench = Bench::of(8);
+    bench.fill(0..4).await;
+    assert_eq!(bench.read(1).await, Some(bytes_of(1)));
+    disk::write_all_at(&bench.file(), &[Bytes::from(vec![7; 5000])], CHUNK_SIZE).unwrap();
+    assert_eq!(bench.read(1).await, None);
+    assert!(!bench.slab.holds(&key(1)));
+    assert_eq!(bench.read(2).await, Some(bytes_of(2)));
+}
+
+#[tokio::test]
 async fn what_the_kernel_holds_is_read_at_once_when_it_is_known_to_be_right() {
     let bench = Bench::of(8);
     bench.fill(0..4).await;

@@ -58,9 +58,9 @@ fn an_address_is_what_the_nearest_proxy_says_and_never_what_others_say() {
 #[test]
 fn a_usual_machine_has_room_for_a_thousand_players_and_a_small_one_for_what_it_can_hold() {
     let usual = Capacity::of(4 << 30, 1 << 19);
-    assert_eq!((usual.connections, usual.answers, usual.listeners), (8192, 1365, 2048));
+    assert_eq!((usual.connections, usual.answers, usual.listeners), (8192, 1024, 2048));
     let small = Capacity::of(1 << 30, 1024);
-    assert_eq!((small.connections, small.answers, small.listeners), (256, 341, 64));
+    assert_eq!((small.connections, small.answers, small.listeners), (256, 256, 64));
     assert_eq!(small.files(), 1024);
     let tiny = Capacity::of(0, 0);
     assert_eq!((tiny.connections, tiny.answers), (16, 64));

@@ -16,7 +16,7 @@
 //! - [`matroska`]: what Matroska files list of their pictures
 //! - [`mpegts`]: what transport streams hold of their pictures
 //! - [`check`]: any HLS as a player sees it, measured against the rules
-//! - [`disk`]: files read and synced without blocking the runtime
+//! - [`disk`]: files read and synced without blocking the runtime, and chunks that the kernel sends by itself
 //! - [`telegram`]: the bots: what they may be asked, and what their answers mean
 //! - [`spool`]: bytes on local disk that are not stored yet
 //! - [`store`]: blobs at rest

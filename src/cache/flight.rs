@@ -58,7 +58,8 @@ impl Flight {
             let Some(hash) = hash else { return };
             let Some(bytes) = slab.read(self.key(), *hash).await else { return };
             let slice = self.inner.hold(bytes);
-            self.inner.memory().publish(self.key(), &slice, self.standing);
+            let gone = self.inner.memory().publish(self.key(), &slice, self.standing);
+            drop(gone);
             self.run.start += 1;
         }
     }
@@ -132,14 +133,15 @@ impl Flight {
                 slab.offer(key, &bytes, standing);
             }
             let slice = inner.hold(bytes);
-            if is_next {
-                inner.memory().publish(key, &slice, standing);
+            let gone = if is_next {
                 self.run.start += 1;
                 self.was_hasty = false;
+                inner.memory().publish(key, &slice, standing)
             } else {
                 // A store that only gives whole copies: somebody will ask for the rest.
-                inner.memory().keep(key, &slice, standing);
-            }
+                inner.memory().keep(key, &slice, standing)
+            };
+            drop(gone);
         }
     }
 

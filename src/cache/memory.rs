@@ -51,6 +51,11 @@ struct Kept {
     is_ahead: bool,
 }
 
+/// Chunks that made room. To give their memory back takes a while, and nobody is to wait for that: it is done when this is
+/// dropped, which must be behind the lock.
+#[must_use = "it is dropped behind the lock"]
+pub(super) struct Gone(#[expect(dead_code, reason = "it is only kept until it is dropped")] Vec<Kept>);
+
 /// A chunk on its way.
 struct Coming {
     sender: watch::Sender<Outcome>,
@@ -173,9 +178,9 @@ impl Memory {
     }
 
     /// Keeps a chunk that a player found on the disk, and gives it to whoever waits for it.
-    pub(super) fn found_on_disk(&mut self, key: ChunkKey, bytes: &Slice, standing: Standing) {
+    pub(super) fn found_on_disk(&mut self, key: ChunkKey, bytes: &Slice, standing: Standing) -> Gone {
         self.misses += 1;
-        self.keep(key, bytes, standing);
+        self.keep(key, bytes, standing)
     }
 
     /// Whether a chunk is there, or on its way, without a trace.
@@ -189,7 +194,7 @@ impl Memory {
     }
 
     /// Keeps a verified chunk and gives it to everybody who waits for it.
-    pub(super) fn publish(&mut self, key: ChunkKey, bytes: &Slice, standing: Standing) {
+    pub(super) fn publish(&mut self, key: ChunkKey, bytes: &Slice, standing: Standing) -> Gone {
         let coming = self.coming.remove(&key);
         let was_ahead = coming.as_ref().is_some_and(|coming| coming.begun == Asker::Ahead);
         let is_ahead = was_ahead && coming.as_ref().is_some_and(|coming| !coming.is_awaited);
@@ -202,13 +207,12 @@ impl Memory {
         if let Some(coming) = coming {
             coming.sender.send_replace(Some(Ok(bytes.clone())));
         }
+        Gone(gone.into_iter().map(|(_, kept)| kept).collect())
     }
 
     /// Keeps a verified chunk that came along unasked.
-    pub(super) fn keep(&mut self, key: ChunkKey, bytes: &Slice, standing: Standing) {
-        if !self.chunks.contains(&key) {
-            self.publish(key, bytes, standing);
-        }
+    pub(super) fn keep(&mut self, key: ChunkKey, bytes: &Slice, standing: Standing) -> Gone {
+        if self.chunks.contains(&key) { Gone(Vec::new()) } else { self.publish(key, bytes, standing) }
     }
 
     /// Tells everybody who waits for the chunk that it will not come.
@@ -232,14 +236,15 @@ impl Memory {
     }
 
     /// Forgets every chunk of these blobs; those on their way still arrive.
-    pub(super) fn forget(&mut self, blobs: &HashSet<BlobId>) {
+    pub(super) fn forget(&mut self, blobs: &HashSet<BlobId>) -> Gone {
         let gone = self.chunks.retain(|key, _| !blobs.contains(&key.blob));
         self.ahead.wasted += gone.iter().filter(|kept| kept.is_ahead).count() as u64;
+        Gone(gone)
     }
 
     /// Forgets all chunks; those on their way still arrive.
-    pub(super) fn clear(&mut self) {
+    pub(super) fn clear(&mut self) -> Gone {
         self.ahead.wasted += self.ahead.waiting();
-        self.chunks.clear();
+        Gone(self.chunks.retain(|_, _| false))
     }
 }

@@ -22,7 +22,7 @@ pub use memory::AheadStats;
 pub use ranking::Standing;
 pub use slab::{SlabSettings, SlabStats};
 
-use crate::disk::Pages;
+use crate::disk::{self, Pages};
 use crate::media::extent::{CHUNK_SIZE, Locator, PlacedPiece, StoredBlob};
 use crate::media::id::BlobId;
 use crate::media::range::ByteRange;
@@ -206,7 +206,12 @@ impl SegmentCache {
             None => Ok(()),
         };
         // Behind the disk, whence they could come back.
-        self.inner.memory().forget(&blobs);
+        let gone = self.inner.memory().forget(&blobs);
+        disk::blocking(move || {
+            drop(gone);
+            Ok(())
+        })
+        .await?;
         forgotten
     }
 
@@ -215,7 +220,12 @@ impl SegmentCache {
     /// # Errors
     /// When the room on disk cannot be given back.
     pub async fn clear(&self) -> io::Result<()> {
-        self.inner.memory().clear();
+        let gone = self.inner.memory().clear();
+        disk::blocking(move || {
+            drop(gone);
+            Ok(())
+        })
+        .await?;
         match &self.inner.slab {
             Some(slab) => slab.clear().await,
             None => Ok(()),
@@ -285,7 +295,8 @@ impl Inner {
             return None;
         }
         let bytes = self.hold(slab.read_at_hand(&key)?);
-        self.memory().found_on_disk(key, &bytes, standing);
+        let gone = self.memory().found_on_disk(key, &bytes, standing);
+        drop(gone);
         Some(bytes)
     }
 

@@ -155,10 +155,6 @@ impl<K: Hash + Eq + Clone, V> Ranking<K, V> {
         ranks.flat_map(|(rank, worth)| rank.entries.iter().rev().map(move |(key, entry)| (key, &entry.value, worth)))
     }
 
-    pub(super) fn clear(&mut self) {
-        *self = Self::new(self.max);
-    }
-
     /// How many entries there are.
     pub(super) fn len(&self) -> usize {
         self.ranks().into_iter().map(|rank| rank.entries.len()).sum()

@@ -168,7 +168,7 @@ async fn part_of(
     let (mut restamp, mut given) = (Restamp::new(place, at), 0);
     let slices = delivery.open(&stored, wanted).await?.map(move |slice| {
         let mut out = Vec::new();
-        restamp.push(slice?.to_bytes()?, &mut out)?;
+        restamp.push(slice?.to_bytes().map_err(DeliveryError::AtHand)?, &mut out)?;
         out.retain_mut(|slice| {
             let begin = given;
             given += slice.len() as u64;

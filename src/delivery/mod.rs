@@ -152,7 +152,7 @@ pub enum DeliveryError {
     Segment(#[from] CmafError),
     /// What lay in memory could not be read.
     #[error("reading bytes that were at hand")]
-    AtHand(#[from] std::io::Error),
+    AtHand(#[source] std::io::Error),
     /// It was deleted while it was read.
     #[error("it was deleted while it was read")]
     Gone,

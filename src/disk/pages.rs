@@ -11,6 +11,7 @@ use bytes::Bytes;
 use rustix::fs::{FallocateFlags, MemfdFlags};
 use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -82,8 +83,10 @@ impl Default for Pages {
 /// # Errors
 /// As `memfd_create` and `fallocate`; `Unsupported` where the system takes huge pages for everything.
 fn made() -> io::Result<Book> {
-    let file = File::from(rustix::fs::memfd_create("chunks", MemfdFlags::CLOEXEC)?);
+    let file = File::from(nameless()?);
     let book = Book { file, stride: stride(rustix::param::page_size() as u64), places: Mutex::default() };
+    // Some systems give huge pages to what is long.
+    book.file.set_len(2 * book.stride)?;
     book.file.write_all_at(&[0; LEAST], 0)?;
     let taken = book.file.metadata()?.blocks() * 512;
     book.take_out(0)?;
@@ -91,6 +94,12 @@ fn made() -> io::Result<Book> {
         return Err(io::Error::new(io::ErrorKind::Unsupported, "the system takes huge pages for every file in memory"));
     }
     Ok(book)
+}
+
+/// Nobody may run what lies in it, which some systems insist on and old ones cannot promise.
+fn nameless() -> io::Result<OwnedFd> {
+    let made = |flags| rustix::fs::memfd_create("chunks", flags | MemfdFlags::CLOEXEC);
+    made(MemfdFlags::NOEXEC_SEAL).or_else(|_| made(MemfdFlags::empty())).map_err(io::Error::from)
 }
 
 /// As much as the largest page there is: the one that a page full of addresses of pages stands for. Where a place ended

@@ -114,6 +114,7 @@ impl From<FormError> for ApiError {
             FormError::Body(_) | FormError::BrokeOff => wrong("it broke off before its end"),
             FormError::NoBoundary => wrong("its boundary is missing"),
             FormError::LongHead => wrong("the header of a part is too long"),
+            FormError::Nested => wrong("a part of it is a form itself; send each file as a part of its own"),
             FormError::NoName => wrong("a part does not say what it is called"),
         }
     }

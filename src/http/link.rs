@@ -6,7 +6,11 @@ use super::incoming::Incoming;
 use super::outgoing::Outgoing;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
+use std::task::Context;
 use tokio::time::Instant;
+
+/// Bytes of requests that the framework gets before it has decoded them; it takes heads of up to four times as many.
+const PLENTY: usize = 32 * 1024;
 
 /// What a connection and its requests know of each other.
 pub(super) struct Link {
@@ -17,6 +21,12 @@ pub(super) struct Link {
     permit: Cell<Option<Permit>>,
     /// Whether what is under way is of use only to whoever waits for it.
     is_for_caller: Cell<bool>,
+    /// Bytes that the framework got since it last was found to wait for more, bodies left out.
+    handed: Cell<usize>,
+    /// Whether it could look at them since.
+    had_a_look: Cell<bool>,
+    /// Whether the present request has a body, which is read while it is answered.
+    has_body: Cell<bool>,
     /// What the connection reads by itself of the present request.
     pub(super) incoming: Incoming,
     /// What the connection sends by itself behind the head.
@@ -47,6 +57,9 @@ impl Link {
             phase: Cell::new(Phase::First(turn)),
             permit: Cell::new(None),
             is_for_caller: Cell::new(false),
+            handed: Cell::new(0),
+            had_a_look: Cell::new(false),
+            has_body: Cell::new(false),
             incoming: Incoming::default(),
             outgoing: RefCell::new(None),
         };
@@ -117,11 +130,50 @@ impl Link {
             self.received(self.admission.door.enter_late(Instant::now()));
         }
         self.is_for_caller.set(false);
+        self.has_body.set(false);
+        self.had_a_look.set(false);
         self.phase.set(Phase::Answering);
     }
 
     pub(super) fn end(&self) {
         self.phase.set(Phase::Sending);
+    }
+
+    /// The present request has a body.
+    pub(super) fn expect_body(&self) {
+        self.has_body.set(true);
+    }
+
+    /// The framework got so many bytes.
+    pub(super) fn hand(&self, bytes: usize) {
+        if self.is_waiting() || !self.has_body.get() {
+            self.handed.set(self.handed.get() + bytes);
+        }
+    }
+
+    /// Whether bytes may be waiting that the framework was not given.
+    pub(super) fn is_full(&self) -> bool {
+        self.handed.get() >= PLENTY
+    }
+
+    /// Whether the framework has enough to go on with: requests that come together wait until those before them are
+    /// answered. While it holds more than it can decode, it would wake itself over and over.
+    pub(super) fn has_plenty(&self, context: &Context<'_>) -> bool {
+        let is_waiting = self.is_waiting();
+        if !self.is_full() || !is_waiting && self.has_body.get() {
+            return false;
+        }
+        if !is_waiting {
+            return true;
+        }
+        if !self.had_a_look.replace(true) {
+            context.waker().wake_by_ref();
+            return true;
+        }
+        // It looked, and waits for more.
+        self.had_a_look.set(false);
+        self.handed.set(0);
+        false
     }
 
     /// The system has every byte; whether an answer ended with that.

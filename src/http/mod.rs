@@ -1,11 +1,12 @@
 //! The web face: turns requests into calls of use cases and their answers into HTTP.
 //!
 //! `routes` is the whole table (of what `route` makes), `server` what answers it, over connections that `wire` watches
-//! and `door` counts; long bodies are `incoming`. Around every handler lie, from the outside
-//! in: `wire` (what happens on its connection), `trace` (a name and a span), `secure` (headers for browsers), `cors`
-//! (what pages of other origins are told), `problem` (one shape for every error under `/api`), `auth` (who may come in),
-//! `origin` (which names this server answers to, and which pages may write) and `admission` (whether there is room, and what `share` of it an address has). Handlers take a
-//! `Grant`, call one use case and fail with an `ApiError`.
+//! and `door` counts. A `link` tells connection and requests of each other; long bodies are `incoming`, and segments
+//! `outgoing`, past the framework. Forms are read in `parts`. Around every handler lie, from the outside in: `wire` (what
+//! happens on its connection), `trace` (a name and a span), `secure` (headers for browsers), `cors` (what pages of other
+//! origins are told), `problem` (one shape for every error under `/api`), `auth` (who may come in), `origin` (which names
+//! this server answers to, and which pages may write) and `admission` (whether there is room, and what `share` of it an
+//! address has). Handlers take a `Grant`, call one use case and fail with an `ApiError`.
 
 mod address;
 mod admission;

@@ -118,7 +118,7 @@ fn try_sending(
         ready!(io.poll_write_ready(context))?;
         match io.try_io(Interest::WRITABLE, &mut send) {
             Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
             sent => return Poll::Ready(sent),
         }
     }

@@ -1,17 +1,18 @@
 //! The parts of a form as they arrive (RFC 7578, and RFC 2046, section 5.1).
 //!
-//! What is in a part is handed on as it came, in slices of what was received: nothing is copied but what may be the
-//! beginning of a boundary at the very end of what is there. Of a form no more is held than one head.
+//! What is in a part is handed on as it came, in slices of what was received. Copied are only heads, and where the end of
+//! a slice may be the beginning of a boundary, that and the next slice. Of a form no more is held than one head.
 
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
-use actix_web::http::header::{ContentDisposition, HeaderValue};
+use actix_web::http::header::{ContentDisposition, DispositionType, HeaderValue};
 use actix_web::{HttpMessage as _, HttpRequest};
 use bytes::{Buf as _, Bytes, BytesMut};
 use futures::StreamExt as _;
 use memchr::memmem::{self, Finder};
+use std::mem;
 
-/// Longest head of a part in bytes.
+/// Longest head of a part in bytes, and the most that may stand before the first one.
 const MAX_HEAD: usize = 16 * 1024;
 
 /// Longest boundary in bytes, by RFC 2046.
@@ -32,6 +33,9 @@ pub(super) enum FormError {
     /// The head of a part is longer than anybody's.
     #[error("the head of a part is too long")]
     LongHead,
+    /// A part is a form itself.
+    #[error("there is a form within the form")]
+    Nested,
     /// A part does not say what it is called.
     #[error("a part has no name")]
     NoName,
@@ -56,6 +60,9 @@ pub(super) struct Parts {
     /// What came and was not handed on.
     ahead: Bytes,
     is_within: bool,
+    /// Whether the first part is still to come.
+    is_before: bool,
+    is_over: bool,
 }
 
 impl Parts {
@@ -72,7 +79,8 @@ impl Parts {
         let boundary = boundary.ok_or(FormError::NoBoundary)?;
         let delimiter = Finder::new(format!("\r\n--{boundary}").as_bytes()).into_owned();
         // The first one needs no end of a line before it, and what stands there is no part.
-        Ok(Self { body, delimiter, ahead: Bytes::from_static(b"\r\n"), is_within: true })
+        let ahead = Bytes::from_static(b"\r\n");
+        Ok(Self { body, delimiter, ahead, is_within: true, is_before: true, is_over: false })
     }
 
     /// The next part, behind whatever was not read of the present one; `None` at the end of the form.
@@ -80,12 +88,23 @@ impl Parts {
     /// # Errors
     /// All but `NotAForm`.
     pub(super) async fn next(&mut self) -> Result<Option<Part>, FormError> {
-        while self.bytes().await?.is_some() {}
+        if self.is_over {
+            return Ok(None);
+        }
+        let mut read_over = 0;
+        while let Some(bytes) = self.bytes().await? {
+            read_over += bytes.len();
+            if self.is_before && read_over > MAX_HEAD {
+                return Err(FormError::NoBoundary);
+            }
+        }
+        self.is_before = false;
         while self.ahead.len() < 2 {
             self.receive().await?;
         }
         if self.ahead.starts_with(b"--") {
-            return Ok(None);
+            self.ahead.advance(2);
+            return self.end().await.map(|()| None);
         }
         let len = loop {
             let most = self.ahead.len().min(MAX_HEAD);
@@ -125,6 +144,19 @@ impl Parts {
         Ok(None)
     }
 
+    /// Sees to it that the last boundary is no line that only begins like it.
+    async fn end(&mut self) -> Result<(), FormError> {
+        while self.ahead.len() < 2 {
+            match self.receive().await {
+                Err(FormError::BrokeOff) => break,
+                received => received?,
+            }
+        }
+        let is_end = |behind: &[u8]| behind.is_empty() || behind == b"\r" || behind.starts_with(b"\r\n");
+        self.is_over = is_end(&self.ahead) || self.ahead.starts_with(b" ") || self.ahead.starts_with(b"\t");
+        if self.is_over { Ok(()) } else { Err(FormError::NoBoundary) }
+    }
+
     /// How many bytes at the end of what is there may be the beginning of a delimiter.
     fn begun(&self) -> usize {
         let delimiter = self.delimiter.needle();
@@ -138,8 +170,9 @@ impl Parts {
         self.ahead = if self.ahead.is_empty() {
             more
         } else {
-            let mut both = BytesMut::with_capacity(self.ahead.len() + more.len());
-            both.extend_from_slice(&self.ahead);
+            // A head that comes byte by byte grows where it is.
+            let ahead = mem::take(&mut self.ahead).try_into_mut();
+            let mut both = ahead.unwrap_or_else(|shared| BytesMut::from(&shared[..]));
             both.extend_from_slice(&more);
             both.freeze()
         };
@@ -153,11 +186,17 @@ fn part(head: &[u8]) -> Result<Part, FormError> {
     if lines.next().is_some_and(|padding| !padding.trim_ascii().is_empty()) {
         return Err(FormError::NoBoundary);
     }
-    let disposition = lines.find_map(|line| {
-        let (name, value) = line.split_at_checked(line.iter().position(|byte| *byte == b':')?)?;
-        name.eq_ignore_ascii_case(b"content-disposition").then(|| HeaderValue::from_bytes(value[1..].trim_ascii()).ok())
-    });
-    let disposition = disposition.flatten().and_then(|value| ContentDisposition::from_raw(&value).ok());
+    let fields: Vec<(&[u8], &[u8])> = lines
+        .filter_map(|line| line.split_at_checked(line.iter().position(|byte| *byte == b':')?))
+        .map(|(name, value)| (name, value[1..].trim_ascii()))
+        .collect();
+    let field = |wanted: &str| fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted.as_bytes()));
+    if field("content-type").is_some_and(|(_, value)| value.to_ascii_lowercase().starts_with(b"multipart/")) {
+        return Err(FormError::Nested);
+    }
+    let disposition = field("content-disposition").and_then(|(_, value)| HeaderValue::from_bytes(value).ok());
+    let disposition = disposition.and_then(|value| ContentDisposition::from_raw(&value).ok());
+    let disposition = disposition.filter(|value| value.disposition == DispositionType::FormData);
     let disposition = disposition.ok_or(FormError::NoName)?;
     let name = disposition.get_name().ok_or(FormError::NoName)?.to_owned();
     Ok(Part { name, file_name: disposition.get_filename().unwrap_or_default().to_owned() })

@@ -3,7 +3,9 @@
 use super::body::get_or_head;
 use actix_web::dev::Handler;
 use actix_web::http::{Method, header};
-use actix_web::{FromRequest, HttpResponse, Resource, Responder, Route, web};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, Resource, Responder, Route, web};
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 
 /// A handler, and the methods it is for.
 pub(super) struct Answering {
@@ -13,11 +15,24 @@ pub(super) struct Answering {
 
 /// The pattern of the address that was found.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pattern(pub(super) &'static str);
+struct Pattern(&'static str);
+
+/// All of them.
+static PATTERNS: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+
+/// The pattern of the address that a request is for, also of one that was answered before it got there.
+pub(super) fn pattern(request: &HttpRequest) -> Option<&'static str> {
+    if let Some(found) = request.app_data::<Pattern>() {
+        return Some(found.0);
+    }
+    let found = request.match_pattern()?;
+    PATTERNS.lock().unwrap_or_else(PoisonError::into_inner).get(found.as_str()).copied()
+}
 
 /// An address and all it answers. Another method is a 405 that names these (RFC 9110, 15.5.6).
 pub(super) fn at<const N: usize>(path: &'static str, answers: [Answering; N]) -> Resource {
     let allowed = answers.each_ref().map(|answer| answer.methods).join(", ");
+    PATTERNS.lock().unwrap_or_else(PoisonError::into_inner).insert(path);
     let resource = web::resource(path).app_data(Pattern(path));
     let resource = answers.into_iter().fold(resource, |resource, answer| resource.route(answer.route));
     resource.default_service(web::to(move || {

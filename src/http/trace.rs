@@ -1,6 +1,6 @@
 //! Every request gets a name, a span and a place in the counters.
 
-use super::route::Pattern;
+use super::route::pattern;
 use crate::telemetry::metrics::Metrics;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -28,7 +28,7 @@ pub async fn request<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> 
     let metrics = request.app_data::<web::Data<Metrics>>().cloned();
     let span = tracing::info_span!("request", request.id = %id, method, route = Empty);
     let mut response = next.call(request).instrument(span.clone()).await?;
-    let route = response.request().app_data::<Pattern>().map_or("none", |pattern| pattern.0);
+    let route = pattern(response.request()).unwrap_or("none");
     let (status, elapsed) = (response.status().as_u16(), began.elapsed());
     span.record("route", route);
     span.in_scope(|| tracing::debug!(status, elapsed_ms = elapsed.as_millis(), "a request was answered"));
@@ -42,8 +42,7 @@ pub async fn request<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> 
     Ok(response)
 }
 
-/// A name no other request has, in the order of their coming. Nobody has to be unable to guess it, so that the system is
-/// asked for chance only once.
+/// A name no other request has. Nobody has to be unable to guess it, so that the system is asked for chance only once.
 fn next_id() -> Uuid {
     static RUN: LazyLock<u128> = LazyLock::new(|| Uuid::new_v4().as_u128() << 32);
     static NUMBER: AtomicU32 = AtomicU32::new(0);

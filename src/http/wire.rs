@@ -139,6 +139,9 @@ impl Wire {
 impl AsyncRead for Wire {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.link.has_plenty(context) {
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
         let read = match this.link.incoming.poll_read(&mut this.io, context) {
             Some(end) => end.map(Ok),
@@ -151,6 +154,7 @@ impl AsyncRead for Wire {
                 read
             }
             Poll::Ready(Ok(())) => {
+                this.link.hand(buffer.filled().len() - before);
                 this.has_news = buffer.filled().len() > before;
                 this.is_at_end |= !this.has_news;
                 read
@@ -188,6 +192,10 @@ impl AsyncWrite for Wire {
         ready!(Pin::new(&mut this.io).poll_flush(context))?;
         if this.link.sent() {
             this.pace = Pace::default();
+            if this.link.is_full() {
+                // What came meanwhile was not read.
+                context.waker().wake_by_ref();
+            }
             if this.is_given_up(context) {
                 context.waker().wake_by_ref();
             }
@@ -241,6 +249,7 @@ pub(super) async fn follow<B: MessageBody + 'static>(
         if matches!(body, Payload::None) {
             request.set_payload(body);
         } else {
+            link.expect_body();
             let admission = &link.admission;
             let body = incoming::past(&request, body, link);
             request.set_payload(paced(body, admission.patience.body, admission.metrics.clone()));

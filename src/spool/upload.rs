@@ -56,22 +56,15 @@ pub struct UploadWriter {
     syncing: Option<Syncing>,
 }
 
-/// A file that is being made durable. The system tells a failure only once, so nobody may let one pass.
+/// A file that is being made durable. The system tells a failure to one who asks and to nobody else, so that there is one
+/// at a time for each file, and nobody may let its end pass.
 type Syncing = JoinHandle<io::Result<()>>;
-
-async fn settled(syncing: &mut Option<Syncing>) -> Result<(), SpoolError> {
-    let Some(under_way) = syncing else { return Ok(()) };
-    let done = under_way.await.unwrap_or_else(|end| Err(io::Error::other(end)));
-    *syncing = None;
-    done.map_err(SpoolError::io("making an upload durable"))
-}
 
 /// What has been written of a file, to be made durable while more is written.
 #[derive(Debug)]
 pub struct Checkpoint {
     file: Arc<File>,
     bytes: u64,
-    syncing: Option<Syncing>,
 }
 
 impl Checkpoint {
@@ -80,8 +73,7 @@ impl Checkpoint {
     /// # Errors
     /// `DiskFull`, `Io`: nobody knows then how much of the file is there.
     pub async fn sync(self) -> Result<u64, SpoolError> {
-        let Self { file, bytes, mut syncing } = self;
-        settled(&mut syncing).await?;
+        let Self { file, bytes } = self;
         disk::blocking(move || file.sync_data()).await.map_err(SpoolError::io("making an upload durable"))?;
         Ok(bytes)
     }
@@ -181,8 +173,9 @@ impl UploadWriter {
     pub async fn checkpoint(&mut self) -> Result<Checkpoint, SpoolError> {
         self.hand_over().await?;
         self.settle().await?;
+        self.settle_sync().await?;
         let sink = self.sink.as_ref().ok_or(SpoolError::Torn)?;
-        Ok(Checkpoint { file: Arc::clone(&sink.file), bytes: self.received, syncing: self.syncing.take() })
+        Ok(Checkpoint { file: Arc::clone(&sink.file), bytes: self.received })
     }
 
     /// Waits until nothing is being written any more, so that another may go on with the file. What was
@@ -190,6 +183,9 @@ impl UploadWriter {
     pub async fn abandon(mut self) {
         if let Some(writing) = self.writing.take() {
             drop(writing.await);
+        }
+        if let Some(syncing) = self.syncing.take() {
+            drop(syncing.await);
         }
     }
 
@@ -200,7 +196,7 @@ impl UploadWriter {
     pub async fn finish(mut self) -> Result<Received, SpoolError> {
         self.hand_over().await?;
         self.settle().await?;
-        settled(&mut self.syncing).await?;
+        self.settle_sync().await?;
         let Sink { file, hasher } = self.sink.take().ok_or(SpoolError::Torn)?;
         let Self { mut claim, received, .. } = self;
         // The claim travels along: when nobody waits for the end any more, it cleans up there.
@@ -225,17 +221,29 @@ impl UploadWriter {
         Ok(())
     }
 
-    /// Has the disk take what was written, unless little came since it last did.
+    /// Has the disk take what was written, unless little came since it last did. What can be continued is made durable
+    /// by its checkpoints.
     async fn sync_ahead(&mut self) -> Result<(), SpoolError> {
         let is_under_way = self.syncing.as_ref().is_some_and(|syncing| !syncing.is_finished());
-        if is_under_way || self.received - self.synced < SYNC_BYTES {
+        if self.claim.path.is_none() || is_under_way || self.received - self.synced < SYNC_BYTES {
             return Ok(());
         }
-        settled(&mut self.syncing).await?;
+        self.settle_sync().await?;
         self.synced = self.received;
         let file = Arc::clone(&self.sink.as_ref().ok_or(SpoolError::Torn)?.file);
         self.syncing = Some(tokio::task::spawn_blocking(move || file.sync_data()));
         Ok(())
+    }
+
+    /// Waits until the disk has what it was told to take; after a failure nobody knows what of the file is there.
+    async fn settle_sync(&mut self) -> Result<(), SpoolError> {
+        let Some(under_way) = &mut self.syncing else { return Ok(()) };
+        let done = under_way.await.unwrap_or_else(|end| Err(io::Error::other(end)));
+        self.syncing = None;
+        done.map_err(|error| {
+            self.sink = None;
+            SpoolError::io("making an upload durable")(error)
+        })
     }
 
     /// Waits for the batch under way. The handle stays in place until it is done, so that a dropped

@@ -67,6 +67,26 @@ async fn content_is_handed_on_as_it_came() {
 }
 
 #[tokio::test]
+async fn what_only_begins_like_a_form_is_refused() {
+    let part = |head: &str, end: &str| format!("---limit\r\n{head}\r\n\r\nx\r\n---limit{end}").into_bytes();
+    let named = "Content-Disposition: form-data; name=\"file\"";
+    for (body, expected) in [
+        (part(named, "--and more"), FormError::NoBoundary),
+        (part("Content-Disposition: attachment; name=\"file\"", "--"), FormError::NoName),
+        (part(&format!("{named}\r\nContent-Type: Multipart/mixed; boundary=x"), "--"), FormError::Nested),
+        ([vec![b'x'; MAX_HEAD], part(named, "--")].concat(), FormError::NoBoundary),
+    ] {
+        for slice in [1, body.len()] {
+            let refused = all(&body, slice).await.err().map(|error| error.to_string());
+            assert_eq!(refused, Some(expected.to_string()), "in slices of {slice}");
+        }
+    }
+    for end in ["--", "--\r", "--\r\nwords behind", "-- \r\n"] {
+        assert_eq!(all(&part(named, end), 1).await.unwrap().len(), 1, "{end:?}");
+    }
+}
+
+#[tokio::test]
 async fn forms_that_are_none_are_refused() {
     for (kind, expected) in [
         ("application/json", FormError::NotAForm),

@@ -2,6 +2,7 @@
 
 mod crowded;
 mod slow;
+mod together;
 
 use super::*;
 use crate::http::admission::{Capacity, Patience};

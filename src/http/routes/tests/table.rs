@@ -181,6 +181,12 @@ async fn requests_are_counted_by_pattern_and_never_by_path() {
     assert!(page.contains(r#"route="/api/videos/{id}",method="GET",status="404"} 1"#), "{page}");
     assert!(page.contains(r#"route="none",method="other""#) && !page.contains("nowhere-at-all"), "{page}");
     assert!(!page.contains(&id.to_string()));
+    // What is refused before it gets to its address is counted there, too.
+    bench
+        .ask(TestRequest::delete().uri(&format!("/api/videos/{id}")).insert_header(("origin", "https://evil.example")))
+        .await;
+    let page = String::from_utf8(bench.get("/metrics").await.body.to_vec()).unwrap();
+    assert!(page.contains(r#"route="/api/videos/{id}",method="DELETE",status="403"} 1"#), "{page}");
 }
 
 #[actix_web::test]

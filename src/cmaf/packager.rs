@@ -140,6 +140,10 @@ impl Packager {
         if let Some(chunk) = self.timeline.end(next_pts)? {
             segments.extend(self.join(chunk)?);
         }
+        // The end of a file that was cut off in the middle of a frame.
+        if self.settings.wrapping == Wrapping::Transport {
+            self.sound.pop_if(|last| !transport::can_be_frame(last));
+        }
         segments.extend(self.cut()?);
         Ok(segments)
     }

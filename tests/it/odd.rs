@@ -160,6 +160,19 @@ async fn pictures_of_which_some_have_no_time_are_encoded_and_play() {
 }
 
 #[tokio::test]
+async fn h264_of_a_kind_that_browsers_do_not_play_is_encoded() {
+    let world = World::start().await;
+    let words =
+        "-f lavfi -i testsrc2=size=320x180:rate=25:duration=4 -c:v libx264 -preset veryfast -g 50 -pix_fmt yuv420p";
+    for (more, why) in [("-qp 0", "profile High 4:4:4 Predictive"), ("-level 6.2", "level 6.2")] {
+        let video = world.published(&film("mp4", &format!("{words} {more}"))).await;
+        let tracks = world.video(&video).await["tracks"].clone();
+        assert_eq!(tracks[0]["method"], "encoded", "{tracks:#}");
+        assert!(tracks[0]["why"].as_str().unwrap().contains(why), "{tracks:#}");
+    }
+}
+
+#[tokio::test]
 async fn hdr_is_copied_and_its_smaller_sizes_are_sane_sdr() {
     let world = World::start().await;
     // A middle grey of 203 cd/m² or thereabouts, with something moving.

@@ -22,6 +22,7 @@ fn video() -> VideoStream {
         index: 0,
         codec: "h264".into(),
         profile: Some("High".into()),
+        level: Some(40),
         pixel_format: "yuv420p".into(),
         width: 1920,
         height: 1080,
@@ -138,6 +139,26 @@ fn what_players_cannot_take_is_encoded() {
         VideoStream { codec: "hevc".into(), pixel_format: "yuv420p10le".into(), ..video() },
         &packets(50)
     )));
+}
+
+#[test]
+fn h264_is_copied_only_in_profiles_and_levels_that_browsers_play() {
+    let of = |profile: Option<&str>, level| VideoStream { profile: profile.map(Into::into), level, ..video() };
+    let usual = [("Baseline", 30), ("Constrained Baseline", 9), ("Main", 31), ("High", 52)];
+    for stream in usual.map(|(name, level)| of(Some(name), Some(level))).into_iter().chain([of(None, None)]) {
+        assert!(is_copied(&planned(stream.clone(), &packets(50))), "{stream:?}");
+    }
+    let odd = ["Extended", "High 10", "High 4:4:4 Predictive", "High 4:2:2 Intra", "CAVLC 4:4:4"];
+    let odd = odd.map(|name| (of(Some(name), Some(40)), name));
+    for (stream, wanted) in
+        odd.into_iter().chain([(of(Some("High"), Some(62)), "level 6.2"), (of(None, Some(60)), "level 6.0")])
+    {
+        let plan = planned(stream, &packets(50));
+        assert!(!is_copied(&plan) && plan.video[0].why.contains(wanted), "{wanted}: {}", plan.video[0].why);
+    }
+    // Its profiles and levels are others.
+    let hevc = VideoStream { codec: "hevc".into(), ..of(Some("Main"), Some(153)) };
+    assert!(is_copied(&planned(hevc, &packets(50))));
 }
 
 #[test]

@@ -123,7 +123,7 @@ fn gops(packets: &[Packet], time_base: f64) -> Result<Vec<Gop>, String> {
 /// forwards.
 fn check_times(packets: &[Packet]) -> Result<(), String> {
     let shown: Option<Vec<i64>> = packets.iter().map(|packet| packet.pts).collect();
-    let Some(mut shown) = shown else { return Err("pictures without time stamps".into()) };
+    let Some(mut shown) = shown else { return Err("the file does not say when each of its pictures is shown".into()) };
     shown.sort_unstable();
     if shown.windows(2).any(|pair| pair[0] == pair[1]) {
         return Err("two of its pictures are shown at the same time".into());

@@ -7,7 +7,12 @@ use super::source::TrackKind;
 use super::timing::Timeline;
 use super::transport::{self, Row};
 use crate::media::segment::{CutRule, Gop};
+use crate::media::span::LONGEST_SHOWN;
 use crate::media::time::{TIMELINE_OFFSET_SECONDS, Timescale};
+
+/// Seconds that the last picture of a film is stretched at most: no plan shows one for longer than `LONGEST_SHOWN`, and
+/// half a second is for those whose times are guessed. More than that is missing.
+const LONGEST_STRETCH_S: f64 = LONGEST_SHOWN + 0.5;
 
 /// Where decode times come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,18 +140,26 @@ impl Packager {
         if let Some(chunk) = self.timeline.end(next_pts)? {
             segments.extend(self.join(chunk)?);
         }
+        // The end of a file that was cut off in the middle of a frame.
+        if self.settings.wrapping == Wrapping::Transport {
+            self.sound.pop_if(|last| !transport::can_be_frame(last));
+        }
         segments.extend(self.cut()?);
         Ok(segments)
     }
 
-    /// Ends the last span, whose last picture is shown up to `until` if it is shown before: of some films that cannot be
-    /// known, as decoders guess when their pictures are shown.
+    /// Ends the last span, whose last picture is shown up to `until` if it is shown shortly before: of some films that
+    /// cannot be known, as decoders guess when their pictures are shown, and of some the end cannot be decoded.
     ///
     /// # Errors
     /// `CmafError::Times` as for `push`.
     pub fn end_last_span(&mut self, until: Option<i64>) -> Result<Vec<Segment>, CmafError> {
         let mut segments = self.take_rest()?;
-        let until = until.filter(|until| self.timeline.last_shown().is_none_or(|last| last < *until));
+        let longest = (LONGEST_STRETCH_S * f64::from(self.settings.timescale)) as i64;
+        let is_near = |until: &i64| {
+            self.timeline.last_shown().is_none_or(|last| (1..=longest).contains(&until.saturating_sub(last)))
+        };
+        let until = until.filter(is_near);
         segments.extend(self.end_span(until)?);
         Ok(segments)
     }

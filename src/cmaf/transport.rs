@@ -64,13 +64,17 @@ impl Row {
     }
 }
 
+/// Whether a sample has the size of a frame of MP3; the last one of a file that was cut off may not.
+pub(super) fn can_be_frame(sample: &Placed) -> bool {
+    (SMALLEST..=LARGEST).contains(&sample.data.len())
+}
+
 /// Writes a segment of frames, of which there is at least one. Ticks are samples of sound.
 ///
 /// # Errors
 /// `CmafError::Unsupported` if a sample can be no frame of MP3.
 pub(super) fn segment(chunk: &Chunk, timescale: Timescale) -> Result<Segment, CmafError> {
-    let odd = |sample: &Placed| !(SMALLEST..=LARGEST).contains(&sample.data.len());
-    if chunk.samples.iter().any(odd) {
+    if chunk.samples.iter().any(|sample| !can_be_frame(sample)) {
         return Err(CmafError::Unsupported("MP3 of frames of that size"));
     }
     let kind = Kind::of(chunk.samples.first().map_or(&[], |first| &first.data));

@@ -41,7 +41,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Finds where sounds end of which only the beginning of their last packet is known.
+    /// Finds where sounds end of which only the beginning of their last packet is known. Where that cannot be listened
+    /// to, they end as is said: in a damaged stream ffprobe does not find the place.
     async fn listen_to_the_end(
         &self,
         sounds: &mut [AudioStream],
@@ -51,10 +52,11 @@ impl Run<'_> {
         let is_early = |said: &f64| is_said_early(*said, picture_s);
         let said_s = sounds.iter().filter_map(|sound| sound.end_s.filter(is_early)).reduce(f64::min);
         let Some(said_s) = said_s else { return Ok(()) };
-        let heard = self.heard(sounds, Some(said_s - LONGEST_PACKET_S..latest_s)).await?;
+        let heard = self.heard(sounds, Some(said_s - LONGEST_PACKET_S..latest_s)).await;
+        let Some(heard) = unless_unheard(heard)? else { return Ok(()) };
         for sound in sounds.iter_mut().filter(|sound| sound.end_s.is_some_and(|said| is_early(&said))) {
             let end_s = heard.get(&sound.index).map(|(_, end)| *end);
-            sound.end_s = sound.end_s.map(|said| end_s.map_or(said, |end| end.max(said)));
+            sound.end_s = sound.end_s.map(|said| later_end(said, end_s));
         }
         Ok(())
     }
@@ -122,6 +124,24 @@ fn is_said_early(said_s: f64, picture_s: f64) -> bool {
     said_s > picture_s - 2.0 * LONGEST_PACKET_S && said_s <= picture_s + TAIL_S
 }
 
+/// What was heard, or nothing where that failed and was not stopped: what is said of the sounds counts then.
+fn unless_unheard<T>(heard: Result<T, IngestError>) -> Result<Option<T>, IngestError> {
+    match heard {
+        Ok(heard) => Ok(Some(heard)),
+        Err(IngestError::Stopped) => Err(IngestError::Stopped),
+        Err(error) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::debug!(error, "the ends of sounds could not be listened to");
+            Ok(None)
+        }
+    }
+}
+
+/// The end that was heard, if it is one packet later at most: one further on is that of damaged time stamps.
+fn later_end(said_s: f64, heard_s: Option<f64>) -> f64 {
+    heard_s.filter(|end| *end <= said_s + LONGEST_PACKET_S).map_or(said_s, |end| end.max(said_s))
+}
+
 /// Holds a claimed end against the measured one. A header that claims somewhat more than there is belongs to a
 /// file that was cut off; one that claims many times as much is simply wrong.
 fn whole(claimed_s: f64, measured_s: f64) -> Result<(), IngestError> {
@@ -146,6 +166,7 @@ fn believable(claimed_s: Option<f64>, measured_s: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ffmpeg::FfmpegError;
 
     #[test]
     fn a_claimed_length_counts_only_near_the_measured_one() {
@@ -177,6 +198,24 @@ mod tests {
         assert!(!is_doubted(&claims, 1, None, Some(8.0)), "alone it ends where it ends");
         assert!(is_doubted(&claims, 1, Some(8.0), None) && is_doubted(&sound(None), 1, Some(8.0), Some(60.0)));
         assert!(!is_doubted(&sound(Some(9.0)), 2, Some(8.0), Some(60.0)));
+    }
+
+    #[test]
+    fn an_end_that_was_heard_is_that_of_one_packet() {
+        for (heard, end) in
+            [(Some(60.3), 60.3), (Some(59.0), 60.0), (Some(66.0), 60.0), (Some(1e6), 60.0), (None, 60.0)]
+        {
+            assert!((later_end(60.0, heard) - end).abs() < 1e-9, "{heard:?}");
+        }
+    }
+
+    #[test]
+    fn a_film_whose_sounds_cannot_be_listened_to_is_not_refused_for_that() {
+        assert_eq!(unless_unheard(Ok(3)).unwrap(), Some(3));
+        for error in [IngestError::refused("broken"), IngestError::Ffmpeg(FfmpegError::Stalled { seconds: 60 })] {
+            assert_eq!(unless_unheard::<u32>(Err(error)).unwrap(), None);
+        }
+        assert!(matches!(unless_unheard::<u32>(Err(IngestError::Stopped)), Err(IngestError::Stopped)));
     }
 
     #[test]

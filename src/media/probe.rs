@@ -63,6 +63,9 @@ pub struct VideoStream {
     pub codec: String,
     /// Profile, in ffmpeg's words.
     pub profile: Option<String>,
+    /// Level, in ffmpeg's numbers: 41 for 4.1 of H.264; `None` when unknown.
+    #[serde(default)]
+    pub level: Option<u32>,
     /// Pixel format, such as `yuv420p`.
     pub pixel_format: String,
     /// Coded width in pixels.
@@ -225,6 +228,7 @@ mod tests {
             index: 0,
             codec: "h264".into(),
             profile: None,
+            level: None,
             pixel_format: "yuv420p".into(),
             width,
             height,

@@ -121,9 +121,11 @@ impl Frames {
     /// The same where one that is shown for longer than `LONGEST_SHOWN` is repeated every
     /// `REPEATED`, and the next one may come soon after the last of them.
     pub fn highest_filled_rate(&self) -> Option<f64> {
-        let filled = |gap: f64| match gap > LONGEST_SHOWN {
-            true => (gap % REPEATED).clamp(REPEATED / 9.0, REPEATED),
-            false => gap,
+        let filled = |gap: f64| match gap % REPEATED {
+            _ if gap <= LONGEST_SHOWN => gap,
+            // The last of them would fall on the next picture, and is dropped.
+            rest if rest < MARGIN => REPEATED,
+            rest => rest.max(REPEATED / 9.0),
         };
         self.gaps().filter(|gap| *gap >= LEAST_GAP).map(filled).reduce(f64::min).map(|gap| 1.0 / gap)
     }
@@ -308,6 +310,17 @@ mod tests {
         let spans = Frames::of(&still, 1.0).spans(0.0, Joints::default());
         let after = spans.iter().find(|span| span.first_tick == 30 * 90_000).expect("a span begins there");
         assert!((after.from_s - 19.995).abs() < 1e-9, "{after:?}");
+    }
+
+    #[test]
+    fn a_repeat_that_falls_on_the_next_picture_makes_a_film_no_faster() {
+        let packet = |pts: i64| Packet { pts: Some(pts), dts: Some(pts), duration: 1, bytes: 1, key: true };
+        let rate = |gap: i64| Frames::of(&[packet(0), packet(gap)], 0.001).highest_filled_rate().unwrap();
+        for (gap, seconds) in
+            [(500, 0.5), (1800, 0.9), (1804, 0.9), (1830, 0.1), (2000, 0.2), (2690, 0.89), (2700, 0.9)]
+        {
+            assert!((rate(gap) * seconds - 1.0).abs() < 0.01, "{gap} ms: {} a second", rate(gap));
+        }
     }
 
     #[test]

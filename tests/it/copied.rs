@@ -55,7 +55,8 @@ async fn sound_in_a_transport_stream_that_ends_with_the_picture_is_copied() {
     let clip = clip::made("ts", &words.split_whitespace().collect::<Vec<_>>());
     let video = world.published(&clip).await;
     let tracks = world.video(&video).await["tracks"].clone();
-    assert!(tracks.as_array().unwrap().iter().all(|track| track["method"] == "copied"), "{tracks:#}");
+    let made: Vec<_> = tracks.as_array().unwrap().iter().map(|track| (&track["kind"], &track["method"])).collect();
+    assert_eq!(made, [(&"video".into(), &"copied".into()), (&"audio".into(), &"copied".into())], "{tracks:#}");
 }
 
 #[tokio::test]

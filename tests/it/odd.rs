@@ -153,10 +153,25 @@ async fn pictures_of_which_some_have_no_time_are_encoded_and_play() {
     let words = "-f lavfi -i testsrc2=size=320x180:rate=25:duration=16 -f lavfi -i sine=sample_rate=48000:duration=16 \
                  -c:v libx264 -preset veryfast -bf 2 -g 50 -pix_fmt yuv420p -c:a mp2 -ac 2";
     let video = world.published(&film("mpg", words)).await;
+    let tracks = world.video(&video).await["tracks"].clone();
+    assert_eq!(tracks[0]["method"], "encoded", "{tracks:#}");
     let pictures = world.player(&video).pictures().await;
     pictures.assert_well_formed();
     let shown = measure::frame_times(&pictures.save(&world, "pictures.mp4"), "v");
-    assert!(shown.len() > 200 && shown.windows(2).all(|pair| pair[0] < pair[1]), "{} of 400", shown.len());
+    assert!(shown.len() > 390 && shown.windows(2).all(|pair| pair[0] < pair[1]), "{} of 400", shown.len());
+}
+
+#[tokio::test]
+async fn h264_of_a_kind_that_browsers_do_not_play_is_encoded() {
+    let world = World::start().await;
+    let words =
+        "-f lavfi -i testsrc2=size=320x180:rate=25:duration=4 -c:v libx264 -preset veryfast -g 50 -pix_fmt yuv420p";
+    for (more, why) in [("-qp 0", "profile High 4:4:4 Predictive"), ("-level 6.2", "level 6.2")] {
+        let video = world.published(&film("mp4", &format!("{words} {more}"))).await;
+        let tracks = world.video(&video).await["tracks"].clone();
+        assert_eq!(tracks[0]["method"], "encoded", "{tracks:#}");
+        assert!(tracks[0]["why"].as_str().unwrap().contains(why), "{tracks:#}");
+    }
 }
 
 #[tokio::test]

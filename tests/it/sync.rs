@@ -64,8 +64,9 @@ async fn a_film_whose_sound_begins_first_keeps_picture_and_sound_together() {
         let pictures = player.pictures().await.save(&world, "pictures.mp4");
         let sound = player.sound().await.save(&world, "sound.mp4");
         let early: f64 = early.parse().unwrap();
-        let pairs = measure::flashes(&pictures).into_iter().zip(measure::beeps(&sound));
-        for (flash, beep) in pairs {
+        let (flashes, beeps) = (measure::flashes(&pictures), measure::beeps(&sound));
+        assert_eq!((flashes.len(), beeps.len()), (2, 2), "{flashes:?} {beeps:?}");
+        for (flash, beep) in flashes.into_iter().zip(beeps) {
             let moved = flash - beep - early;
             assert!(moved.abs() < MOST_APART, "a flash at {flash} s, its beep at {beep} s, {early} s before it");
         }

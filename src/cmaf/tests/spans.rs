@@ -80,3 +80,31 @@ fn spans_of_uneven_times_join() {
         -enc_time_base 1:90000 -c:v libx264 -preset veryfast -bf 2 -force_key_frames expr:gte(t,n_forced*2)";
     spans_join(source, &[0, 4, 10]);
 }
+
+/// Seconds of a film of four pictures a second, of which six were decoded, that is to end at this second.
+fn seconds_until(end_s: f64) -> f64 {
+    let second = 90_000;
+    let picture = |number: i64| Sample {
+        dts: 10 * second + number * second / 4,
+        pts: 10 * second + number * second / 4,
+        duration: 1,
+        sync: number == 0,
+        data: Bytes::from_static(b"x"),
+    };
+    let cut = CutRule { target: 6 * 90_000, tolerance: 45_000, max_bytes: 64 << 20 };
+    let (kind, timing, wrapping) = (TrackKind::Video, Timing::Spans, Wrapping::Fragments);
+    let settings = PackagerSettings { timescale: 90_000, kind, cut, timing, wrapping, resume: None };
+    let mut packager = Packager::new(settings).unwrap();
+    assert!(packager.push((0..6).map(picture).collect()).unwrap().is_empty());
+    let segments = packager.end_last_span(Some(((10.0 + end_s) * 90_000.0) as i64)).unwrap();
+    segments.iter().map(|segment| segment.duration as f64 / 90_000.0).sum()
+}
+
+#[test]
+fn the_last_picture_lasts_to_the_end_but_not_over_what_could_not_be_decoded() {
+    // The last one is shown at 1.25 s.
+    for (end_s, seconds) in [(2.25, 2.25), (1.75, 1.75), (1.0, 1.5), (4.0, 1.5), (90.0, 1.5)] {
+        let found = seconds_until(end_s);
+        assert!((found - seconds).abs() < 1e-9, "{found} s, and not {seconds}, of a film that ends at {end_s}");
+    }
+}

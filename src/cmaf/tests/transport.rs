@@ -215,6 +215,26 @@ fn any_size_is_packed_and_what_can_be_no_frame_is_refused() {
 }
 
 #[test]
+fn a_last_frame_that_was_cut_off_costs_no_other() {
+    let sample = |(number, bytes): (usize, usize)| {
+        let pts = 480_000 + 1152 * number as i64;
+        Sample { dts: pts, pts, duration: 1152, sync: true, data: frame(0, bytes).data }
+    };
+    let cut = CutRule { target: 6 * 48_000, tolerance: 24_000, max_bytes: 64 << 20 };
+    let (kind, timing, wrapping) = (TrackKind::Audio, Timing::Source, Wrapping::Transport);
+    let settings = PackagerSettings { timescale: 48_000, kind, cut, timing, wrapping, resume: None };
+    let sizes = |sizes: &[usize]| sizes.iter().copied().enumerate().map(sample).collect::<Vec<_>>();
+    let segments = packaged(settings, &[sizes(&[400, 400, 400, 7])]);
+    assert_eq!(segments.iter().map(|segment| segment.duration).collect::<Vec<_>>(), [3 * 1152]);
+    let came: usize = segments.iter().flat_map(sounds).map(|(_, _, bytes)| bytes.len()).sum();
+    assert_eq!(came, 1200);
+    assert_eq!(packaged(settings, &[sizes(&[7])]).len(), 0);
+    let mut packager = Packager::new(settings).unwrap();
+    packager.push(sizes(&[400, 7, 400])).unwrap();
+    assert!(matches!(packager.finish(), Err(CmafError::Unsupported(_))), "one in the middle is none of that");
+}
+
+#[test]
 fn ffmpeg_reads_the_same_packets_and_has_nothing_to_complain_of() {
     let dir = TempDir::new().unwrap();
     for (rate, words) in MAKES {

@@ -53,6 +53,7 @@ fn stream(dir: &TempDir) -> VideoStream {
         index: said["index"].parse().unwrap(),
         codec: said["codec_name"].into(),
         profile: None,
+        level: None,
         pixel_format: "yuv420p".into(),
         width: 128,
         height: 72,

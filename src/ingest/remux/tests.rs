@@ -25,6 +25,7 @@ fn stream() -> VideoStream {
         index: 0,
         codec: String::new(),
         profile: None,
+        level: None,
         pixel_format: String::new(),
         width: 0,
         height: 0,

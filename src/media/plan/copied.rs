@@ -8,6 +8,10 @@ use crate::media::span::Frames;
 /// Key frames further apart than this make seeking slow; such a stream is encoded.
 const LONGEST_GOP_S: f64 = 12.0;
 
+/// Profiles of H.264 that browsers play (Apple authoring rule 1.3), in ffprobe's words, and the highest level of it (5.2).
+const H264_PROFILES: [&str; 4] = ["Baseline", "Constrained Baseline", "Main", "High"];
+const H264_HIGHEST_LEVEL: u32 = 52;
+
 /// A group of pictures with more bytes would have to be held in memory as a whole.
 const LARGEST_GOP: u64 = 96 * 1024 * 1024;
 
@@ -22,6 +26,9 @@ pub(super) fn copyable(stream: &VideoStream, packets: &[Packet]) -> Result<Vec<G
     };
     if !fits {
         return Err(format!("{name} with {} pixels does not play in every browser", stream.pixel_format));
+    }
+    if stream.codec == "h264" {
+        check_h264(stream)?;
     }
     if stream.interlaced {
         return Err("the picture is interlaced".into());
@@ -40,6 +47,18 @@ pub(super) fn copyable(stream: &VideoStream, packets: &[Packet]) -> Result<Vec<G
         return Err("its groups of pictures lean on each other, and Chromium cannot seek in such H.264".into());
     }
     Ok(gops)
+}
+
+/// Whether browsers are made for H.264 of this kind; what is not said is not held against it.
+fn check_h264(stream: &VideoStream) -> Result<(), String> {
+    if let Some(profile) = stream.profile.as_deref().filter(|profile| !H264_PROFILES.contains(profile)) {
+        return Err(format!("H.264 of the profile {profile} does not play in every browser"));
+    }
+    if let Some(level) = stream.level.filter(|level| *level > H264_HIGHEST_LEVEL) {
+        let level = f64::from(level) / 10.0;
+        return Err(format!("H.264 of level {level:.1} asks for more than every browser can decode"));
+    }
+    Ok(())
 }
 
 /// Whether a picture is shown before the key frame that it follows. In H.264 that key frame is then no IDR, and
@@ -104,7 +123,7 @@ fn gops(packets: &[Packet], time_base: f64) -> Result<Vec<Gop>, String> {
 /// forwards.
 fn check_times(packets: &[Packet]) -> Result<(), String> {
     let shown: Option<Vec<i64>> = packets.iter().map(|packet| packet.pts).collect();
-    let Some(mut shown) = shown else { return Err("pictures without time stamps".into()) };
+    let Some(mut shown) = shown else { return Err("the file does not say when each of its pictures is shown".into()) };
     shown.sort_unstable();
     if shown.windows(2).any(|pair| pair[0] == pair[1]) {
         return Err("two of its pictures are shown at the same time".into());

@@ -22,6 +22,7 @@ fn video() -> VideoStream {
         index: 0,
         codec: "h264".into(),
         profile: Some("High".into()),
+        level: Some(40),
         pixel_format: "yuv420p".into(),
         width: 1920,
         height: 1080,
@@ -141,6 +142,26 @@ fn what_players_cannot_take_is_encoded() {
 }
 
 #[test]
+fn h264_is_copied_only_in_profiles_and_levels_that_browsers_play() {
+    let of = |profile: Option<&str>, level| VideoStream { profile: profile.map(Into::into), level, ..video() };
+    let usual = [("Baseline", 30), ("Constrained Baseline", 9), ("Main", 31), ("High", 52)];
+    for stream in usual.map(|(name, level)| of(Some(name), Some(level))).into_iter().chain([of(None, None)]) {
+        assert!(is_copied(&planned(stream.clone(), &packets(50))), "{stream:?}");
+    }
+    let odd = ["Extended", "High 10", "High 4:4:4 Predictive", "High 4:2:2 Intra", "CAVLC 4:4:4"];
+    let odd = odd.map(|name| (of(Some(name), Some(40)), name));
+    for (stream, wanted) in
+        odd.into_iter().chain([(of(Some("High"), Some(62)), "level 6.2"), (of(None, Some(60)), "level 6.0")])
+    {
+        let plan = planned(stream, &packets(50));
+        assert!(!is_copied(&plan) && plan.video[0].why.contains(wanted), "{wanted}: {}", plan.video[0].why);
+    }
+    // Its profiles and levels are others.
+    let hevc = VideoStream { codec: "hevc".into(), ..of(Some("Main"), Some(153)) };
+    assert!(is_copied(&planned(hevc, &packets(50))));
+}
+
+#[test]
 fn h264_whose_groups_lean_on_each_other_is_encoded() {
     let mut open = packets(50);
     (open[50].pts, open[51].pts) = (open[51].pts, open[50].pts);
@@ -159,7 +180,8 @@ fn decode_times_may_be_missing_but_not_presentation_times() {
     assert_eq!(plan.target_duration, 10);
     let mut unknown = packets(50);
     unknown[7].pts = None;
-    assert!(!is_copied(&planned(video(), &unknown)));
+    let plan = planned(video(), &unknown);
+    assert!(!is_copied(&plan) && plan.video[0].why.starts_with("the file does not say"), "{}", plan.video[0].why);
     let mut twice = packets(50);
     twice[7].pts = twice[6].pts;
     assert!(!is_copied(&planned(video(), &twice)), "the packager has no place for two pictures at one time");

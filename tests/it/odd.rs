@@ -195,6 +195,29 @@ async fn a_film_whose_sound_cannot_be_listened_to_at_its_end_is_taken() {
 }
 
 #[tokio::test]
+async fn a_film_whose_end_cannot_be_decoded_is_not_stretched_over_it() {
+    let world = World::start().await;
+    let mut bytes = film("mkv", "-f lavfi -i testsrc2=size=320x180:rate=25:duration=12 -c:v mjpeg -q:v 5").bytes();
+    // From the 201st on, nothing of a picture is left but its place.
+    let find = |bytes: &[u8], mark: &[u8], from: usize| {
+        bytes[from..].windows(mark.len()).position(|found| found == mark).map(|at| from + at)
+    };
+    let (mut at, mut pictures) = (0, 0);
+    while let Some(begin) = find(&bytes, &[0xFF, 0xD8, 0xFF], at) {
+        at = find(&bytes, &[0xFF, 0xD9], begin).unwrap();
+        pictures += 1;
+        if pictures > 200 {
+            bytes[begin..at].fill(0);
+        }
+    }
+    assert_eq!(pictures, 300);
+    let video = world.accepted(&Sending::bytes(bytes, "film.mkv")).await.video;
+    let settled = world.settled(&video).await;
+    assert_eq!(settled["state"], "failed", "{settled}");
+    assert!(settled["error"].as_str().unwrap().starts_with("Only 67 % of the film"), "{settled}");
+}
+
+#[tokio::test]
 async fn hdr_is_copied_and_its_smaller_sizes_are_sane_sdr() {
     let world = World::start().await;
     // A middle grey of 203 cd/m² or thereabouts, with something moving.

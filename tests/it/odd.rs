@@ -3,6 +3,7 @@
 use crate::harness::World;
 use crate::harness::clip::{Clip, made};
 use crate::harness::measure;
+use crate::harness::stand_in::StandIn;
 use crate::harness::upload::Sending;
 use std::fs;
 
@@ -172,6 +173,48 @@ async fn h264_of_a_kind_that_browsers_do_not_play_is_encoded() {
         assert_eq!(tracks[0]["method"], "encoded", "{tracks:#}");
         assert!(tracks[0]["why"].as_str().unwrap().contains(why), "{tracks:#}");
     }
+}
+
+/// An ffprobe that finds no place in the sounds of a file, as the real one in some damaged streams.
+const LOST: &str = r#"#!/bin/bash
+if [[ " $* " == *" -select_streams a "*" -read_intervals "* ]]; then touch "$(dirname "$0")/asked"; exit 1; fi
+exec REAL "$@"
+"#;
+
+#[tokio::test]
+async fn a_film_whose_sound_cannot_be_listened_to_at_its_end_is_taken() {
+    let stand_in = StandIn::playing("ffprobe", LOST);
+    let world = World::with(&[("PATH", stand_in.path().as_str())]).await;
+    let words = "-f lavfi -i testsrc2=size=320x180:rate=25:duration=8 -f lavfi -i sine=sample_rate=48000:duration=8 \
+                 -c:v libx264 -preset veryfast -g 50 -pix_fmt yuv420p -c:a aac -b:a 48k";
+    let video = world.published(&film("ts", words)).await;
+    assert!(stand_in.folder().join("asked").exists(), "it was listened to");
+    let player = world.player(&video);
+    let (pictures, sound) = (player.pictures().await.seconds(), player.sound().await.seconds());
+    assert!((pictures - 8.0).abs() < 0.1 && (sound - 8.0).abs() < 0.5, "{pictures} s and {sound} s");
+}
+
+#[tokio::test]
+async fn a_film_whose_end_cannot_be_decoded_is_not_stretched_over_it() {
+    let world = World::start().await;
+    let mut bytes = film("mkv", "-f lavfi -i testsrc2=size=320x180:rate=25:duration=12 -c:v mjpeg -q:v 5").bytes();
+    // From the 201st on, nothing of a picture is left but its place.
+    let find = |bytes: &[u8], mark: &[u8], from: usize| {
+        bytes[from..].windows(mark.len()).position(|found| found == mark).map(|at| from + at)
+    };
+    let (mut at, mut pictures) = (0, 0);
+    while let Some(begin) = find(&bytes, &[0xFF, 0xD8, 0xFF], at) {
+        at = find(&bytes, &[0xFF, 0xD9], begin).unwrap();
+        pictures += 1;
+        if pictures > 200 {
+            bytes[begin..at].fill(0);
+        }
+    }
+    assert_eq!(pictures, 300);
+    let video = world.accepted(&Sending::bytes(bytes, "film.mkv")).await.video;
+    let settled = world.settled(&video).await;
+    assert_eq!(settled["state"], "failed", "{settled}");
+    assert!(settled["error"].as_str().unwrap().starts_with("Only 67 % of the film"), "{settled}");
 }
 
 #[tokio::test]

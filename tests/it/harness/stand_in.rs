@@ -1,4 +1,4 @@
-//! A program that plays `ffmpeg`: a script that does something of its own and hands the rest to the real one.
+//! A program that plays `ffmpeg` or `ffprobe`: a script that does something of its own and hands the rest to the real one.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -22,11 +22,16 @@ pub struct StandIn {
 }
 
 impl StandIn {
-    /// A script in which `REAL` stands for the real program.
+    /// A script that plays `ffmpeg`, in which `REAL` stands for the real program.
     pub fn of(script: &str) -> Self {
+        Self::playing("ffmpeg", script)
+    }
+
+    /// The same for any program.
+    pub fn playing(name: &str, script: &str) -> Self {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder can be made");
-        let program = folder.path().join("ffmpeg");
-        let real = real().to_str().expect("a program's path is plain").to_owned();
+        let program = folder.path().join(name);
+        let real = real(name).to_str().expect("a program's path is plain").to_owned();
         std::fs::write(&program, script.replace("REAL", &real)).expect("a script can be written");
         let mode = std::fs::Permissions::from_mode(0o755);
         std::fs::set_permissions(&program, mode).expect("a script can be made a program");
@@ -45,7 +50,7 @@ impl StandIn {
         std::fs::remove_file(self.folder().join("held")).expect("it was held up");
     }
 
-    /// Where the script lies, as `ffmpeg`.
+    /// Where the script lies.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -56,8 +61,8 @@ impl StandIn {
     }
 }
 
-fn real() -> PathBuf {
+fn real(name: &str) -> PathBuf {
     let path = std::env::var_os("PATH").expect("there is a PATH");
-    let found = std::env::split_paths(&path).map(|folder| folder.join("ffmpeg")).find(|file| file.exists());
-    found.expect("ffmpeg is installed")
+    let found = std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.exists());
+    found.expect("it is installed")
 }

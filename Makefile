@@ -44,8 +44,9 @@ check: deny ## format, lints, docs, licences: all that needs no test run
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 	cargo deny --log-level warn check bans licenses sources
 
+# Many tests wait for something to happen: one more than there are cores.
 test: tools check ## check, and every test; installs what the tests need
-	cargo nextest run --workspace --locked
+	cargo nextest run --workspace --locked --test-threads $$(( $$(nproc) + 1 ))
 
 bench: ## measure every goal that one machine can show, and write docs/benchmarks.md: half an hour
 	@$(call need,$(BENCH_PROGRAMS))

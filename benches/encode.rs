@@ -42,6 +42,7 @@ async fn encode(children: &Ffmpeg, film: &Path, probe: &Probe, rungs: Vec<Rung>)
         tone_map: None,
         clip: None,
         key_frame_interval_s: 2,
+        key_frames_s: Vec::new(),
     };
     let video = Some(VideoTask::Encode(Box::new(encode)));
     let task =

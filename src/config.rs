@@ -98,7 +98,7 @@ pub struct Ingest {
     pub preferred_encoder: Option<String>,
     /// The device of VA-API and Quick Sync encoders.
     pub vaapi_device: PathBuf,
-    /// Encodes at the same time, 1 to 64.
+    /// Encodes of pictures at the same time, and as many of sounds, 1 to 64; without those of first seconds.
     pub parallel_encodes: u8,
     /// How long an ffmpeg may say nothing before it is taken for stuck, 1 second to a day.
     pub stall_timeout: Duration,

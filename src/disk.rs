@@ -118,20 +118,21 @@ pub fn write_all_at(file: &File, slices: &[Bytes], mut at: u64) -> io::Result<()
     Ok(())
 }
 
-/// Takes these bytes out of a file that stays as long as it is: they read as zeros, and take no room where the file
-/// system can have holes.
+/// Takes these bytes out of a file that stays as long as it is: they read as zeros. Whether they take no room any more:
+/// not every file system can have holes.
 ///
 /// # Errors
 /// As `fallocate`, or `pwrite` where there are no holes.
-pub fn erase(file: &File, at: u64, len: u64) -> io::Result<()> {
+pub fn erase(file: &File, at: u64, len: u64) -> io::Result<bool> {
     let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
     match rustix::fs::fallocate(file, hole, at, len) {
         Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => {
             let end = (at + len).min(file.metadata()?.len());
             let zeros = Bytes::from(vec![0; usize::try_from(end.saturating_sub(at)).map_err(io::Error::other)?]);
-            write_all_at(file, &[zeros], at)
+            write_all_at(file, &[zeros], at)?;
+            Ok(false)
         }
-        done => Ok(done?),
+        done => Ok(done.map(|()| true)?),
     }
 }
 

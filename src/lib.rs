@@ -14,7 +14,8 @@
 //! - [`ffmpeg`]: child processes that probe, copy and encode
 //! - [`cmaf`]: MP4 as values: ffmpeg's fragments and files' indexes in, our segments out
 //! - [`matroska`]: what Matroska files list of their pictures
-//! - [`mpegts`]: what transport streams hold of their pictures
+//! - [`flv`]: what FLV files hold of their pictures, and whether their sound changes
+//! - [`mpegts`]: what transport streams hold of their pictures, and whether their sounds change
 //! - [`check`]: any HLS as a player sees it, measured against the rules
 //! - [`disk`]: files read and synced without blocking the runtime, and chunks that the kernel sends by itself
 //! - [`telegram`]: the bots: what they may be asked, and what their answers mean
@@ -48,6 +49,7 @@ pub mod deposit;
 pub mod disk;
 pub mod events;
 pub mod ffmpeg;
+pub mod flv;
 pub mod http;
 pub mod ingest;
 pub mod jobs;

@@ -84,7 +84,8 @@ impl Sample {
         let packs = packs(replicas);
         let deposit = Deposit::new(packs, catalog.clone(), store.clone(), spool.clone(), clock.clone());
         let (lease, beat, grace) = (Duration::from_secs(60), Duration::from_secs(20), Duration::from_secs(5));
-        let work = jobs::Settings { workers: vec![(JobKind::Ingest, 1), (JobKind::Forget, 1)], lease, beat, grace };
+        let workers = vec![(JobKind::Ingest, 1), (JobKind::Forget, 1)];
+        let work = jobs::Settings { workers, most_left: 0, lease, beat, grace };
         let jobs = Jobs::new(work, catalog.clone(), events.clone(), clock.clone());
         let damage = Some(damage);
         Self { folder, catalog, spool, store, cache, damage, deposit, jobs, events, clock, shutdown }

@@ -5,6 +5,7 @@ use crate::http::{Capacity, Patience, Settings};
 use anyhow::bail;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fs;
+use std::path::Path;
 
 /// Memory that is assumed where the system does not say how much there is.
 const MEMORY: u64 = 1 << 30;
@@ -41,11 +42,19 @@ fn raised_files() -> u64 {
     found.maximum.unwrap_or(u64::MAX)
 }
 
-/// Bytes of memory: the machine's, or what a container leaves of it.
+/// Bytes of memory: the machine's, or what a container or a service manager leaves of it.
 fn memory() -> u64 {
     let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| total_of(&text));
-    let container = fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok());
-    machine.into_iter().chain(container).min().unwrap_or(MEMORY)
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    machine.into_iter().chain(left_by(Path::new("/sys/fs/cgroup"), &groups)).min().unwrap_or(MEMORY)
+}
+
+/// The least that the control group of this process, or one around it, may have (cgroup v2, `memory.max`). `groups` is
+/// what the kernel says of a process, such as `0::/system.slice/telecine.service`.
+fn left_by(root: &Path, groups: &str) -> Option<u64> {
+    let own = groups.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default();
+    let around = Path::new(own).ancestors().map(|group| root.join(group).join("memory.max"));
+    around.filter_map(|bound| fs::read_to_string(bound).ok()?.trim().parse().ok()).min()
 }
 
 /// From a line such as `MemTotal:       16384000 kB`.
@@ -74,6 +83,20 @@ mod tests {
             let refused = settings_of("1000000").unwrap_err().to_string();
             assert!(refused.contains("MAX_CONNECTIONS") && refused.contains("ulimit"), "{refused}");
         }
+    }
+
+    #[test]
+    fn a_service_has_what_any_group_around_it_leaves() {
+        let root = tempfile::tempdir().unwrap();
+        let service = root.path().join("system.slice/telecine.service");
+        fs::create_dir_all(&service).unwrap();
+        let left = |groups: &str| left_by(root.path(), groups);
+        assert_eq!(left("0::/system.slice/telecine.service\n"), None);
+        fs::write(root.path().join("memory.max"), "9000\n").unwrap();
+        fs::write(root.path().join("system.slice/memory.max"), "max\n").unwrap();
+        fs::write(service.join("memory.max"), "5000\n").unwrap();
+        assert_eq!(left("1:cpu:/other\n0::/system.slice/telecine.service\n"), Some(5000));
+        assert_eq!((left("0::/\n"), left("")), (Some(9000), Some(9000)));
     }
 
     #[test]

@@ -5,9 +5,10 @@ mod machine;
 mod memory;
 mod runner;
 mod stores;
+mod workers;
 
 use crate::cache::{Damage, SegmentCache};
-use crate::catalog::{self, Catalog, JobKind};
+use crate::catalog::{self, Catalog};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::delivery::Delivery;
@@ -20,8 +21,8 @@ use crate::http::https::Transport;
 use crate::http::origin::Trusted;
 use crate::ingest::sidecar::Sidecars;
 use crate::ingest::upload::{self, Uploads};
-use crate::ingest::{EncodeSlots, Foresight, Ingest};
-use crate::jobs::{self, Jobs};
+use crate::ingest::{Foresight, Ingest, Slots};
+use crate::jobs::Jobs;
 use crate::library::{self, Library};
 use crate::media::plan::Policy;
 use crate::shutdown::Shutdown;
@@ -69,6 +70,7 @@ pub struct Running {
 struct Base {
     catalog: Catalog,
     spool: Spool,
+    ffmpeg: Ffmpeg,
     store: Arc<dyn BlobStore>,
     fleet: Fleet,
     installation: Uuid,
@@ -182,7 +184,8 @@ async fn open(config: &Config, data_dir: &Path) -> anyhow::Result<Base> {
     let fleet = memory::fleet(&config.telegram, &catalog, &events, &clock, &shutdown).await?;
     let store = stores::open(data_dir, &fleet).await?;
     let installation = catalog.installation().await?;
-    Ok(Base { catalog, spool, store, fleet, installation, events, clock, shutdown })
+    let ffmpeg = children(config, spool.work_folder())?;
+    Ok(Base { catalog, spool, ffmpeg, store, fleet, installation, events, clock, shutdown })
 }
 
 /// A new catalog beside old bytes would take all of them for strays.
@@ -202,7 +205,7 @@ fn refuse_orphans(catalog: &Path, data_dir: &Path) -> anyhow::Result<()> {
 
 /// Tries the encoders beside everything else; who needs one waits for the answer.
 fn try_encoders(config: &Config, base: &Base) -> anyhow::Result<Encoders> {
-    let encoders = Encoders::new(children(config, base.spool.work_folder())?, preference(config)?);
+    let encoders = Encoders::new(base.ffmpeg.clone(), preference(config)?);
     let (trial, end) = (encoders.clone(), base.shutdown.token());
     base.shutdown.spawn("encoder trial", async move {
         end.run_until_cancelled(trial.probe()).await;
@@ -236,22 +239,9 @@ pub fn children(config: &Config, working_dir: PathBuf) -> anyhow::Result<Ffmpeg>
 type Workers = (Jobs, Uploads, Sidecars);
 
 async fn work(config: &Config, base: &Base, encoders: Encoders, cache: SegmentCache) -> anyhow::Result<Workers> {
-    let Base { catalog, spool, store, events, clock, shutdown, .. } = base;
-    let settings = jobs::Settings {
-        workers: vec![
-            // Copied films and the beginnings of others wait for no encode; those take turns by their slots.
-            (JobKind::Ingest, 8),
-            (JobKind::Refine, 1),
-            (JobKind::Attach, 1),
-            (JobKind::Forget, 1),
-            (JobKind::Mend, 1),
-            (JobKind::Move, 1),
-        ],
-        lease: Duration::from_secs(60),
-        beat: Duration::from_secs(1),
-        grace: Duration::from_secs(10),
-    };
-    let jobs = Jobs::new(settings, catalog.clone(), events.clone(), clock.clone());
+    let Base { catalog, spool, ffmpeg, store, events, clock, shutdown, .. } = base;
+    let slots = Slots::new(usize::from(config.ingest.parallel_encodes));
+    let jobs = Jobs::new(workers::settings(config, &slots), catalog.clone(), events.clone(), clock.clone());
     let settings = deposit::Settings {
         max_blob_bytes: config.storage.pack_max_bytes,
         replicas: u32::from(config.storage.replicas),
@@ -259,14 +249,13 @@ async fn work(config: &Config, base: &Base, encoders: Encoders, cache: SegmentCa
         installation: base.installation,
     };
     let deposit = Deposit::new(settings, catalog.clone(), store.clone(), spool.clone(), clock.clone());
-    let ffmpeg = children(config, spool.work_folder())?;
     let foresight = Foresight::new(ffmpeg.clone(), shutdown.clone());
     let ingest = Ingest {
         policy: policy(config),
         catalog: catalog.clone(),
-        ffmpeg,
+        ffmpeg: ffmpeg.clone(),
         encoders,
-        slots: EncodeSlots::new(usize::from(config.ingest.parallel_encodes)),
+        slots,
         spool: spool.clone(),
         foresight: foresight.clone(),
         deposit: deposit.clone(),

@@ -6,6 +6,7 @@ use crate::catalog::{JobKind, JobRecord};
 use crate::events::{Event, Events, VideoChange};
 use crate::ingest::Ingest;
 use crate::jobs::{Outcome, Runner, Work};
+use crate::media::id::BlobId;
 use crate::upkeep::{self, ForgetError};
 use async_trait::async_trait;
 
@@ -34,6 +35,10 @@ impl Runner for UseCases {
             JobKind::Mend => self.mend.run(upkeep::Task::Mend, work).await,
             JobKind::Move => self.mend.run(upkeep::Task::BringHome, work).await,
         }
+    }
+
+    fn unstored(&self) -> Vec<(BlobId, u64)> {
+        self.ingest.spool.packs()
     }
 }
 

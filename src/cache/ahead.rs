@@ -19,7 +19,8 @@ pub enum Ahead {
     Brought,
     /// Not all of them are, as everybody who could bring the rest has something else to do.
     Busy,
-    /// Not all of them are, as too much lies in memory already that nobody asked for yet.
+    /// Not all of them are, as too much lies in memory already that nobody asked for yet, or the last ones made room
+    /// before anybody did.
     Full,
 }
 
@@ -43,6 +44,9 @@ impl SegmentCache {
                     return Ok(Ahead::Full);
                 }
                 let Some(blob) = inner.idle_first(blob) else { return Ok(Ahead::Busy) };
+                if !inner.memory().worth.try_again() {
+                    return Ok(Ahead::Full);
+                }
                 for next in missing.clone() {
                     let run = next..missing.end;
                     Inner::chunk(inner, Arc::clone(&blob), run, standing, Asker::Ahead).await?;

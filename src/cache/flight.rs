@@ -14,6 +14,7 @@ use super::slab::Slab;
 use super::{Damage, Inner};
 use crate::media::extent::{Locator, StoredBlob};
 use crate::store::{Fault, Purpose, StoreError, VerifiedChunks, read_verified};
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::ops::Range;
 use std::sync::Arc;
@@ -40,6 +41,8 @@ pub(super) struct Flight {
     blob: Arc<StoredBlob>,
     run: Range<u64>,
     standing: Standing,
+    /// Chunks that come along unasked, as a store gives whole copies; whoever asks for one waits for this flight.
+    along: BTreeSet<u64>,
     /// Whether a copy lost its turn, since the last chunk came, that patience might have made it keep.
     was_hasty: bool,
     /// Whether the copy that is followed was waited for in vain.
@@ -48,7 +51,7 @@ pub(super) struct Flight {
 
 impl Flight {
     pub(super) fn new(inner: Arc<Inner>, blob: Arc<StoredBlob>, run: Range<u64>, standing: Standing) -> Self {
-        Self { inner, blob, run, standing, was_hasty: false, ran_out: false }
+        Self { inner, blob, run, standing, along: BTreeSet::new(), was_hasty: false, ran_out: false }
     }
 
     /// Brings them from the disk, up to the first that is not there any more: whoever waits for it looks again.
@@ -114,8 +117,17 @@ impl Flight {
 
     /// Reads from one copy until the end of the run or its first fault.
     async fn follow(&mut self, copy: &Locator, hastens: bool) -> Result<(), StoreError> {
+        let followed = self.follow_to_end(copy, hastens).await;
+        self.leave_behind(u64::MAX);
+        followed
+    }
+
+    async fn follow_to_end(&mut self, copy: &Locator, hastens: bool) -> Result<(), StoreError> {
         let inner = Arc::clone(&self.inner);
         let mut chunks = self.begin(copy, hastens).await?;
+        if chunks.is_whole() {
+            self.along = inner.memory().expect(self.blob.id, self.blob.chunks.len() as u64);
+        }
         let slab = inner.slab.as_ref().filter(|_| !inner.store.is_near(copy));
         loop {
             let bytes = match self.wait(hastens, chunks.next()).await {
@@ -126,6 +138,8 @@ impl Flight {
                 Err(error) => return Err(error),
             };
             let chunk = chunks.position() - 1;
+            self.along.remove(&chunk);
+            self.leave_behind(chunk);
             let key = ChunkKey { blob: self.blob.id, chunk };
             let is_next = chunk == self.run.start && !self.run.is_empty();
             let standing = if is_next { self.standing } else { Standing::Passing };
@@ -138,11 +152,20 @@ impl Flight {
                 self.was_hasty = false;
                 inner.memory().publish(key, &slice, standing)
             } else {
-                // A store that only gives whole copies: somebody will ask for the rest.
+                // Somebody will ask for it, or does already.
                 inner.memory().keep(key, &slice, standing)
             };
             drop(gone);
         }
+    }
+
+    /// Those before this one that should have come along did not: whoever waits for one looks again.
+    fn leave_behind(&mut self, chunk: u64) {
+        let later = self.along.split_off(&chunk);
+        let gone = std::mem::replace(&mut self.along, later);
+        let blob = self.blob.id;
+        let mut memory = self.inner.memory();
+        gone.into_iter().for_each(|chunk| memory.abandon(ChunkKey { blob, chunk }));
     }
 
     /// The beginning of what is left of the run, from one copy.
@@ -264,7 +287,10 @@ impl Drop for Flight {
     fn drop(&mut self) {
         let blob = self.blob.id;
         let mut memory = self.inner.memory();
-        self.run.clone().for_each(|chunk| memory.abandon(ChunkKey { blob, chunk }));
+        self.run
+            .clone()
+            .chain(std::mem::take(&mut self.along))
+            .for_each(|chunk| memory.abandon(ChunkKey { blob, chunk }));
         memory.flying -= 1;
     }
 }

@@ -1,11 +1,13 @@
 //! Verified chunks in memory, weighed by their bytes; and who waits for which chunk.
 
 use super::error::CacheError;
-use super::ranking::{Ranking, Standing};
+use super::ranking::{ONE_VIEWING, Ranking, Standing};
+use super::worth::Worth;
 use crate::disk::Slice;
 use crate::media::id::BlobId;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
+use std::time::Instant;
 use tokio::sync::watch;
 
 /// One chunk of one blob.
@@ -49,6 +51,8 @@ struct Kept {
     bytes: Slice,
     /// Whether it was brought ahead and nobody asked for it yet.
     is_ahead: bool,
+    /// When a player asked for it first.
+    asked: Option<Instant>,
 }
 
 /// Chunks that made room. To give their memory back takes a while, and nobody is to wait for that: it is done when this is
@@ -107,6 +111,7 @@ pub(super) struct Memory {
     pub(super) evictions: u64,
     pub(super) flights: u64,
     pub(super) ahead: AheadStats,
+    pub(super) worth: Worth,
     /// Flights under way, and how many there may be.
     pub(super) flying: usize,
     pub(super) most_flights: usize,
@@ -123,6 +128,7 @@ impl Memory {
             evictions: 0,
             flights: 0,
             ahead: AheadStats::default(),
+            worth: Worth::new(),
             flying: 0,
             most_flights: MOST_FLIGHTS,
         }
@@ -167,20 +173,39 @@ impl Memory {
         Found::ToBring { coming, run: wanted.start..end, is_near }
     }
 
-    /// What was brought ahead is worth no more than anything else when it is asked for first.
+    /// Registers those of a blob's first so many chunks that are neither here nor on their way: they come along with a
+    /// flight that brings others, and whoever asks for one waits for that.
+    pub(super) fn expect(&mut self, blob: BlobId, chunks: u64) -> BTreeSet<u64> {
+        let key = |chunk| ChunkKey { blob, chunk };
+        let unknown: BTreeSet<u64> = (0..chunks).filter(|chunk| !self.expects(&key(*chunk))).collect();
+        self.coming.extend(unknown.iter().map(|chunk| (key(*chunk), Coming::to(Asker::Player))));
+        unknown
+    }
+
+    /// What was brought ahead is worth no more than anything else when it is asked for first, nor is what somebody asks
+    /// for again at once: segments share chunks, and who runs through a film asks for those of sound three times.
     fn get(&mut self, key: &ChunkKey, asker: Asker) -> Option<Slice> {
         let kept = self.chunks.peek_mut(key)?;
-        if asker == Asker::Player && !std::mem::take(&mut kept.is_ahead) {
-            return self.chunks.get(key).map(|kept| kept.bytes.clone());
+        if asker != Asker::Player {
+            return Some(kept.bytes.clone());
         }
-        self.ahead.useful += u64::from(asker == Asker::Player);
-        Some(kept.bytes.clone())
+        if std::mem::take(&mut kept.is_ahead) {
+            self.ahead.useful += 1;
+            self.worth.proved();
+        }
+        let is_same_viewing = kept.asked.get_or_insert_with(Instant::now).elapsed() < ONE_VIEWING;
+        let kept = if is_same_viewing { self.chunks.touch(key) } else { self.chunks.get(key) };
+        kept.map(|kept| kept.bytes.clone())
     }
 
     /// Keeps a chunk that a player found on the disk, and gives it to whoever waits for it.
     pub(super) fn found_on_disk(&mut self, key: ChunkKey, bytes: &Slice, standing: Standing) -> Gone {
         self.misses += 1;
-        self.keep(key, bytes, standing)
+        let gone = self.keep(key, bytes, standing);
+        if let Some(kept) = self.chunks.peek_mut(&key) {
+            kept.asked.get_or_insert_with(Instant::now);
+        }
+        gone
     }
 
     /// Whether a chunk is there, or on its way, without a trace.
@@ -199,11 +224,17 @@ impl Memory {
         let was_ahead = coming.as_ref().is_some_and(|coming| coming.begun == Asker::Ahead);
         let is_ahead = was_ahead && coming.as_ref().is_some_and(|coming| !coming.is_awaited);
         self.ahead.brought += u64::from(was_ahead);
-        self.ahead.useful += u64::from(was_ahead && !is_ahead);
-        let kept = Kept { bytes: bytes.clone(), is_ahead };
+        if was_ahead && !is_ahead {
+            self.ahead.useful += 1;
+            self.worth.proved();
+        }
+        let is_awaited = coming.as_ref().is_some_and(|coming| coming.is_awaited);
+        let kept = Kept { bytes: bytes.clone(), is_ahead, asked: is_awaited.then(Instant::now) };
         let gone = self.chunks.insert(key, kept, bytes.len() as u64, standing);
         self.evictions += gone.iter().filter(|(evicted, _)| *evicted != key).count() as u64;
-        self.ahead.wasted += gone.iter().filter(|(_, kept)| kept.is_ahead).count() as u64;
+        let in_vain = gone.iter().filter(|(_, kept)| kept.is_ahead).count() as u64;
+        self.ahead.wasted += in_vain;
+        self.worth.failed(in_vain);
         if let Some(coming) = coming {
             coming.sender.send_replace(Some(Ok(bytes.clone())));
         }
@@ -246,5 +277,54 @@ impl Memory {
     pub(super) fn clear(&mut self) -> Gone {
         self.ahead.wasted += self.ahead.waiting();
         Gone(self.chunks.retain(|_, _| false))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use std::time::Duration;
+
+    fn key(blob: i64, chunk: u64) -> ChunkKey {
+        ChunkKey { blob: BlobId(blob), chunk }
+    }
+
+    fn bring(memory: &mut Memory, key: ChunkKey) {
+        drop(memory.publish(key, &Slice::from(Bytes::from_static(&[0; 100])), Standing::Passing));
+    }
+
+    /// As if it had been asked for first so long ago.
+    fn age(memory: &mut Memory, key: &ChunkKey, by: Duration) {
+        let kept = memory.chunks.peek_mut(key).unwrap();
+        kept.asked = kept.asked.map(|asked| asked.checked_sub(by).expect("the machine has run for longer"));
+    }
+
+    #[test]
+    fn what_was_found_on_the_disk_was_asked_for_once_already() {
+        let mut memory = Memory::new(200);
+        let slice = Slice::from(Bytes::from_static(&[0; 100]));
+        drop(memory.found_on_disk(key(1, 0), &slice, Standing::Passing));
+        age(&mut memory, &key(1, 0), ONE_VIEWING);
+        assert!(memory.get(&key(1, 0), Asker::Player).is_some());
+        (0..3).for_each(|chunk| bring(&mut memory, key(2, chunk)));
+        assert!(memory.holds(&key(1, 0)));
+    }
+
+    #[test]
+    fn one_viewer_who_comes_back_to_each_chunk_pushes_out_nothing_that_others_came_back_to() {
+        let mut memory = Memory::new(800);
+        bring(&mut memory, key(1, 0));
+        assert!(memory.get(&key(1, 0), Asker::Player).is_some());
+        age(&mut memory, &key(1, 0), ONE_VIEWING);
+        assert!(memory.get(&key(1, 0), Asker::Player).is_some());
+        for chunk in 0..20 {
+            bring(&mut memory, key(2, chunk));
+            for _ in 0..3 {
+                assert!(memory.get(&key(2, chunk), Asker::Player).is_some());
+                age(&mut memory, &key(2, chunk), ONE_VIEWING / 4);
+            }
+        }
+        assert!(memory.holds(&key(1, 0)) && !memory.holds(&key(2, 0)));
     }
 }

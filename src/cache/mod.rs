@@ -14,6 +14,7 @@ mod reader;
 mod slab;
 #[cfg(test)]
 mod tests;
+mod worth;
 
 pub use crate::disk::{Slice, Source};
 pub use ahead::Ahead;

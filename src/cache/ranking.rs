@@ -6,6 +6,11 @@
 
 use lru::LruCache;
 use std::hash::Hash;
+use std::time::Duration;
+
+/// For how long one viewer may come back to a chunk: that of sound lasts half a minute, and players read on from where
+/// they stand. Who comes later is somebody else, or sees it again.
+pub(super) const ONE_VIEWING: Duration = Duration::from_secs(60);
 
 /// What an entry is worth before anybody asked for it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +85,12 @@ impl<K: Hash + Eq + Clone, V> Ranking<K, V> {
             None => self.passing.entries.get(key)?,
         };
         Some(&entry.value)
+    }
+
+    /// The same, but it is worth no more than before.
+    pub(super) fn touch(&mut self, key: &K) -> Option<&V> {
+        let ranks = [&mut self.openings, &mut self.proven, &mut self.passing];
+        ranks.into_iter().find_map(|rank| rank.entries.get(key)).map(|entry| &entry.value)
     }
 
     /// The same, without a trace; to be changed in place.

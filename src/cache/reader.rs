@@ -20,6 +20,8 @@ struct Portion {
     blob: BlobId,
     range: ByteRange,
     place: Place,
+    /// Its first slice, where that was asked for already.
+    begun: Option<Slice>,
 }
 
 pub(super) struct Reader {
@@ -43,7 +45,7 @@ impl Reader {
     /// The next slice, at most `CHUNK_SIZE` bytes; `None` after the last one.
     pub(super) async fn next(&mut self) -> Result<Option<Slice>, CacheError> {
         if !std::mem::replace(&mut self.is_begun, true) {
-            begin(&self.inner, &self.rest, self.standing).await?;
+            begin(&self.inner, &mut self.rest, self.standing).await?;
         }
         loop {
             if let Some((blob, stream)) = &mut self.spooled {
@@ -62,9 +64,12 @@ impl Reader {
                     self.spooled = Some((portion.blob, stream));
                 }
                 Place::Store(stored) => {
-                    let slice = slice_of_chunk(&self.inner, Arc::clone(stored), portion.range, self.standing).await?;
+                    let slice = match portion.begun {
+                        Some(slice) => slice,
+                        None => slice_of_chunk(&self.inner, Arc::clone(stored), portion.range, self.standing).await?,
+                    };
                     if let Some(range) = after(portion.range, slice.len()) {
-                        self.rest.push_front(Portion { range, ..portion });
+                        self.rest.push_front(Portion { range, begun: None, ..portion });
                     }
                     return Ok(Some(slice));
                 }
@@ -75,15 +80,15 @@ impl Reader {
 
 /// What goes on in a second blob is begun when both can be read: that it cannot is told before the first byte, and the
 /// second one is on its way while the first is read.
-async fn begin(inner: &Arc<Inner>, rest: &VecDeque<Portion>, standing: Standing) -> Result<(), CacheError> {
-    let begin = async |portion: Option<&Portion>| match portion {
-        Some(Portion { place: Place::Store(stored), range, .. }) => {
-            slice_of_chunk(inner, Arc::clone(stored), *range, standing).await.map(drop)
-        }
-        _ => Ok(()),
+async fn begin(inner: &Arc<Inner>, rest: &mut VecDeque<Portion>, standing: Standing) -> Result<(), CacheError> {
+    let begin = async |portion: &Portion| match &portion.place {
+        Place::Store(stored) => slice_of_chunk(inner, Arc::clone(stored), portion.range, standing).await.map(Some),
+        Place::Spool => Ok(None),
     };
-    let second = rest.get(1);
-    tokio::try_join!(begin(second.and(rest.front())), begin(second)).map(drop)
+    let (Some(first), Some(second)) = (rest.front(), rest.get(1)) else { return Ok(()) };
+    let (first, second) = tokio::try_join!(begin(first), begin(second))?;
+    (rest[0].begun, rest[1].begun) = (first, second);
+    Ok(())
 }
 
 /// The first bytes of `range`, as many as lie in its first chunk.
@@ -117,7 +122,7 @@ fn portions(pieces: Vec<PlacedPiece>, within: ByteRange) -> Result<VecDeque<Port
         let part = ByteRange::within(end, from, to)
             .and_then(|part| ByteRange::within(piece.range.len(), part.start() - begin, part.end() - begin));
         if let Some(range) = part.and_then(|part| piece.range.part(part)) {
-            portions.push_back(Portion { blob: piece.blob, range, place });
+            portions.push_back(Portion { blob: piece.blob, range, place, begun: None });
         }
         begin = end;
     }

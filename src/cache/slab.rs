@@ -130,15 +130,16 @@ impl Slab {
         // Nothing gets into the kernel's memory beside what is asked for here, and compared.
         rustix::fs::fadvise(&file, 0, None, Advice::Random)?;
         let most = u32::try_from(settings.max_bytes / CHUNK_SIZE).unwrap_or(u32::MAX);
-        let made = u32::try_from(file.metadata()?.len().div_ceil(CHUNK_SIZE)).unwrap_or(u32::MAX);
-        if made > most {
-            file.set_len(u64::from(most) * CHUNK_SIZE)?;
-        }
         let (index, left) = Index::open(index)?;
+        let made = u32::try_from(file.metadata()?.len().div_ceil(CHUNK_SIZE)).unwrap_or(u32::MAX);
+        let kept = if left.is_empty() { 0 } else { made.min(most) };
+        if made > kept {
+            file.set_len(u64::from(kept) * CHUNK_SIZE)?;
+        }
         let inner = Arc::new(Inner {
             file,
             index: Mutex::new(index),
-            slots: Mutex::new(Slots::restored(most, made, left)),
+            slots: Mutex::new(Slots::restored(most, kept, left)),
             buffers: Buffers::new(16),
             space,
             max_bytes: u64::from(most) * CHUNK_SIZE,
@@ -193,7 +194,7 @@ impl Slab {
         let inner = Arc::clone(&self.inner);
         disk::blocking(move || {
             let index = inner.index();
-            inner.cut_off(&index, u32::MAX)?;
+            inner.clear(&index)?;
             inner.slots().may_grow();
             Ok(())
         })
@@ -211,10 +212,7 @@ impl Slab {
             // Nobody writes anything else there meanwhile.
             let index = inner.index();
             let gone = inner.slots().forget_blobs(&blobs);
-            gone.into_iter().try_for_each(|number| {
-                index.forget(number)?;
-                disk::erase(&inner.file, u64::from(number) * CHUNK_SIZE, CHUNK_SIZE)
-            })
+            gone.into_iter().try_for_each(|number| inner.erase(&index, number).map(drop))
         })
         .await
     }
@@ -308,7 +306,10 @@ impl Inner {
         let left_free = (whole / 20).min(MOST_LEFT_FREE);
         if free < left_free {
             let slots = (left_free - free).div_ceil(CHUNK_SIZE);
-            return self.cut_off(index, u32::try_from(slots).unwrap_or(u32::MAX));
+            let given_up = self.slots().give_up(u32::try_from(slots).unwrap_or(u32::MAX));
+            let is_given_back = given_up.into_iter().all(|number| self.erase(index, number).unwrap_or(false));
+            // Where no hole can be made, the whole file goes.
+            return if is_given_back { Ok(()) } else { self.clear(index) };
         }
         let mut slots = self.slots();
         if free < left_free + MARGIN {
@@ -319,10 +320,16 @@ impl Inner {
         Ok(())
     }
 
-    fn cut_off(&self, index: &Index, slots: u32) -> io::Result<()> {
-        let left = self.slots().cut_off(slots);
-        index.cut_off(left)?;
-        self.file.set_len(u64::from(left) * CHUNK_SIZE)
+    /// Nothing lies in this slot any more, which nobody uses. Whether it takes no room any more, either.
+    fn erase(&self, index: &Index, number: u32) -> io::Result<bool> {
+        index.forget(number)?;
+        disk::erase(&self.file, u64::from(number) * CHUNK_SIZE, CHUNK_SIZE)
+    }
+
+    fn clear(&self, index: &Index) -> io::Result<()> {
+        self.slots().clear();
+        index.clear()?;
+        self.file.set_len(0)
     }
 
     fn tell(&self, written: &io::Result<()>) {

@@ -1,109 +1,24 @@
+mod ahead;
 mod copies;
+mod watched;
 
 use super::*;
 
-use crate::media::extent::{CHUNK_SIZE, ChannelId, Piece, Place, UnheardCopy};
+use crate::media::extent::{CHUNK_SIZE, Piece, Place};
 use crate::spool::Settings as SpoolSettings;
 use crate::store::tests::{pattern, stored, ticket_for};
-use crate::store::{LocalSettings, LocalStore, Presence, Purpose, PutTicket, Reading, Search, StoreError};
-use async_trait::async_trait;
+use crate::store::{LocalSettings, LocalStore};
 use bytes::Bytes;
 use futures::{FutureExt, TryStreamExt};
-use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
+use watched::Watched;
 
 const CHUNK: usize = CHUNK_SIZE as usize;
 const EVERYTHING: u64 = 64 * 1024 * 1024;
-
-/// The local store, with reads counted, held back until they are let through, or never answered.
-struct Watched {
-    local: LocalStore,
-    reads: AtomicU64,
-    gate: Semaphore,
-    silent: Mutex<HashSet<Locator>>,
-    throttled: Mutex<HashSet<Locator>>,
-    /// How long these take to begin.
-    slow: Mutex<HashMap<Locator, Duration>>,
-    /// Readings that were begun and not left before the store answered.
-    answered: AtomicU64,
-    /// How many readings fail at once from now on, and how many after those come back with a flipped bit.
-    broken: AtomicU64,
-    flipped: AtomicU64,
-    /// Until when nothing is read and readers are told so.
-    rests_until: Mutex<Option<Instant>>,
-}
-
-#[async_trait]
-impl BlobStore for Watched {
-    fn channels(&self) -> Vec<ChannelId> {
-        self.local.channels()
-    }
-
-    async fn put(&self, ticket: &PutTicket, file: &Path) -> Result<Locator, StoreError> {
-        self.local.put(ticket, file).await
-    }
-
-    fn channel_of(&self, copy: &Locator) -> Option<ChannelId> {
-        self.local.channel_of(copy)
-    }
-
-    async fn put_again(&self, ticket: &PutTicket, from: &Locator) -> Result<Locator, StoreError> {
-        self.local.put_again(ticket, from).await
-    }
-
-    async fn find(
-        &self,
-        channel: &ChannelId,
-        unheard: &[UnheardCopy],
-        named: &[Locator],
-    ) -> Result<Search, StoreError> {
-        self.local.find(channel, unheard, named).await
-    }
-
-    async fn read(&self, copy: &Locator, range: ByteRange, purpose: Purpose) -> Result<Reading, StoreError> {
-        self.reads.fetch_add(1, Ordering::SeqCst);
-        if self.silent.lock().unwrap().contains(copy) {
-            std::future::pending::<()>().await;
-        }
-        if self.throttled.lock().unwrap().contains(copy) {
-            return Err(StoreError::throttled("reading", Duration::from_secs(7)));
-        }
-        let left = self.rests_until.lock().unwrap().map(|until| until.saturating_duration_since(Instant::now()));
-        if let Some(left) = left.filter(|left| *left > Duration::ZERO) {
-            return Err(StoreError::new(Fault::Unreachable, "reading").after(Some(left)));
-        }
-        let takes = |count: &AtomicU64| {
-            count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
-        };
-        if takes(&self.broken) {
-            return Err(StoreError::new(Fault::Unreachable, "reading"));
-        }
-        if takes(&self.flipped) {
-            let reading = self.local.read(copy, range, purpose).await?;
-            let flip = |slice: Bytes| slice.iter().map(|byte| byte ^ 1).collect::<Bytes>();
-            return Ok(Reading::of_range(Box::pin(reading.bytes.map_ok(flip))));
-        }
-        let pause = self.slow.lock().unwrap().get(copy).copied();
-        if let Some(pause) = pause {
-            tokio::time::sleep(pause).await;
-        }
-        let _passed = self.gate.acquire().await.unwrap();
-        self.answered.fetch_add(1, Ordering::SeqCst);
-        self.local.read(copy, range, purpose).await
-    }
-
-    async fn remove(&self, copies: &[Locator]) -> Result<Vec<Locator>, StoreError> {
-        self.local.remove(copies).await
-    }
-
-    async fn probe(&self, copy: &Locator) -> Result<Presence, StoreError> {
-        self.local.probe(copy).await
-    }
-}
 
 struct Bench {
     folder: TempDir,
@@ -123,18 +38,7 @@ impl Bench {
         let local = LocalStore::open(LocalSettings { root: folder.path().join("store") }).await.unwrap();
         let settings = SpoolSettings { root: folder.path().join("spool"), max_bytes: EVERYTHING };
         let spool = Spool::open(settings).await.unwrap();
-        let store = Arc::new(Watched {
-            local,
-            reads: AtomicU64::new(0),
-            gate: Semaphore::new(1000),
-            silent: Mutex::default(),
-            throttled: Mutex::default(),
-            slow: Mutex::default(),
-            answered: AtomicU64::new(0),
-            broken: AtomicU64::new(0),
-            flipped: AtomicU64::new(0),
-            rests_until: Mutex::default(),
-        });
+        let store = Arc::new(Watched::over(local));
         let (cache, damage) = SegmentCache::with_patience(
             Settings { memory_bytes, disk: None },
             Arc::clone(&store) as Arc<dyn BlobStore>,
@@ -240,6 +144,8 @@ async fn every_range_is_exact_also_over_two_pieces() {
     pieces[0].piece.range = range(5, left.len() - 10);
     let all = [&left[5..left.len() - 5], &right[..]].concat();
     let seam = left.len() - 10;
+    assert_eq!(bench.read(pieces.clone(), seam - 1, 2).await.unwrap(), all[seam - 1..][..2]);
+    assert_eq!((bench.cache.stats().hits, bench.cache.stats().misses), (0, 2), "each is asked for once");
     for (start, len) in
         [(0, all.len()), (seam - 1, 2), (seam, 1), (seam - 1, 1), (CHUNK - 5, 1), (CHUNK - 6, 2), (all.len() - 1, 1)]
     {
@@ -355,4 +261,45 @@ async fn an_opened_stream_begins_with_what_was_fetched_first() {
     let stream = bench.cache.open(vec![piece], range(3, bytes.len() - 3), Standing::Passing).await.unwrap();
     let slices: Vec<Slice> = stream.try_collect().await.unwrap();
     assert_eq!(joined(&slices), bytes[3..]);
+}
+
+#[test]
+fn what_makes_room_before_anybody_asked_is_brought_seldom() {
+    let (mut memory, blob) = (Memory::new(4 * CHUNK_SIZE), BlobId(1));
+    let slice = Slice::from(Bytes::from(vec![0; CHUNK]));
+    for chunk in 0..300 {
+        assert!(matches!(memory.find(blob, chunk..chunk + 1, Asker::Ahead, |_| false), Found::ToBring { .. }));
+        drop(memory.publish(ChunkKey { blob, chunk }, &slice, Standing::Passing));
+    }
+    assert_eq!(memory.ahead.wasted, 296);
+    let tries = |memory: &mut Memory| (0..16).filter(|_| memory.worth.try_again()).count();
+    assert_eq!(tries(&mut memory), 1);
+    assert!(matches!(memory.find(blob, 299..300, Asker::Player, |_| false), Found::Here(_)));
+    assert_eq!(tries(&mut memory), 16);
+}
+
+#[tokio::test]
+async fn chunks_come_out_as_they_arrive_and_who_stops_reading_holds_nobody_up() {
+    let bench = Bench::of(EVERYTHING).await;
+    let bytes = pattern(4 * CHUNK);
+    let piece = bench.blob(1, &bytes).await;
+    let permits = Arc::new(Semaphore::new(0));
+    *bench.store.permits.lock().unwrap() = Some(Arc::clone(&permits));
+    let reading =
+        |from: usize| bench.cache.get(vec![piece.clone()], range(from, bytes.len() - from), Standing::Passing);
+    let (mut stopped, mut on) = (reading(0), reading(0));
+    assert!(stopped.next().now_or_never().is_none() && on.next().now_or_never().is_none());
+    permits.add_permits(1);
+    for reader in [&mut stopped, &mut on] {
+        assert_eq!(reader.next().await.unwrap().unwrap().to_bytes().unwrap(), bytes[..CHUNK]);
+    }
+    assert!(on.next().now_or_never().is_none(), "the second chunk is not there yet");
+
+    let mut late = reading(3 * CHUNK);
+    assert!(late.next().now_or_never().is_none());
+    permits.add_permits(3);
+    assert_eq!(joined(&on.try_collect::<Vec<_>>().await.unwrap()), bytes[CHUNK..]);
+    assert_eq!(joined(&late.try_collect::<Vec<_>>().await.unwrap()), bytes[3 * CHUNK..]);
+    assert_eq!(joined(&stopped.try_collect::<Vec<_>>().await.unwrap()), bytes[CHUNK..]);
+    assert_eq!(bench.reads(), 1);
 }

@@ -125,12 +125,21 @@ impl Catalog {
 
     /// Blobs of the job's video that are sealed and have no verified copy yet.
     pub async fn sealed_blobs(&self, lease: JobLease) -> Result<Vec<BlobId>, CatalogError> {
+        self.blobs_in(lease, "sealed").await
+    }
+
+    /// Blobs of the job's video that have a verified copy, or more.
+    pub async fn stored_blobs(&self, lease: JobLease) -> Result<Vec<BlobId>, CatalogError> {
+        self.blobs_in(lease, "stored").await
+    }
+
+    async fn blobs_in(&self, lease: JobLease, state: &'static str) -> Result<Vec<BlobId>, CatalogError> {
         self.sqlite
             .read(move |tx| {
                 let video = hold(tx, lease)?;
                 let mut statement =
-                    tx.prepare_cached("SELECT id FROM blobs WHERE video = ?1 AND state = 'sealed' ORDER BY id")?;
-                let rows = statement.query_map([video], |row| row.get(0).map(BlobId))?;
+                    tx.prepare_cached("SELECT id FROM blobs WHERE video = ?1 AND state = ?2 ORDER BY id")?;
+                let rows = statement.query_map(params![video, state], |row| row.get(0).map(BlobId))?;
                 Ok(rows.collect::<Result<_, _>>()?)
             })
             .await

@@ -4,6 +4,7 @@
 //! worker that overslept cannot commit anything any more.
 
 use super::sqlite::word;
+use super::turns::step;
 use super::unseen::UNSEEN;
 use super::{Catalog, CatalogError, videos};
 pub use crate::events::JobState;
@@ -112,10 +113,9 @@ impl JobKind {
 }
 
 impl Catalog {
-    /// Claims the next job of a kind that is due: highest priority first, then what browsers wait for, then the oldest.
-    /// A job
-    /// whose lease ran out is due again; jobs of `busy` videos, and of those that another job is
-    /// running for, are passed over. The version stays where there is none.
+    /// Claims the next job of a kind that is due: films that cannot be played yet first, then the highest priority, then
+    /// what browsers wait for, then the oldest. A job whose lease ran out is due again; jobs of `busy` videos, and of
+    /// those that another job is running for, are passed over. The version stays where there is none.
     pub async fn claim_job(
         &self,
         kind: JobKind,
@@ -288,20 +288,21 @@ impl Catalog {
     }
 }
 
-/// The job of a kind that is next now: what a person put first, then a refinement that browsers wait for, then the
-/// oldest. Those that browsers wait for come one after the other, the one that was handed back last at the end.
+/// The job of a kind that is next now: a film that cannot be played yet, then what a person put first, then a refinement
+/// that browsers wait for, then the oldest. Those that browsers wait for come one after the other, the one that was
+/// handed back last at the end.
 pub(super) fn due(
     tx: &Transaction<'_>,
     kind: JobKind,
     busy: &[VideoId],
     now: Timestamp,
 ) -> Result<Option<i64>, CatalogError> {
-    let waited_for = format!("jobs.kind = 'refine' AND {UNSEEN}");
+    let (step, waited_for) = (step(), format!("jobs.kind = 'refine' AND {UNSEEN}"));
     let sql = format!(
         "SELECT jobs.id, videos.uuid FROM jobs JOIN videos ON videos.id = jobs.video
           WHERE jobs.kind = ?2 AND {ALONE} AND ((jobs.state IN ('queued', 'waiting') AND jobs.run_after <= ?1)
              OR (jobs.state = 'running' AND jobs.lease_until < ?1))
-          ORDER BY jobs.priority DESC, {waited_for} DESC, iif({waited_for}, jobs.run_after, 0), jobs.id"
+          ORDER BY {step}, jobs.priority DESC, {waited_for} DESC, iif({waited_for}, jobs.run_after, 0), jobs.id"
     );
     first_free(tx, &sql, kind, busy, now)
 }

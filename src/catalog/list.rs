@@ -1,6 +1,6 @@
 //! The library in pages: sorted, searched, and flat in cost however many videos there are.
 
-use super::videos::{COLUMNS, Video, record};
+use super::videos::{Video, columns, record};
 use super::{Catalog, CatalogError};
 use rusqlite::types::Value;
 use rusqlite::{Transaction, params_from_iter};
@@ -101,8 +101,9 @@ fn page(tx: &Transaction<'_>, query: &VideoQuery) -> Result<VideoPage, CatalogEr
         Sort::Title => "videos.title COLLATE NOCASE, videos.id",
         Sort::Longest => "coalesce(duration_ms, 0) DESC, videos.id DESC",
     };
+    let columns = columns();
     let sql = format!(
-        "SELECT {COLUMNS}, videos.id FROM videos LEFT JOIN jobs ON jobs.id = videos.job WHERE {} ORDER BY {order} LIMIT {most}",
+        "SELECT {columns}, videos.id FROM videos LEFT JOIN jobs ON jobs.id = videos.job WHERE {} ORDER BY {order} LIMIT {most}",
         conditions.join(" AND ")
     );
     let mut statement = tx.prepare_cached(&sql)?;

@@ -59,6 +59,7 @@ pub use sidecars::{NewSidecar, Sidecar};
 pub use status::Counts;
 pub use superseded::Superseded;
 pub use trash::DoomedBlob;
+pub use turns::Outranked;
 pub use unseen::Rival;
 pub use uploads::{Accepted, Arrival, UploadRecord};
 pub use videos::{Changes, Refinement, Shown, Source, Video, VideoState};

@@ -3,6 +3,7 @@
 
 mod affected;
 mod arrivals;
+mod crowd;
 mod doubts;
 mod fences;
 mod jobs;

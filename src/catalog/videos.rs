@@ -105,25 +105,33 @@ impl VideoState {
     }
 }
 
-/// Columns of `Video`; `?1` is the number of copies that make a blob protected. A video is playable
-/// when each of its planned tracks lists a segment.
-pub(super) const COLUMNS: &str = "videos.uuid, videos.title, videos.description, videos.state, videos.error,
-    jobs.stage, jobs.fraction, jobs.eta_s, jobs.state,
-    videos.tracks > 0 AND videos.tracks <= (SELECT count(*) FROM renditions WHERE renditions.video = videos.id AND renditions.refines = 0
-        AND EXISTS (SELECT 1 FROM segments WHERE segments.rendition = renditions.id)),
-    videos.state = 'ready' AND NOT EXISTS (SELECT 1 FROM blobs WHERE blobs.video = videos.id
-        AND (SELECT count(*) FROM copies WHERE copies.blob = blobs.id AND copies.state = 'verified') < ?1),
-    videos.duration_ms, videos.width, videos.height, videos.source_bytes,
-    CASE WHEN videos.poster_still IS NOT NULL THEN 's' || videos.poster_still WHEN videos.poster IS NOT NULL THEN 'b' || videos.poster END,
-    videos.created_at, videos.trashed_at";
+/// That a video can be played: each of its planned tracks lists a segment.
+pub(super) const PLAYABLE: &str = "(videos.tracks > 0 AND videos.tracks <= (SELECT count(*) FROM renditions
+    WHERE renditions.video = videos.id AND renditions.refines = 0
+      AND EXISTS (SELECT 1 FROM segments WHERE segments.rendition = renditions.id)))";
+
+/// Columns of `Video`; `?1` is the number of copies that make a blob protected.
+pub(super) fn columns() -> String {
+    format!(
+        "videos.uuid, videos.title, videos.description, videos.state, videos.error,
+             jobs.stage, jobs.fraction, jobs.eta_s, jobs.state,
+             {PLAYABLE},
+             videos.state = 'ready' AND NOT EXISTS (SELECT 1 FROM blobs WHERE blobs.video = videos.id
+                 AND (SELECT count(*) FROM copies WHERE copies.blob = blobs.id AND copies.state = 'verified') < ?1),
+             videos.duration_ms, videos.width, videos.height, videos.source_bytes,
+             CASE WHEN videos.poster_still IS NOT NULL THEN 's' || videos.poster_still WHEN videos.poster IS NOT NULL THEN 'b' || videos.poster END,
+             videos.created_at, videos.trashed_at"
+    )
+}
 
 impl Catalog {
     /// One video, trashed or not; `None` when there is none. `replicas`: verified copies that make it protected.
     pub async fn video(&self, id: VideoId, replicas: u32) -> Result<Option<Video>, CatalogError> {
         self.sqlite
             .read(move |tx| {
+                let columns = columns();
                 let sql = format!(
-                    "SELECT {COLUMNS} FROM videos LEFT JOIN jobs ON jobs.id = videos.job WHERE videos.uuid = ?2"
+                    "SELECT {columns} FROM videos LEFT JOIN jobs ON jobs.id = videos.job WHERE videos.uuid = ?2"
                 );
                 Ok(tx.prepare_cached(&sql)?.query_row(params![replicas, id.0], record).optional()?)
             })

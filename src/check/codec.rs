@@ -11,6 +11,33 @@ pub(super) enum Units {
     Hevc,
 }
 
+impl Units {
+    /// The type of a unit, by the first byte of its header.
+    pub(super) fn kind(self, header: u8) -> u8 {
+        match self {
+            Self::Avc => header & 0x1F,
+            Self::Hevc => header >> 1 & 0x3F,
+        }
+    }
+
+    /// The type of the unit before each picture.
+    pub(super) fn delimiter(self) -> u8 {
+        match self {
+            Self::Avc => 9,
+            Self::Hevc => 35,
+        }
+    }
+
+    /// Whether a unit is a sequence parameter set.
+    pub(super) fn is_sequence(self, unit: &[u8]) -> bool {
+        let sequence = match self {
+            Self::Avc => 7,
+            Self::Hevc => 33,
+        };
+        unit.first().is_some_and(|header| self.kind(*header) == sequence)
+    }
+}
+
 /// What a sample entry says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Described {
@@ -62,22 +89,32 @@ fn avc(four: &str, record: &[u8]) -> Result<Described, Malformed> {
     Ok(Described { codec, units: Some((Units::Avc, length)), sps, channels: None })
 }
 
+/// Bytes of a profile, tier and level.
+const PROFILE: usize = 12;
+
 /// ISO/IEC 14496-15, annex E.
 fn hevc(four: &str, record: &[u8]) -> Result<Described, Malformed> {
     let mut reader = Reader(record);
     reader.u8()?;
+    let codec = hevc_name(four, reader.take(PROFILE)?)?;
+    reader.take(8)?;
+    let length = usize::from(reader.u8()? & 3) + 1;
+    Ok(Described { codec, units: Some((Units::Hevc, length)), ..Described::default() })
+}
+
+/// The name that a profile, tier and level have together (ITU-T H.265, 7.3.3).
+pub(super) fn hevc_name(four: &str, profile: &[u8]) -> Result<String, Malformed> {
+    let mut reader = Reader(profile);
     let general = reader.u8()?;
     let compatible = reader.u32()?.reverse_bits();
     let constraints = reader.take(6)?;
     let level = reader.u8()?;
-    reader.take(8)?;
-    let length = usize::from(reader.u8()? & 3) + 1;
     let space = ["", "A", "B", "C"][usize::from(general >> 6)];
     let tier = if general & 0x20 == 0 { 'L' } else { 'H' };
     let mut codec = format!("{four}.{space}{}.{compatible:x}.{tier}{level}", general & 0x1F);
     let used = constraints.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     codec.extend(constraints[..used].iter().map(|byte| format!(".{byte:x}")));
-    Ok(Described { codec, units: Some((Units::Hevc, length)), ..Described::default() })
+    Ok(codec)
 }
 
 fn av1(record: &[u8]) -> Result<String, Malformed> {
@@ -111,6 +148,8 @@ fn descriptor<'a>(reader: &mut Reader<'a>, tag: u8) -> Result<Reader<'a>, Malfor
 
 fn mpeg4_audio(body: &[u8]) -> Result<Described, Malformed> {
     const AAC: u8 = 0x40;
+    // HE-AAC v2, which makes two channels of one.
+    const PARAMETRIC_STEREO: u32 = 29;
     let mut reader = Reader(body);
     reader.version()?;
     let mut stream = descriptor(&mut reader, 3)?;
@@ -143,6 +182,7 @@ fn mpeg4_audio(body: &[u8]) -> Result<Described, Malformed> {
     }
     let channels = match bits.take(4)? {
         0 => None,
+        1 if kind == PARAMETRIC_STEREO => Some(2),
         7 => Some(8),
         count => Some(count),
     };
@@ -204,12 +244,18 @@ mod tests {
 
     #[test]
     fn sound_tells_its_kind_and_channels() {
-        let config = [&[0x04, 0x11, 0x40, 0x15][..], &[0; 11], &[0x05, 0x02, 0x11, 0x90]].concat();
-        let stream = [&[0x03, config.len() as u8 + 3, 0, 1, 0][..], &config].concat();
-        let esds = [&[0; 4][..], &stream].concat();
-        let found = describe(*b"mp4a", &boxed(b"esds", &esds)).unwrap();
-        assert_eq!((found.codec.as_str(), found.channels), ("mp4a.40.2", Some(2)));
-        assert!(describe(*b"mp4a", &boxed(b"esds", &esds[..20])).is_err());
+        let esds = |specific: [u8; 2]| {
+            let config = [&[0x04, 0x11, 0x40, 0x15][..], &[0; 11], &[0x05, 0x02], &specific].concat();
+            [&[0, 0, 0, 0, 0x03, config.len() as u8 + 3, 0, 1, 0][..], &config].concat()
+        };
+        // Bits: kind 5, rate 4, channels 4.
+        for (specific, codec, channels) in
+            [([0x11, 0x90], "mp4a.40.2", 2), ([0x11, 0x88], "mp4a.40.2", 1), ([0xEB, 0x08], "mp4a.40.29", 2)]
+        {
+            let found = describe(*b"mp4a", &boxed(b"esds", &esds(specific))).unwrap();
+            assert_eq!((found.codec.as_str(), found.channels), (codec, Some(channels)));
+        }
+        assert!(describe(*b"mp4a", &boxed(b"esds", &esds([0x11, 0x90])[..20])).is_err());
         // Bits: rate 2, stream 5, mode 3, channels 3 (7 is 3/2), bass 1.
         let surround = describe(*b"ac-3", &boxed(b"dac3", &[0x10, 0x3D, 0xC0])).unwrap();
         assert_eq!(surround.channels, Some(6));

@@ -230,7 +230,7 @@ fn original(boxes: &[u8]) -> Result<[u8; 4], Malformed> {
 }
 
 /// The size after the sample aspect, which stretches the width.
-fn shown(coded: (u32, u32), boxes: &[u8], described: &Described) -> Result<(u32, u32), Malformed> {
+pub(super) fn shown(coded: (u32, u32), boxes: &[u8], described: &Described) -> Result<(u32, u32), Malformed> {
     let (width, height) = described.sps.map_or(coded, |sps| (sps.width, sps.height));
     let aspect = match child(boxes, b"pasp")? {
         Some(body) => {
@@ -244,7 +244,8 @@ fn shown(coded: (u32, u32), boxes: &[u8], described: &Described) -> Result<(u32,
     Ok((u32::try_from(stretched).unwrap_or(u32::MAX), height))
 }
 
-fn range(boxes: &[u8], described: &Described) -> Result<Option<&'static str>, Malformed> {
+/// `SDR`, `HLG` or `PQ`, where it is told.
+pub(super) fn range(boxes: &[u8], described: &Described) -> Result<Option<&'static str>, Malformed> {
     const UNTOLD: u32 = 2;
     let mut transfer = described.sps.map(|sps| sps.transfer);
     if let Some(body) = child(boxes, b"colr")? {

@@ -170,8 +170,9 @@ impl Master {
             faults.push(Fault::new("A 2.3", "no sound in AAC"));
         }
         let mut sounds = self.media.iter().filter(|media| media.kind == "AUDIO").peekable();
-        let is_surround = |media: &Media| channel_count(media).is_some_and(|channels| channels > 2);
-        if sounds.peek().is_some() && sounds.all(is_surround) {
+        // What does not say how many it has may have two.
+        let is_other = |media: &Media| channel_count(media).is_some_and(|channels| channels != 2);
+        if sounds.peek().is_some() && sounds.all(is_other) {
             faults.push(Fault::new("A 2.3", "no stereo sound"));
         }
         faults

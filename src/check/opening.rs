@@ -41,8 +41,8 @@ fn first_picture(sample: &[u8], units: Units, length: usize) -> Option<u8> {
         let size = size.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte));
         let header = *body.first()?;
         let (kind, is_picture) = match units {
-            Units::Avc => (header & 0x1F, (1..=5).contains(&(header & 0x1F))),
-            Units::Hevc => (header >> 1 & 0x3F, header >> 1 & 0x3F < 32),
+            Units::Avc => (units.kind(header), (1..=5).contains(&units.kind(header))),
+            Units::Hevc => (units.kind(header), units.kind(header) < 32),
         };
         if is_picture {
             return Some(kind);

@@ -1,6 +1,7 @@
 //! Reading one rendition whole: every init segment, every segment, and spot checks of how they are
 //! delivered. What is wrong goes to the report; what the other renditions must agree with is returned.
 
+mod packets;
 mod parts;
 mod segment;
 
@@ -14,6 +15,7 @@ use super::report::{Fault, Report};
 use super::text::shown;
 use super::timeline::Timeline;
 use super::whole;
+use packets::Packets;
 use reqwest::Url;
 use std::sync::Arc;
 
@@ -48,6 +50,7 @@ pub(super) struct Reading<'a> {
     init: Option<(Arc<Map>, Option<Init>)>,
     timeline: Timeline,
     frames: Frames,
+    packets: Packets,
     /// Whether all segments began with an IDR so far; `None` as soon as that is not known.
     opens: Option<bool>,
     found: Measured,
@@ -66,8 +69,8 @@ impl<'a> Reading<'a> {
             discontinuities: list.discontinuities(),
             ..Measured::default()
         };
-        let (timeline, frames) = (Timeline::default(), Frames::default());
-        Self { fetcher, report, task, init: None, timeline, frames, opens: Some(true), found }
+        let (timeline, frames, packets) = (Timeline::default(), Frames::default(), Packets::default());
+        Self { fetcher, report, task, init: None, timeline, frames, packets, opens: Some(true), found }
     }
 
     /// Reads everything.
@@ -84,6 +87,9 @@ impl<'a> Reading<'a> {
             let is_spot = at == 0 || at == last || at == last / 2;
             self.segment(&url, listed, is_spot).await;
         }
+        self.measure_waiting(None);
+        let untold = self.untold();
+        self.found.tracks.extend(untold);
         self.say_what_is_left();
         self.found.span = if self.task.role == Role::IFrames { self.frames.span } else { self.timeline.span() };
         self.found.pace = self.timeline.pace();
@@ -94,12 +100,6 @@ impl<'a> Reading<'a> {
 
     fn say_what_is_left(&mut self) {
         match self.found.format {
-            Format::TransportStream if self.found.tracks.is_empty() => {
-                self.leave(
-                    "MPEG-TS of anything but MP3: time stamps, codecs and key frames; only sizes, types, tables and \
-                     the playlist's durations",
-                );
-            }
             Format::PackedAudio => self.leave("packed audio: time stamps and codecs; only sizes, types and durations"),
             Format::Encrypted => self.leave("encrypted: time stamps, codecs and key frames; only sizes and types"),
             Format::Unknown if !self.task.list.segments.is_empty() => {

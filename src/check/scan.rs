@@ -11,7 +11,7 @@ const HEAD: usize = 64 << 10;
 /// Bytes of the first and last part that are kept to compare ranges with.
 pub(super) const ENDS: usize = 16;
 /// More samples than any segment has.
-const SAMPLES_MAX: usize = 1_000_000;
+pub(super) const SAMPLES_MAX: usize = 1_000_000;
 /// Boxes of a segment that are looked at.
 const BOXES_MAX: usize = 100_000;
 

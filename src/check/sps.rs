@@ -164,7 +164,7 @@ fn usability(bits: &mut Bits<'_>) -> Result<(Option<(u32, u32)>, u32), Malformed
 }
 
 /// The payload without the bytes that keep start codes out of it.
-fn without_emulation(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn without_emulation(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut zeros = 0;
     for &byte in bytes {

@@ -1,5 +1,6 @@
 //! The times of a rendition's samples, segment by segment, against what its playlist says.
 
+use super::fragment::Fragment;
 use super::init::Track;
 use super::report::Fault;
 use super::scan::Scanned;
@@ -53,6 +54,17 @@ struct Samples {
 impl Timeline {
     /// Takes the next segment of this track; tells what is wrong with it.
     pub(super) fn add(&mut self, segment: &Scanned, track: &Track, extinf: f64, discontinuity: bool) -> Vec<Fault> {
+        self.take(&segment.fragments, track, Some(extinf), discontinuity)
+    }
+
+    /// The same of its fragments; its length is that of others where it has no `extinf`.
+    pub(super) fn take(
+        &mut self,
+        fragments: &[Fragment],
+        track: &Track,
+        extinf: Option<f64>,
+        discontinuity: bool,
+    ) -> Vec<Fault> {
         let mut faults = Vec::new();
         if discontinuity {
             self.next = None;
@@ -60,7 +72,7 @@ impl Timeline {
         }
         self.timescale = track.timescale;
         let scale = f64::from(track.timescale);
-        let samples = self.samples(segment, track, &mut faults);
+        let samples = self.samples(fragments, track, &mut faults);
         if samples.shown.is_empty() {
             faults.push(Fault::new(FORMAT, "no samples of its track"));
             return faults;
@@ -74,14 +86,16 @@ impl Timeline {
         let span = self.span.get_or_insert((begin, end));
         *span = (span.0.min(begin), span.1.max(end));
         self.frame = self.frame.max(f64::from(samples.longest) / scale);
-        faults.extend(self.measure(samples.duration as f64 / scale, extinf, f64::from(samples.longest) / scale));
+        if let Some(extinf) = extinf {
+            faults.extend(self.measure(samples.duration as f64 / scale, extinf, f64::from(samples.longest) / scale));
+        }
         faults
     }
 
     /// Reads the samples of the segment, and checks that one fragment follows the other.
-    fn samples(&mut self, segment: &Scanned, track: &Track, faults: &mut Vec<Fault>) -> Samples {
+    fn samples(&mut self, fragments: &[Fragment], track: &Track, faults: &mut Vec<Fault>) -> Samples {
         let mut all = Samples { duration: 0, longest: 0, shown: Vec::new(), end: i64::MIN };
-        for fragment in segment.fragments.iter().filter(|fragment| fragment.track == track.id) {
+        for fragment in fragments.iter().filter(|fragment| fragment.track == track.id) {
             let Some(begin) = fragment.decode_time else {
                 faults.push(Fault::new(FORMAT, "a fragment without tfdt"));
                 continue;
@@ -93,7 +107,10 @@ impl Timeline {
             }
             if let Some(next) = self.next.filter(|next| *next != begin) {
                 let off = (begin as f64 - next as f64) / f64::from(track.timescale);
-                faults.push(Fault::new("A 7.3", format!("tfdt {begin} where {next} is due, {off:+.6} s off")));
+                faults.push(Fault::new(
+                    "A 7.3",
+                    format!("it begins at tick {begin} where {next} is due, {off:+.6} s off"),
+                ));
             }
             let mut time = begin;
             for sample in &fragment.samples {

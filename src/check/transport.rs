@@ -1,24 +1,34 @@
 //! A segment of MPEG-TS, read as it arrives: the rules of all transport streams (RFC 8216bis, 3.1.1; ISO/IEC
-//! 13818-1), and the frames of one that holds a single sound of MP3. Of any other its tables are read.
+//! 13818-1), its first moving picture in H.264 or HEVC, and its first sound in MP3 or AAC. Of any other stream only
+//! that it is there.
 //!
-//! Only headers are kept, so that a segment of any size takes little memory.
+//! Only headers are kept, and what the first picture begins with, so that a segment of any size takes little memory.
 
 mod frame;
+mod picture;
+mod sound;
+mod table;
 #[cfg(test)]
 mod tests;
 
-use super::fragment::{Fragment, Sample};
-use super::init::{Track, TrackKind};
+pub(super) use picture::Pictures;
+pub(super) use sound::Sound;
+
+use super::codec::Units;
 use super::report::Fault;
-use frame::{Frame, HEADER};
 
 const RULE: &str = "RFC 8216bis 3.1.1";
 const PACKET: usize = 188;
 const SYNC: u8 = 0x47;
 const PROGRAMMES: u16 = 0;
+/// Places of other tables (ISO/IEC 13818-1, table 2-3; EN 300 468, table 1), and that of packets without contents.
+const SERVICE_FIRST: u16 = 1;
+const SERVICE_LAST: u16 = 0x1F;
+const EMPTY: u16 = 0x1FFF;
 /// Time stamps count in 33 bits.
 const ROUND: u64 = 1 << 33;
-const CLOCK: u64 = 90_000;
+/// Ticks of a time stamp in a second.
+pub(super) const CLOCK: u64 = 90_000;
 /// More time stamps than any segment has.
 const STAMPS_MAX: usize = 100_000;
 
@@ -27,16 +37,27 @@ const STAMPS_MAX: usize = 100_000;
 pub(super) struct Transport {
     /// Rules that it breaks, each told once.
     pub(super) faults: Vec<Fault>,
-    /// Its frames, a run for each time stamp; `None` when it is not a single sound of MP3.
-    sound: Option<Sound>,
+    /// `None` when there are none that can be read.
+    pub(super) pictures: Option<Pictures>,
+    /// Its frames, a run for each time stamp; `None` when there are none that can be read.
+    pub(super) sound: Option<Sound>,
+    /// Whether the sound is all there is.
+    pub(super) is_sound_alone: bool,
+    /// Whether there is more in it than the above.
+    pub(super) has_others: bool,
 }
 
-/// MP3 with its time stamps.
-#[derive(Debug)]
-struct Sound {
-    frame: Frame,
-    /// Ticks of 90 kHz, and how many frames begin from there on.
-    runs: Vec<(u64, u32)>,
+/// A stream that is read.
+struct Stream {
+    place: u16,
+    /// That of its last packet.
+    counter: Option<u8>,
+    reader: Reader,
+}
+
+enum Reader {
+    Pictures(picture::Reader),
+    Sound(sound::Reader),
 }
 
 /// Reads a segment.
@@ -45,19 +66,13 @@ pub(super) struct Scanner {
     /// The beginning of a packet that is not complete.
     packet: Vec<u8>,
     packets: u64,
-    /// Where the tables say that the programme and its only stream are.
+    /// Those of them that may be of the programme.
+    of_programme: u64,
+    /// Where the tables say that the programme is, and those of its streams that are read.
     programme: Option<u16>,
-    stream: Option<u16>,
-    /// Counter of the stream's last packet.
-    counter: Option<u8>,
-    /// Bytes of the frame that the stream is in, and the header of the next as far as it came.
-    left: usize,
-    header: Vec<u8>,
-    /// A time stamp that waits for a frame.
-    stamp: Option<u64>,
-    /// Whether this is no transport stream, and whether it is one that cannot be read as MP3.
+    streams: Option<Vec<Stream>>,
+    /// Whether this is no transport stream.
     is_foreign: bool,
-    is_other: bool,
     found: Transport,
 }
 
@@ -87,14 +102,27 @@ impl Scanner {
         if !self.packet.is_empty() {
             self.wrong("MPEG-TS that is not made of whole packets");
         }
-        if self.programme.is_none() || self.stream.is_none() && !self.is_other {
+        if self.programme.is_none() || self.streams.is_none() {
             self.wrong("MPEG-TS without a table of programmes and one of streams");
         }
-        if self.found.sound.is_some() && self.left + self.header.len() > 0 && !self.is_other {
-            self.wrong("its last frame of sound is cut off");
+        for stream in self.streams.take().unwrap_or_default() {
+            match stream.reader {
+                Reader::Pictures(pictures) => {
+                    self.found.has_others |= pictures.is_lost();
+                    self.found.pictures = pictures.finish();
+                }
+                Reader::Sound(sound) => {
+                    if sound.is_cut() && self.found.is_sound_alone {
+                        self.wrong("its last frame of sound is cut off");
+                    }
+                    self.found.has_others |= sound.is_lost();
+                    self.found.sound = sound.finish();
+                }
+            }
         }
-        if self.is_other {
-            self.found.sound = None;
+        let is_late = self.found.pictures.as_ref().is_some_and(Pictures::is_late);
+        if is_late {
+            self.wrong("pictures are to be shown before they are decoded");
         }
         self.found
     }
@@ -110,14 +138,12 @@ impl Scanner {
         self.packets += 1;
         let [sync, high, low, control, body @ ..] = packet else { return };
         if *sync != SYNC {
-            self.is_other = true;
+            self.lose();
             return self.wrong("a packet does not begin as one");
         }
         let place = u16::from_be_bytes([high & 0x1F, *low]);
         let begins = high & 0x40 != 0;
-        if self.packets == 1 && place != PROGRAMMES || self.packets == 2 && Some(place) != self.programme {
-            self.wrong("it does not begin with a table of programmes and one of streams");
-        }
+        self.judge_beginning(place);
         let field = match (control & 0x20 != 0, body.first()) {
             (true, Some(len)) => usize::from(*len) + 1,
             _ => 0,
@@ -130,138 +156,124 @@ impl Scanner {
         match place {
             PROGRAMMES if begins => self.programmes(carried),
             place if begins && Some(place) == self.programme => self.streams(carried),
-            place if Some(place) == self.stream => {
-                let due = self.counter.map(|last| (last + 1) % 16);
-                if due.is_some_and(|due| due != control & 0x0F) && !is_broken {
-                    self.wrong("packets of a stream are missing: its counter does not go on");
-                }
-                self.counter = Some(control & 0x0F);
-                self.sound(carried, begins);
-            }
-            _ => {}
+            place => self.carry(place, (control & 0x0F, is_broken), carried, begins),
         }
     }
 
-    fn programmes(&mut self, carried: &[u8]) {
-        let Some(body) = section(carried, 0) else { return self.wrong("a table of programmes that cannot be read") };
-        let entries = body.chunks_exact(4).map(|entry| {
-            let number = u16::from_be_bytes([entry[0], entry[1]]);
-            (number, u16::from_be_bytes([entry[2] & 0x1F, entry[3]]))
+    /// The two tables stand in front. ffmpeg puts the name of the service before them.
+    fn judge_beginning(&mut self, place: u16) {
+        let is_table_of_streams = Some(place) == self.programme;
+        if matches!(place, SERVICE_FIRST..=SERVICE_LAST | EMPTY) && !is_table_of_streams {
+            return;
+        }
+        self.of_programme += 1;
+        if self.of_programme == 1 && place != PROGRAMMES || self.of_programme == 2 && !is_table_of_streams {
+            self.wrong("it does not begin with a table of programmes and one of streams");
+        }
+    }
+
+    /// Takes what a packet carries of a stream.
+    fn carry(&mut self, place: u16, (counter, is_broken): (u8, bool), carried: &[u8], begins: bool) {
+        let Some(stream) = self.streams.iter_mut().flatten().find(|stream| stream.place == place) else { return };
+        let due = stream.counter.replace(counter).map(|last| (last + 1) % 16);
+        let wrong = match &mut stream.reader {
+            Reader::Pictures(pictures) => pictures.take(carried, begins).err(),
+            Reader::Sound(sound) => sound.take(carried, begins).err(),
+        };
+        if due.is_some_and(|due| due != counter) && !is_broken {
+            self.wrong("packets of a stream are missing: its counter does not go on");
+        }
+        if let Some(what) = wrong {
+            self.wrong(what);
+        }
+    }
+
+    /// Nothing can be said of the streams any more.
+    fn lose(&mut self) {
+        let streams = self.streams.iter_mut().flatten();
+        streams.for_each(|stream| match &mut stream.reader {
+            Reader::Pictures(pictures) => pictures.lose(),
+            Reader::Sound(sound) => sound.lose(),
         });
-        let programmes: Vec<u16> = entries.filter(|(number, _)| *number > 0).map(|(_, place)| place).collect();
+    }
+
+    fn programmes(&mut self, carried: &[u8]) {
+        let Some(programmes) = table::programmes(carried) else {
+            return self.wrong("a table of programmes that cannot be read");
+        };
         match programmes.as_slice() {
             [one] => self.programme = Some(*one),
             _ => self.wrong("MPEG-TS of another number of programmes than one"),
         }
     }
 
+    /// Takes the first table of streams; it comes again and again.
     fn streams(&mut self, carried: &[u8]) {
-        const MPEG_SOUND: [u8; 2] = [3, 4];
-        let read = section(carried, 2).and_then(|body| {
-            let described = usize::from(u16::from_be_bytes([*body.get(2)? & 0x0F, *body.get(3)?]));
-            let mut left = body.get(4 + described..)?;
-            let mut streams = Vec::new();
-            while let [kind, high, low, more, len, rest @ ..] = left {
-                streams.push((*kind, u16::from_be_bytes([high & 0x1F, *low])));
-                left = rest.get(usize::from(u16::from_be_bytes([more & 0x0F, *len]))..)?;
-            }
-            Some(streams)
-        });
-        match read.as_deref() {
-            None => self.wrong("a table of streams that cannot be read"),
-            Some([(kind, place)]) if MPEG_SOUND.contains(kind) => self.stream = Some(*place),
-            Some(_) => self.is_other = true,
+        let Some(listed) = table::streams(carried) else { return self.wrong("a table of streams that cannot be read") };
+        if self.streams.is_some() {
+            return;
         }
-    }
-
-    /// Takes what a packet of the stream carries.
-    fn sound(&mut self, carried: &[u8], begins: bool) {
-        let mut left = carried;
-        if begins {
-            let Some((stamp, body)) = pes(carried) else { return self.wrong("a PES packet that cannot be read") };
-            self.stamp = stamp.or(self.stamp);
-            left = body;
-        }
-        while !left.is_empty() && !self.is_other {
-            if self.left > 0 {
-                let used = self.left.min(left.len());
-                self.left -= used;
-                left = &left[used..];
+        let is_alone = listed.len() == 1;
+        let mut streams: Vec<Stream> = Vec::new();
+        for (kind, place) in listed {
+            let reader = match kind {
+                0x1B => Reader::Pictures(picture::Reader::new(Units::Avc)),
+                0x24 => Reader::Pictures(picture::Reader::new(Units::Hevc)),
+                3 | 4 => Reader::Sound(sound::Reader::new(sound::Kind::Mpeg)),
+                0x0F => Reader::Sound(sound::Reader::new(sound::Kind::Aac)),
+                // Metadata with times belongs to no codec.
+                0x15 => continue,
+                _ => {
+                    self.found.has_others = true;
+                    continue;
+                }
+            };
+            let alike = |stream: &Stream| std::mem::discriminant(&stream.reader) == std::mem::discriminant(&reader);
+            if streams.iter().any(alike) {
+                self.found.has_others = true;
                 continue;
             }
-            let (now, rest) = left.split_at(left.len().min(HEADER - self.header.len()));
-            self.header.extend_from_slice(now);
-            left = rest;
-            if self.header.len() == HEADER {
-                self.frame();
-            }
+            self.found.is_sound_alone = is_alone && matches!(reader, Reader::Sound(_));
+            streams.push(Stream { place, counter: None, reader });
         }
-    }
-
-    /// Understands the header of a frame.
-    fn frame(&mut self) {
-        let header = std::mem::take(&mut self.header);
-        let Some((frame, bytes)) = Frame::read(&header) else {
-            self.is_other = true;
-            return;
-        };
-        self.left = bytes - HEADER;
-        let stamp = self.stamp.take();
-        match (&mut self.found.sound, stamp) {
-            (None, Some(stamp)) => self.found.sound = Some(Sound { frame, runs: vec![(stamp, 1)] }),
-            (None, None) => self.wrong("sound before the first time stamp"),
-            (Some(sound), _) if sound.frame != frame => self.is_other = true,
-            (Some(sound), Some(stamp)) if sound.runs.len() < STAMPS_MAX => sound.runs.push((stamp, 1)),
-            (Some(sound), _) => sound.runs.iter_mut().next_back().into_iter().for_each(|(_, count)| *count += 1),
-        }
+        self.streams = Some(streams);
     }
 }
 
-impl Transport {
-    /// The sound in it, and its frames as fragments on a timeline that counts its samples. Time stamps are those
-    /// nearest to second `due`, as they begin anew after a day.
-    pub(super) fn sound(&self, due: Option<f64>) -> Option<(Track, Vec<Fragment>)> {
-        let Sound { frame, runs } = self.sound.as_ref()?;
-        let (codec, channels) = ("mp4a.40.34".to_owned(), Some(frame.channels));
-        let track = Track { id: 1, kind: TrackKind::Sound, timescale: frame.rate, codec, channels, ..Track::default() };
-        let sample = Sample { duration: Some(frame.samples), ..Sample::default() };
-        let fragment = |(stamp, count): &(u64, u32)| {
-            let ticks = u128::from(near(*stamp, due)) * u128::from(frame.rate);
-            // A tick of the clock is longer than a sample: this is the one that was meant.
-            let begin = (ticks + u128::from(CLOCK) / 2) / u128::from(CLOCK);
-            let samples = vec![sample; *count as usize];
-            Fragment { track: 1, decode_time: u64::try_from(begin).ok(), samples, data_offset: None }
-        };
-        Some((track, runs.iter().map(fragment).collect()))
-    }
-}
-
-/// Of the ticks that share a time stamp those nearest to a second.
-fn near(stamp: u64, due: Option<f64>) -> u64 {
-    let Some(due) = due else { return stamp };
-    let rounds = ((due * CLOCK as f64 - stamp as f64) / ROUND as f64).round().max(0.0);
+/// Of the ticks that share a time stamp those nearest to others.
+fn near(stamp: u64, due: u64) -> u64 {
+    let rounds = ((due as f64 - stamp as f64) / ROUND as f64).round().max(0.0);
     stamp.saturating_add((rounds as u64).saturating_mul(ROUND))
 }
 
-/// What a section of this table holds behind its fixed part and before its check sum (2.4.4).
-fn section(carried: &[u8], table: u8) -> Option<&[u8]> {
-    const FIXED: usize = 8;
-    let begin = carried.get(1 + usize::from(*carried.first()?)..)?;
-    let [kind, high, low, ..] = begin else { return None };
-    let len = usize::from(u16::from_be_bytes([high & 0x0F, *low]));
-    (*kind == table).then(|| begin.get(FIXED..(3 + len).checked_sub(4)?))?
+/// Ticks from one time stamp to another, the shorter way round.
+fn ahead(from: u64, to: u64) -> i64 {
+    let ticks = (to % ROUND + ROUND - from % ROUND) % ROUND;
+    if ticks > ROUND / 2 { ticks as i64 - ROUND as i64 } else { ticks as i64 }
 }
 
-/// The time stamp of a PES packet, if it has one, and what it carries (2.4.3.6).
-fn pes(carried: &[u8]) -> Option<(Option<u64>, &[u8])> {
-    let (header, rest) = carried.split_first_chunk::<9>()?;
-    let [0, 0, 1, _, _, _, _, flags, len] = header else { return None };
-    let (fields, body) = rest.split_at_checked(usize::from(*len))?;
-    let bits = |at: usize, shift: u32| Some(u64::from(fields.get(at)? >> shift));
-    let stamp =
-        || Some((bits(0, 1)? & 7) << 30 | bits(1, 0)? << 22 | bits(2, 1)? << 15 | bits(3, 0)? << 7 | bits(4, 1)?);
-    if flags & 0x80 == 0 {
-        return Some((None, body));
+/// A PES packet (2.4.3.6).
+struct Pes<'a> {
+    /// When what begins in it is shown and when it is decoded, if that is told.
+    times: Option<(u64, u64)>,
+    body: &'a [u8],
+}
+
+impl<'a> Pes<'a> {
+    fn of(carried: &'a [u8]) -> Option<Self> {
+        let (header, rest) = carried.split_first_chunk::<9>()?;
+        let [0, 0, 1, _, _, _, _, flags, len] = header else { return None };
+        let (fields, body) = rest.split_at_checked(usize::from(*len))?;
+        if flags & 0x80 == 0 {
+            return Some(Self { times: None, body });
+        }
+        let shown = time(fields)?;
+        let decoded = if flags & 0x40 == 0 { shown } else { time(fields.get(5..)?)? };
+        Some(Self { times: Some((shown, decoded)), body })
     }
-    Some((Some(stamp()?), body))
+}
+
+fn time(fields: &[u8]) -> Option<u64> {
+    let bits = |at: usize, shift: u32| Some(u64::from(fields.get(at)? >> shift));
+    Some((bits(0, 1)? & 7) << 30 | bits(1, 0)? << 22 | bits(2, 1)? << 15 | bits(3, 0)? << 7 | bits(4, 1)?)
 }

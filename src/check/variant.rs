@@ -74,11 +74,14 @@ impl Cast<'_> {
     fn codecs(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
         let is_readable = |measured: &&Measured| match measured.format {
-            Format::TransportStream => !measured.tracks.is_empty(),
+            Format::TransportStream => {
+                !measured.tracks.is_empty() && measured.tracks.iter().all(|track| !track.codec.is_empty())
+            }
             format => format == Format::Fragments,
         };
         let parts: Vec<&Measured> = std::iter::once(self.own).chain(self.sounds.iter().copied()).collect();
-        let found: Vec<&str> = parts.iter().flat_map(|part| &part.tracks).map(|track| track.codec.as_str()).collect();
+        let tracks = parts.iter().flat_map(|part| &part.tracks);
+        let found: Vec<&str> = tracks.map(|track| track.codec.as_str()).filter(|codec| !codec.is_empty()).collect();
         let declared: Vec<&str> = self.variant.codec_list().collect();
         if declared.is_empty() {
             return faults;
@@ -88,7 +91,7 @@ impl Cast<'_> {
             if !told.contains(codec) && !declared.iter().any(|name| is_same(name, codec)) {
                 told.push(codec);
                 let list = shown(self.variant.codecs.as_deref().unwrap_or_default());
-                faults.push(Fault::new("RFC 8216bis 4.4.6.2", format!("CODECS={list}, the init segment says {codec}")));
+                faults.push(Fault::new("RFC 8216bis 4.4.6.2", format!("CODECS={list}, there is {codec}")));
             }
         }
         if parts.iter().all(is_readable) {
@@ -96,7 +99,7 @@ impl Cast<'_> {
             let extra =
                 declared.iter().filter(|name| !is_text(name) && !found.iter().any(|codec| is_same(name, codec)));
             for name in extra {
-                let what = format!("CODECS names {}, which no init segment says", shown(name));
+                let what = format!("CODECS names {}, which is not there", shown(name));
                 faults.push(Fault::new("RFC 8216bis 4.4.6.2", what));
             }
         }
@@ -147,7 +150,7 @@ pub(super) fn sound_faults(media: &Media, measured: &Measured) -> Vec<Fault> {
     let declared = media.channels.as_deref().and_then(|channels| channels.split('/').next()?.parse::<u32>().ok());
     match (declared, found) {
         (Some(declared), Some(found)) if declared != found => {
-            let what = format!("line {}: CHANNELS={declared}, the init segment says {found}", media.line);
+            let what = format!("line {}: CHANNELS={declared}, there are {found}", media.line);
             vec![Fault::new("RFC 8216bis 4.4.6.1", what)]
         }
         _ => Vec::new(),

@@ -19,7 +19,8 @@ parts, too. Nothing is kept.
 
 Rules are named by where they stand: A is Apple's HLS authoring specification, RFC 8216bis the HLS
 draft, other RFCs are those of HTTP, and T is what players were seen to fail on. What was not
-checked is listed, too: of MPEG-TS only MP3 is read, of packed audio and encrypted segments nothing.
+checked is listed, too: of MPEG-TS only H.264, HEVC, AAC and MP3 are read, of packed audio and encrypted
+segments nothing.
 
   telecine check-hls http://127.0.0.1:5050/hls/{id}/master.m3u8
   telecine check-hls --json URL                     the same for programs

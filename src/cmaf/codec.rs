@@ -14,6 +14,9 @@ pub(super) struct Described {
     pub(super) channels: Option<u32>,
 }
 
+/// The type of AAC that makes two channels of one (HE-AAC v2).
+const PARAMETRIC_STEREO: u32 = 29;
+
 const SHORT: CmafError = CmafError::Malformed("a decoder configuration is missing or cut short");
 
 /// The longest `esds` looked at; real ones are below 100 bytes, and its descriptors can nest.
@@ -105,6 +108,7 @@ fn mpeg4_audio(body: &[u8]) -> Result<Described, CmafError> {
     }
     let channels = match bits.take(4)? {
         0 => None,
+        1 if object == PARAMETRIC_STEREO => Some(2),
         7 => Some(8),
         stated => Some(stated),
     };
@@ -143,5 +147,21 @@ impl Bits<'_> {
             self.at += 1;
         }
         Ok(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parametric_stereo_has_two_channels_though_one_is_coded() {
+        // Bits of the last two bytes: kind 5, rate 4, channels 4.
+        for (specific, name, channels) in [([0x11, 0x88], "mp4a.40.2", 1), ([0xEB, 0x08], "mp4a.40.29", 2)] {
+            let config = [&[0x04, 0x11, 0x40, 0x15][..], &[0; 11], &[0x05, 0x02], &specific].concat();
+            let body = [&[0, 0, 0, 0, 0x03, config.len() as u8 + 6, 0, 1, 0][..], &config, &[0x06, 1, 2]].concat();
+            let found = mpeg4_audio(&body).unwrap();
+            assert_eq!((found.name.as_str(), found.channels), (name, Some(channels)));
+        }
     }
 }

@@ -22,6 +22,9 @@ pub enum CmafError {
     /// The stream ended in the middle of a box.
     #[error("reading a fragment of MP4: the stream ends inside a box, {0} bytes into it")]
     Truncated(u64),
+    /// Pictures are missing where encoding promised some: they could not be decoded.
+    #[error("packaging: pictures are missing after tick {0}")]
+    Hole(i64),
     /// The time stamps cannot stand in a playlist as they are. Encoding the stream makes new ones.
     #[error("packaging: {what} at tick {at}; the stream must be encoded to be played")]
     Times {

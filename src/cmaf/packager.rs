@@ -10,9 +10,9 @@ use crate::media::segment::{CutRule, Gop};
 use crate::media::span::LONGEST_SHOWN;
 use crate::media::time::{TIMELINE_OFFSET_SECONDS, Timescale};
 
-/// Seconds that the last picture of a film is stretched at most: no plan shows one for longer than `LONGEST_SHOWN`, and
-/// half a second is for those whose times are guessed. More than that is missing.
-const LONGEST_STRETCH_S: f64 = LONGEST_SHOWN + 0.5;
+/// Seconds that a picture of spans is shown at most: no plan shows one for longer than `LONGEST_SHOWN`, and half a
+/// second is for those whose times are guessed. More than that is missing.
+pub(super) const LONGEST_STRETCH_S: f64 = LONGEST_SHOWN + 0.5;
 
 /// Where decode times come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub struct Resume {
 }
 
 /// What a packager needs to know.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct PackagerSettings {
     /// Ticks per second of the track.
     pub timescale: Timescale,
@@ -53,6 +53,10 @@ pub struct PackagerSettings {
     pub kind: TrackKind,
     /// How long and how big segments should be.
     pub cut: CutRule,
+    /// Picture: the presentation times, in ticks and in their order, at which segments begin, however big they become;
+    /// none where the rule holds. Another one begins where spans join, and where one would be longer than the rule's
+    /// target and tolerance.
+    pub cuts: Vec<i64>,
     /// Where decode times come from.
     pub timing: Timing,
     /// What segments are.
@@ -86,7 +90,6 @@ impl Packager {
     /// If the place to resume at is out of range.
     pub fn new(settings: PackagerSettings) -> Result<Self, CmafError> {
         Ok(Self {
-            settings,
             timeline: Timeline::new(settings.timing, settings.timescale, settings.resume)?,
             gop: Vec::new(),
             row: Row::default(),
@@ -95,6 +98,7 @@ impl Packager {
             sound: Vec::new(),
             next_dts: settings.resume.map(|resume| resume.next_dts),
             sequence: 0,
+            settings,
         })
     }
 
@@ -103,7 +107,8 @@ impl Packager {
     /// when any of them has a key frame.
     ///
     /// # Errors
-    /// `CmafError::Times` if the time stamps cannot be packaged; the packager is then of no more use.
+    /// `CmafError::Times` if the time stamps cannot be packaged, and `Hole` if pictures of a span are missing; the packager
+    /// is then of no more use.
     pub fn push(&mut self, samples: Vec<Sample>) -> Result<Vec<Segment>, CmafError> {
         if self.settings.timing == Timing::Source {
             return self.take(samples);
@@ -134,9 +139,12 @@ impl Packager {
     /// the one before it.
     ///
     /// # Errors
-    /// `CmafError::Times` as for `push`, and if `next_pts` is not after every picture pushed.
+    /// As for `push`; `Times` if `next_pts` is not after every picture pushed, and `Hole` if it is long after.
     pub fn end_span(&mut self, next_pts: Option<i64>) -> Result<Vec<Segment>, CmafError> {
         let mut segments = self.take_rest()?;
+        if let Some(next) = next_pts {
+            self.timeline.goes_on_at(next)?;
+        }
         if let Some(chunk) = self.timeline.end(next_pts)? {
             segments.extend(self.join(chunk)?);
         }
@@ -157,7 +165,7 @@ impl Packager {
         let mut segments = self.take_rest()?;
         let longest = (LONGEST_STRETCH_S * f64::from(self.settings.timescale)) as i64;
         let is_near = |until: &i64| {
-            self.timeline.last_shown().is_none_or(|last| (1..=longest).contains(&until.saturating_sub(last)))
+            self.timeline.last_shown().is_some_and(|last| (1..=longest).contains(&until.saturating_sub(last)))
         };
         let until = until.filter(is_near);
         segments.extend(self.end_span(until)?);
@@ -199,12 +207,27 @@ impl Packager {
     fn join_gop(&mut self, chunk: Chunk) -> Result<Vec<Segment>, CmafError> {
         let gop = Gop { duration: chunk.duration, bytes: chunk.bytes };
         let mut done = Vec::new();
-        if self.settings.cut.closes_before(self.size, gop) {
+        if self.closes_before(&chunk, gop) {
             done.extend(self.cut()?);
         }
         self.size = self.size.joined(gop);
         self.chunks.push(chunk);
         Ok(done)
+    }
+
+    fn closes_before(&self, next: &Chunk, gop: Gop) -> bool {
+        let rule = self.settings.cut;
+        if self.settings.cuts.is_empty() {
+            return rule.closes_before(self.size, gop);
+        }
+        let is_too_long = self.size.joined(gop).duration > rule.target.saturating_add(rule.tolerance);
+        // Time stamps are rounded, twice.
+        let rounding = i64::from(self.settings.timescale) / 500;
+        let passed = |chunk: &Chunk| {
+            let shown = chunk.samples.first().map_or(i64::MIN, |first| first.pts.saturating_add(rounding));
+            self.settings.cuts.partition_point(|cut| *cut <= shown)
+        };
+        self.chunks.first().is_some_and(|first| is_too_long || passed(first) < passed(next))
     }
 
     fn join_sound(&mut self, chunk: Chunk) -> Result<Vec<Segment>, CmafError> {

@@ -84,7 +84,7 @@ fn settings(track: &SourceTrack, timing: Timing) -> PackagerSettings {
     let second = u64::from(track.timescale);
     let cut = CutRule { target: 6 * second, tolerance: second / 2, max_bytes: 64 << 20 };
     let (timescale, kind, wrapping) = (track.timescale, track.kind, Wrapping::Fragments);
-    PackagerSettings { timescale, kind, cut, timing, wrapping, resume: None }
+    PackagerSettings { timescale, kind, cut, cuts: Vec::new(), timing, wrapping, resume: None }
 }
 
 fn packaged(settings: PackagerSettings, runs: &[Vec<Sample>]) -> Vec<Segment> {

@@ -6,7 +6,7 @@
 use super::chunk::{Chunk, Placed};
 use super::error::CmafError;
 use super::fragment::Sample;
-use super::packager::{Resume, Timing};
+use super::packager::{LONGEST_STRETCH_S, Resume, Timing};
 
 #[cfg(test)]
 mod tests;
@@ -59,6 +59,23 @@ impl Timeline {
     /// When the last picture of what is held is shown.
     pub(super) fn last_shown(&self) -> Option<i64> {
         self.shown.last().copied().filter(|_| !self.held.is_empty())
+    }
+
+    /// Whether pictures of spans go on at this time.
+    ///
+    /// # Errors
+    /// `Hole` when there were none, or the last one would be shown for too long until then.
+    pub(super) fn goes_on_at(&self, next_pts: i64) -> Result<(), CmafError> {
+        match (self.timing, self.shown.last()) {
+            (Timing::Source, _) => Ok(()),
+            (Timing::Spans, Some(&last)) => self.follow(last, next_pts),
+            (Timing::Spans, None) => Err(CmafError::Hole(next_pts)),
+        }
+    }
+
+    fn follow(&self, one: i64, next: i64) -> Result<(), CmafError> {
+        let seconds = next.saturating_sub(one) as f64 / f64::from(self.timescale);
+        if seconds > LONGEST_STRETCH_S { Err(CmafError::Hole(one)) } else { Ok(()) }
     }
 
     /// Takes a fragment and returns the one before it, complete.
@@ -189,6 +206,10 @@ impl Timeline {
         if self.shown.last().is_some_and(|&last| first <= last) {
             return Err(CmafError::times("pictures are shown across a key frame or a span", first));
         }
+        if let Some(&last) = self.shown.last() {
+            self.follow(last, first)?;
+        }
+        shown.windows(2).try_for_each(|pair| self.follow(pair[0], pair[1]))?;
         let delay = *self.delay.get_or_insert_with(|| delay(&samples, &shown, self.timescale));
         // From the back: no later than its rank says, nor than it is shown, nor than the one after it.
         let mut times = vec![0; samples.len()];

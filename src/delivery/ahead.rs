@@ -11,7 +11,6 @@ use crate::cache::Ahead;
 use crate::media::id::VideoId;
 use crate::media::range::ByteRange;
 use crate::media::rendition::{RenditionKind, TrackName};
-use crate::shutdown::Shutdown;
 use lru::LruCache;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroUsize;
@@ -47,14 +46,13 @@ impl Viewer {
 /// All trails.
 pub(super) struct Trails {
     known: Mutex<LruCache<(Viewer, VideoId, RenditionKind), SharedTrail>>,
-    shutdown: Shutdown,
 }
 
 type SharedTrail = Arc<Mutex<Trail>>;
 
 impl Trails {
-    pub(super) fn new(shutdown: Shutdown) -> Self {
-        Self { known: Mutex::new(LruCache::new(TRAILS)), shutdown }
+    pub(super) fn new() -> Self {
+        Self { known: Mutex::new(LruCache::new(TRAILS)) }
     }
 
     /// The player's trail, to which this segment was added.
@@ -114,11 +112,11 @@ impl Delivery {
         if !is_played || !self.cache.is_remote(&stored.pieces) {
             return;
         }
-        let trails = &self.memory.trails;
-        let Some(work) = Work::begin(trails.follow(viewer, video, track, number)) else { return };
-        let (delivery, end) = (self.clone(), trails.shutdown.token());
+        let trail = self.memory.trails.follow(viewer, video, track, number);
+        let Some(work) = Work::begin(trail) else { return };
+        let (delivery, end) = (self.clone(), self.shutdown.token());
         let work = async move { end.run_until_cancelled(delivery.go_ahead(video, &work)).await.unwrap_or_default() };
-        drop(trails.shutdown.spawn("read-ahead", work));
+        drop(self.shutdown.spawn("read-ahead", work));
     }
 
     /// Brings one segment after the other, as long as there is one to bring.

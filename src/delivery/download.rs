@@ -5,7 +5,8 @@
 //! stands before them; its length and every byte of it follow from the catalog and the segments, so that any part
 //! of it can be given without the parts before.
 
-use super::{Delivery, DeliveryError, DeliveryStream, playlists};
+use super::reading::Reading;
+use super::{Delivery, DeliveryError, DeliveryStream, Stored, playlists};
 use crate::catalog::{Rendition, WholeTrack};
 use crate::cmaf::{CmafError, Joining, Place, Restamp, Stretch, merged_header, segment_index};
 use crate::media::extent::Hash;
@@ -137,13 +138,14 @@ impl Delivery {
         let first = download.parts.partition_point(|part| part.range.end() <= range.start());
         let end = download.parts.partition_point(|part| part.range.start() < range.end());
         let (delivery, download) = (self.clone(), Arc::clone(download));
-        let parts = stream::iter(first..end)
-            .map(move |at| part_of(delivery.clone(), Arc::clone(&download), at, range))
-            .buffered(AHEAD)
-            .try_flatten();
-        let mut slices: DeliveryStream = Box::pin(head.chain(parts));
+        let mut slices: DeliveryStream = Box::pin(
+            stream::iter(first..end)
+                .map(move |at| part_of(delivery.clone(), Arc::clone(&download), at, range, at > first))
+                .buffered(AHEAD)
+                .try_flatten(),
+        );
         let first = slices.try_next().await?;
-        Ok(Box::pin(stream::iter(first.map(Ok)).chain(slices)))
+        Ok(Box::pin(head.chain(stream::iter(first.map(Ok))).chain(slices)))
     }
 }
 
@@ -153,20 +155,25 @@ async fn part_of(
     download: Arc<Download>,
     at: usize,
     range: ByteRange,
+    is_under_way: bool,
 ) -> Result<DeliveryStream, DeliveryError> {
+    let open = async |stored: &Stored, wanted| {
+        let reading = Reading::begin(delivery.clone(), stored, wanted);
+        if is_under_way { reading.under_way() } else { reading }.open().await
+    };
     let part = &download.parts[at];
     let stored = delivery.segment(download.video, part.track, part.number).await?.ok_or(DeliveryError::Gone)?;
     let begin = part.range.start();
     let (from, to) = (range.start().max(begin) - begin, range.end().min(part.range.end()) - begin);
     let Some(place) = part.place else {
         let wanted = ByteRange::within(stored.len(), from, to).ok_or(DeliveryError::Gone)?;
-        return delivery.open(&stored, wanted).await;
+        return open(&stored, wanted).await;
     };
     // Where its fragments begin is known only from the segment itself, so that it is read from its beginning.
     let until = to.saturating_add(Restamp::FRONT as u64).min(part.range.len());
     let wanted = ByteRange::within(stored.len(), 0, until).ok_or(DeliveryError::Gone)?;
     let (mut restamp, mut given) = (Restamp::new(place, at), 0);
-    let slices = delivery.open(&stored, wanted).await?.map(move |slice| {
+    let slices = open(&stored, wanted).await?.map(move |slice| {
         let mut out = Vec::new();
         restamp.push(slice?.to_bytes().map_err(DeliveryError::AtHand)?, &mut out)?;
         out.retain_mut(|slice| {

@@ -33,7 +33,7 @@ use ahead::Trails;
 use bytes::Bytes;
 use futures::Stream;
 use reading::Reading;
-use remembered::{Remembered, Turns};
+use remembered::{Remembered, SharedHashes, Turns};
 use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -44,7 +44,7 @@ const PLAYLISTS: NonZeroUsize = NonZeroUsize::new(256).expect("it is not zero");
 /// Init segments remembered: about a kilobyte each.
 const INITS: NonZeroUsize = NonZeroUsize::new(1024).expect("it is not zero");
 
-/// Places of segments and posters remembered: up to three kilobytes each, mostly hashes.
+/// Places of segments and posters remembered: some hundred bytes each, beside the hashes that they share.
 const PLACES: NonZeroUsize = NonZeroUsize::new(4096).expect("it is not zero");
 
 /// Downloads remembered: some tens of bytes for each segment.
@@ -62,6 +62,7 @@ pub struct Delivery {
     catalog: Catalog,
     cache: SegmentCache,
     memory: Arc<Memory>,
+    shutdown: Shutdown,
 }
 
 struct Memory {
@@ -69,6 +70,7 @@ struct Memory {
     turns: Turns,
     inits: Remembered<(VideoId, TrackName), Bytes>,
     places: Remembered<Thing, Arc<Stored>>,
+    hashes: SharedHashes,
     downloads: Remembered<VideoId, Arc<Download>>,
     trails: Trails,
 }
@@ -111,10 +113,12 @@ enum Thing {
 }
 
 impl Thing {
-    /// A film is begun far more often than it is watched to its end, and posters are on every page.
+    /// A film is begun far more often than it is watched to its end, and posters are on every page. The file itself is
+    /// downloaded once, if at all.
     fn standing(self) -> Standing {
         match self {
-            Self::Segment(_, _, ..OPENING) | Self::Poster(_) => Standing::Opening,
+            Self::Segment(_, track, ..OPENING) if track.kind != RenditionKind::Original => Standing::Opening,
+            Self::Poster(_) => Standing::Opening,
             Self::Segment(..) => Standing::Passing,
         }
     }
@@ -162,17 +166,18 @@ pub enum DeliveryError {
 }
 
 impl Delivery {
-    /// Over a catalog and the bytes it names; reads ahead until the end begins.
+    /// Over a catalog and the bytes it names; reads ahead, and waits for bots that rest, until the end begins.
     pub fn new(catalog: Catalog, cache: SegmentCache, shutdown: Shutdown) -> Self {
         let memory = Memory {
             playlists: Remembered::new(PLAYLISTS),
             turns: Turns::new(),
             inits: Remembered::new(INITS),
             places: Remembered::new(PLACES),
+            hashes: SharedHashes::new(),
             downloads: Remembered::new(DOWNLOADS),
-            trails: Trails::new(shutdown),
+            trails: Trails::new(),
         };
-        Self { catalog, cache, memory: Arc::new(memory) }
+        Self { catalog, cache, memory: Arc::new(memory), shutdown }
     }
 
     /// A video's master playlist, once every planned track has a segment; with MP3 where there is some.
@@ -302,7 +307,7 @@ impl Delivery {
 
     /// The bytes `range` of something found before. The first slice is there when this returns, so
     /// that a failure can still become an honest answer. What moves from the spool to the store
-    /// while it is read is found again there.
+    /// while it is read is found again there; what cannot be read for some seconds is waited for.
     ///
     /// # Errors
     /// `Cache`, `Gone`, `Catalog`; the same may end the stream.
@@ -322,7 +327,8 @@ impl Delivery {
             }
             Thing::Poster(video) => (Some(Content::Image), self.catalog.poster_pieces(video).await?),
         };
-        let (Some(content), Some(pieces)) = found else { return Ok(None) };
+        let (Some(content), Some(mut pieces)) = found else { return Ok(None) };
+        self.memory.hashes.share(&mut pieces);
         let len = pieces.iter().map(|placed| placed.piece.range.len()).sum();
         let stored = Arc::new(Stored { thing, content, pieces, len });
         self.memory.places.keep(thing, version, &stored);

@@ -2,10 +2,13 @@
 //! long as nothing was committed since. So the tenth request for a thing costs no database, and a
 //! deleted video is gone with the commit that deletes it.
 
+use crate::media::extent::{Hash as Chunk, Place, PlacedPiece};
+use crate::media::id::BlobId;
 use lru::LruCache;
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroUsize;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 /// The answers asked for last, at most so many. No operation waits.
 pub(super) struct Remembered<K: Hash + Eq, V> {
@@ -52,6 +55,35 @@ impl Turns {
         name.hash(&mut hasher);
         let at = hasher.finish() % AT_ONCE as u64;
         self.turns[at as usize].lock().await
+    }
+}
+
+/// The lists of a few blobs may lie there for nothing before they are swept out.
+const FEW: usize = 256;
+
+/// The hashes of a blob's chunks: one list for all places in it that are remembered. With the largest packs it is 256 KB.
+pub(super) struct SharedHashes {
+    known: Mutex<HashMap<BlobId, Weak<[Chunk]>>>,
+}
+
+impl SharedHashes {
+    pub(super) fn new() -> Self {
+        Self { known: Mutex::default() }
+    }
+
+    /// Takes the list that is known instead of that of a place which was just read.
+    pub(super) fn share(&self, pieces: &mut [PlacedPiece]) {
+        let mut known = self.known.lock().expect("nothing panics while holding it");
+        if known.len() > FEW && known.len() == known.capacity() {
+            known.retain(|_, list| list.strong_count() > 0);
+        }
+        for PlacedPiece { place, .. } in pieces {
+            let Place::Store(blob) = place else { continue };
+            match known.get(&blob.id).and_then(Weak::upgrade) {
+                Some(shared) => Arc::make_mut(blob).chunks = shared,
+                None => drop(known.insert(blob.id, Arc::downgrade(&blob.chunks))),
+            }
+        }
     }
 }
 

@@ -1,3 +1,4 @@
+use super::Standing::{Opening, Passing};
 use super::*;
 use crate::media::extent::Place;
 use crate::tests::{INIT, POSTER, SEGMENT, Sample, segment};
@@ -157,4 +158,31 @@ async fn nothing_unknown_is_found() {
     assert!(delivery.segment(video, track("v0"), 2).await.unwrap().is_none());
     assert!(delivery.segment(video, track("v0g2"), 0).await.unwrap().is_none());
     assert!(delivery.master(VideoId::fresh(), Sounds::ForAll).await.unwrap().is_none());
+}
+
+#[test]
+fn openings_are_what_players_begin_with() {
+    let standing = |name: &str, number| Thing::Segment(VideoId::fresh(), track(name), number).standing();
+    for name in ["v0", "a1", "s0"] {
+        assert_eq!([0, 1, 2].map(|number| standing(name, number)), [Opening, Opening, Passing], "{name}");
+    }
+    assert_eq!(standing("o0", 0), Passing, "the file itself is in runs of many megabytes");
+    assert_eq!(Thing::Poster(VideoId::fresh()).standing(), Opening);
+}
+
+#[tokio::test]
+async fn a_place_that_is_found_again_shares_the_hashes_of_its_blob() {
+    let sample = Sample::new().await;
+    let delivery = over(&sample);
+    let video = sample.film("Film").await;
+    let blob = async || {
+        let stored = delivery.segment(video, track("v0"), 0).await.unwrap().unwrap();
+        let Place::Store(blob) = &stored.pieces[0].place else { panic!("it is not stored") };
+        Arc::clone(blob)
+    };
+    let first = blob().await;
+    sample.film("Another").await;
+    let again = blob().await;
+    assert!(!Arc::ptr_eq(&first, &again), "what was remembered is of an earlier version");
+    assert!(Arc::ptr_eq(&first.chunks, &again.chunks));
 }

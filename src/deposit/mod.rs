@@ -27,10 +27,14 @@ use crate::store::BlobStore;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use load::Load;
+use std::collections::HashSet;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+/// Takes blobs that have a first copy.
+pub type Stored = mpsc::UnboundedSender<BlobId>;
 
 /// How blobs are made and kept.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +77,7 @@ impl Deposit {
         &self,
         lease: JobLease,
         mut sealed: mpsc::UnboundedReceiver<BlobId>,
-        stored: mpsc::UnboundedSender<BlobId>,
+        stored: Stored,
         cancel: &CancellationToken,
     ) -> Result<(), DepositError> {
         stream::poll_fn(move |context| sealed.poll_recv(context))
@@ -86,6 +90,24 @@ impl Deposit {
             .buffer_unordered(self.at_once())
             .try_collect()
             .await
+    }
+
+    /// The way of blobs with a first copy to `protect_all`, with those on it that an earlier run was stopped before: they
+    /// have one, and still their room in the spool.
+    ///
+    /// # Errors
+    /// When the catalog fails.
+    pub async fn stored(&self, lease: JobLease) -> Result<(Stored, mpsc::UnboundedReceiver<BlobId>), DepositError> {
+        let (stored, to_protect) = mpsc::unbounded_channel();
+        let there: HashSet<BlobId> = self.spool.packs().into_iter().map(|(blob, _)| blob).collect();
+        if !there.is_empty() {
+            let known = self.catalog.stored_blobs(lease).await?;
+            for blob in known.into_iter().filter(|blob| there.contains(blob)) {
+                // The receiver is handed out with it.
+                let _ = stored.send(blob);
+            }
+        }
+        Ok((stored, to_protect))
     }
 
     /// Makes the further copies of stored blobs as they come, and frees their room in the spool.

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use desk::{Desk, MAX_BLOB, NOW, bytes_of, fresh};
 use std::collections::HashSet;
 use std::time::Instant;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 #[tokio::test]
@@ -125,6 +126,32 @@ async fn what_was_not_committed_is_made_again_and_the_packs_are_the_same_to_the_
     for (number, len) in lens.iter().enumerate() {
         assert_eq!(desk.read("v1", number as u32).await.0, bytes_of(number, *len));
     }
+}
+
+#[tokio::test]
+async fn what_had_one_copy_when_its_job_was_stopped_gets_the_other_in_the_next_run_and_leaves_the_spool() {
+    let mut desk = Desk::new(2).await;
+    desk.fill("v0", &[900; 8]).await;
+    let blobs = desk.sealed();
+    let [done, half @ .., sealed] = &blobs[..] else { panic!("they are few: {blobs:?}") };
+    desk.store_blobs(&[*done]).await.unwrap();
+    let cancel = CancellationToken::new();
+    let (to_store, waiting) = mpsc::unbounded_channel();
+    half.iter().for_each(|blob| to_store.send(*blob).unwrap());
+    drop(to_store);
+    let (stored, nobody_protects) = mpsc::unbounded_channel();
+    desk.deposit.store_all(desk.lease, waiting, stored, &cancel).await.unwrap();
+    drop(nobody_protects);
+
+    let (stored, to_protect) = desk.deposit.stored(desk.lease).await.unwrap();
+    drop(stored);
+    assert!(desk.deposit.protect_all(desk.lease, to_protect, &cancel).await.unwrap());
+    for blob in half {
+        assert_eq!(desk.copies(*blob).await.len(), 2);
+    }
+    let left: Vec<_> = desk.spool.packs().into_iter().map(|(blob, _)| blob).collect();
+    assert_eq!(left, [*sealed]);
+    assert!(!half.is_empty() && desk.copies(*sealed).await.is_empty(), "it has its own way");
 }
 
 #[tokio::test]

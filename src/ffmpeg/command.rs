@@ -18,6 +18,23 @@ const PIPE_SIZE: usize = 1024 * 1024;
 /// Bytes of stderr kept from its beginning, and as many from its end.
 const KEPT_WORDS: usize = 4096;
 
+/// How long a killed child is waited for. One whom its disk does not answer is not gone before that does.
+const LAST_WAIT: Duration = Duration::from_secs(5);
+
+/// Kills a child, and waits until it is gone: not before may another have its turn.
+///
+/// # Errors
+/// When the system refuses.
+pub(super) async fn end(child: &mut Child) -> Result<(), FfmpegError> {
+    match tokio::time::timeout(LAST_WAIT, child.kill()).await {
+        Ok(ended) => ended.map_err(|error| FfmpegError::io("stopping ffmpeg", error)),
+        Err(_) => {
+            tracing::warn!("an ffmpeg that was killed is not gone yet; perhaps its disk does not answer");
+            Ok(())
+        }
+    }
+}
+
 /// What a child said, its middle left out when it said much.
 #[derive(Debug, Default)]
 pub(super) struct Words {
@@ -123,12 +140,17 @@ impl Ffmpeg {
             let status = child.wait().await.map_err(|error| FfmpegError::io("waiting for ffmpeg", error))?;
             Ok((status, words?))
         };
-        // Whichever way this ends early, dropping the child kills it.
-        let (status, words) = tokio::select! {
-            done = tokio::time::timeout(within, work) =>
-                done.map_err(|_| FfmpegError::Stalled { seconds: within.as_secs() })??,
-            () = cancel.cancelled() => return Err(FfmpegError::Cancelled),
+        let early = tokio::select! {
+            done = tokio::time::timeout(within, work) => match done {
+                Ok(done) => Ok(done?),
+                Err(_) => Err(FfmpegError::Stalled { seconds: within.as_secs() }),
+            },
+            () = cancel.cancelled() => Err(FfmpegError::Cancelled),
         };
+        if early.is_err() {
+            end(&mut child).await?;
+        }
+        let (status, words) = early?;
         if output.len() as u64 > most {
             return Err(FfmpegError::refused("The file describes itself at a length no film has, so it was not read."));
         }

@@ -146,7 +146,7 @@ impl Encoder {
     /// The encoder and the rate control of each rung. Key frames come from `-force_key_frames`; the longest
     /// GOP only backs that up, and every GOP is closed.
     pub(super) fn arguments(self, encode: &VideoEncode) -> Vec<OsString> {
-        let gop = (encode.frame_rate.value() * f64::from(encode.key_frame_interval_s)).ceil().clamp(1.0, 600.0);
+        let gop = encode.longest_gop();
         let family = match self {
             Self::Vaapi => "-c:v h264_vaapi -profile:v high -rc_mode VBR",
             Self::Nvenc => "-c:v h264_nvenc -preset p4 -profile:v high -forced-idr 1 -no-scenecut 1",

@@ -10,6 +10,7 @@ pub mod cage;
 mod command;
 pub mod encoder;
 mod encoders;
+mod errand;
 pub mod error;
 mod filter;
 mod input;
@@ -39,6 +40,7 @@ pub use subtitles::TextTrack;
 pub use trial::probe_encoders;
 
 use cage::CageLimits;
+use errand::{Errand, Errands};
 use spawner::Spawner;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -93,6 +95,7 @@ impl Settings {
 pub struct Ffmpeg {
     settings: Arc<Settings>,
     spawner: Spawner,
+    errands: Errands,
 }
 
 /// The two programs.
@@ -107,7 +110,7 @@ impl Ffmpeg {
     /// `Io` when the thread that starts children cannot be created.
     pub fn new(settings: Settings) -> Result<Self, FfmpegError> {
         let spawner = Spawner::start().map_err(|error| FfmpegError::io("starting the thread for children", error))?;
-        Ok(Self { settings: Arc::new(settings), spawner })
+        Ok(Self { settings: Arc::new(settings), spawner, errands: Errands::new() })
     }
 
     /// The first line ffmpeg says of itself, such as `ffmpeg version 5.1.9 …`.
@@ -115,17 +118,10 @@ impl Ffmpeg {
     /// # Errors
     /// `NotInstalled` when there is no such program.
     pub async fn version(&self) -> Result<String, FfmpegError> {
-        let arguments = vec![OsString::from("-version")];
-        let output = self
-            .run(
-                Program::Ffmpeg,
-                &self.short_limits(),
-                arguments,
-                64 << 10,
-                Duration::from_secs(10),
-                &CancellationToken::new(),
-            )
-            .await?;
+        let (arguments, never) = (vec![OsString::from("-version")], CancellationToken::new());
+        let _turn = self.errands.turn(Errand::Look, &never).await?;
+        let within = Duration::from_secs(10);
+        let output = self.run(Program::Ffmpeg, &self.short_limits(), arguments, 64 << 10, within, &never).await?;
         let text = String::from_utf8_lossy(&output);
         Ok(text.lines().next().unwrap_or_default().to_owned())
     }

@@ -86,8 +86,10 @@ pub struct VideoEncode {
     pub tone_map: Option<ToneMap>,
     /// Only this part; `None` for all.
     pub clip: Option<Clip>,
-    /// Seconds from key frame to key frame.
+    /// Seconds from key frame to key frame, at most.
     pub key_frame_interval_s: u32,
+    /// Seconds after the first picture at which there is one in any case.
+    pub key_frames_s: Vec<f64>,
 }
 
 /// HDR transfer curves.
@@ -174,6 +176,8 @@ impl PackageTask {
     pub(super) fn arguments_into(&self, vaapi: &Path, muxer: Vec<OsString>) -> Vec<OsString> {
         let mut list = words("-hide_banner -nostdin -loglevel warning -nostats -copyts");
         if let Some(VideoTask::Encode(encode)) = &self.video {
+            // Of a damaged film a span may have no picture that can be decoded, and is no failure for that.
+            list.extend(words("-max_error_rate 1"));
             list.extend(encode.encoder.device_arguments(vaapi));
             if encode.decodes_on_device() {
                 list.extend(words(encode.encoder.decoder_arguments()));
@@ -242,9 +246,34 @@ impl VideoEncode {
         // Counted from the last key frame and not from zero, so that after a gap in the source key
         // frames do not come one after the other. A millisecond less, since times are rounded.
         let interval = f64::from(self.key_frame_interval_s) - 0.001;
-        list.push(format!("expr:isnan(prev_forced_t)+gte(t,prev_forced_t+{interval:.3})").into());
+        let mut when = vec![format!("expr:isnan(prev_forced_t)+gte(t,prev_forced_t+{interval:.3})")];
+        // ffmpeg counts from the first picture here, whatever its time is.
+        let times = self.all_key_frames_s().into_iter().map(|at| at - 0.001);
+        when.extend(times.map(|at| format!("gte(t,{at:.6})*lt(prev_forced_t,{at:.6})")));
+        list.push(when.join("+").into());
         list.extend(self.encoder.arguments(self));
         list
+    }
+
+    /// Pictures from key frame to key frame, at most.
+    pub(super) fn longest_gop(&self) -> f64 {
+        (self.frame_rate.value() * f64::from(self.key_frame_interval_s)).ceil().clamp(1.0, 600.0)
+    }
+
+    /// `key_frames_s`, and others evenly between them: a group of a few pictures before one would cost as much as a
+    /// long one.
+    fn all_key_frames_s(&self) -> Vec<f64> {
+        let longest_s = self.longest_gop() / self.frame_rate.value();
+        let mut all = Vec::new();
+        let mut begun = 0.0;
+        for at in &self.key_frames_s {
+            let length = at - begun;
+            let groups = (length / longest_s - 0.001).ceil().max(1.0);
+            all.extend((1..groups as u32).map(|group| begun + length * f64::from(group) / groups));
+            all.push(*at);
+            begun = *at;
+        }
+        all
     }
 }
 
@@ -260,12 +289,17 @@ impl AudioTask {
                 let filters = sound_filters(sample_rate, from_s, until_s, padded_from_s);
                 words(&format!(
                     "-map 0:{index} -filter:a:{at} {filters} -ac:a:{at} {channels} -ar:a:{at} {sample_rate} \
-                     -c:a:{at} aac -profile:a:{at} aac_low -b:a:{at} {bit_rate}"
+                     -c:a:{at} aac -profile:a:{at} aac_low -b:a:{at} {bit_rate} -bsf:a:{at} {ONCE}"
                 ))
             }
         }
     }
 }
+
+/// Lets no frame pass that begins before the middle of the one before. Where a sound gets other channels or another rate,
+/// ffmpeg makes its filters anew, which begin with silence from the beginning of the film again; the muxer would give it
+/// times of its own, and to what comes behind it.
+const ONCE: &str = "noise=drop='if(ld(1)*lt(dts,ld(0)+512),1,0*st(0,dts)*st(1,1))'";
 
 /// `async=1` fills gaps with silence and cuts overlaps; without `first_pts` the first sample stays where it was. That
 /// one is counted in samples of what comes in, so these have their rate before.

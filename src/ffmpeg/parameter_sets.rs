@@ -2,6 +2,7 @@
 
 use super::cage::CageLimits;
 use super::command::words;
+use super::errand::Errand;
 use super::{Ffmpeg, FfmpegError, Program, input};
 use std::ffi::OsString;
 use std::path::Path;
@@ -33,6 +34,7 @@ impl Ffmpeg {
             "hevc" => "hevc_mp4toannexb,filter_units=pass_types=32-34",
             _ => "h264_mp4toannexb,filter_units=pass_types=7-8",
         };
+        let _turn = self.errands.turn(Errand::Read, cancel).await?;
         self.run(Program::Ffmpeg, &limits, arguments(input, stream, filters, ""), MOST, LIMIT, cancel).await
     }
 
@@ -52,6 +54,7 @@ impl Ffmpeg {
         // Slices of pictures that are no IDR are of the kinds 1 to 4 (ITU-T H.264 table 7-1).
         let filters = "noise=drop=not(key),h264_mp4toannexb,filter_units=pass_types=1-4";
         let list = arguments(input, stream, filters, "-frames:v 1");
+        let _turn = self.errands.turn(Errand::Read, cancel).await?;
         Ok(!self.run(Program::Ffmpeg, &limits, list, MOST, LIMIT, cancel).await?.is_empty())
     }
 }

@@ -5,6 +5,7 @@
 
 mod report;
 
+use super::errand::Errand;
 use super::{Ffmpeg, FfmpegError, Program, input};
 use crate::media::probe::{MAX_SECONDS, Probe};
 use report::Report;
@@ -31,6 +32,7 @@ impl Ffmpeg {
     /// `Refused` with a sentence for people when it cannot; `Cancelled`; `NotInstalled`; `Io`.
     pub async fn probe(&self, input: &Path, cancel: &CancellationToken) -> Result<Probe, FfmpegError> {
         let limits = self.short_limits();
+        let _turn = self.errands.turn(Errand::Look, cancel).await?;
         let run = self.run(Program::Ffprobe, &limits, arguments(input), MAX_REPORT, LIMIT, cancel);
         let json = run.await.map_err(|error| match error {
             FfmpegError::Stalled { seconds } => FfmpegError::refused(format!(

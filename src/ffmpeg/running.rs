@@ -4,7 +4,8 @@
 //! stuck, and reaps it. It belongs to [`Running`], so dropping that kills the child.
 
 use super::cage::CageLimits;
-use super::command::{Blame, Words, each_line, pipes};
+use super::command::{self, Blame, Words, each_line, pipes};
+use super::errand::Errand;
 use super::{Ffmpeg, FfmpegError, PackageTask, Program, Progress};
 use std::ffi::OsString;
 use std::pin::Pin;
@@ -26,6 +27,7 @@ pub struct Running {
     pub stdout: Output,
     /// How far it has come, about twice a second.
     pub progress: watch::Receiver<Progress>,
+    cancel: CancellationToken,
     minder: JoinSet<Result<(), FfmpegError>>,
 }
 
@@ -105,9 +107,9 @@ impl Ffmpeg {
         let life =
             Arc::new(Life { began: Instant::now(), last_ms: AtomicU64::new(0), awaited: AtomicBool::new(false) });
         let (sender, progress) = watch::channel(Progress::default());
-        let mut minder = JoinSet::new();
-        minder.spawn(self.clone().mind(child, stderr, Arc::clone(&life), sender, cancel));
-        Ok(Running { stdout: Output { pipe: stdout, life }, progress, minder })
+        let (mut minder, cancel) = (JoinSet::new(), cancel.child_token());
+        minder.spawn(self.clone().mind(child, stderr, Arc::clone(&life), sender, cancel.clone()));
+        Ok(Running { stdout: Output { pipe: stdout, life }, progress, cancel, minder })
     }
 
     /// Runs ffmpeg over a whole film and gathers what it writes, at most `most` bytes. It is killed
@@ -123,6 +125,7 @@ impl Ffmpeg {
         cancel: CancellationToken,
     ) -> Result<(Vec<u8>, Result<(), FfmpegError>), FfmpegError> {
         let limits = CageLimits { cpu_s: self.settings.encode_cpu.as_secs().max(1), ..self.short_limits() };
+        let _turn = self.errands.turn(Errand::Read, &cancel).await?;
         let mut running = self.launch(&limits, arguments, cancel).await?;
         let mut written = Vec::new();
         let read = (&mut running.stdout).take(most + 1).read_to_end(&mut written).await;
@@ -153,7 +156,7 @@ impl Ffmpeg {
             () = cancel.cancelled() => FfmpegError::Cancelled,
             () = life.lost(stall) => FfmpegError::Stalled { seconds: stall.as_secs() },
         };
-        child.kill().await.map_err(|error| FfmpegError::io("stopping ffmpeg", error))?;
+        command::end(&mut child).await?;
         Err(early)
     }
 }
@@ -172,6 +175,13 @@ impl Running {
             Some(Err(error)) => Err(FfmpegError::io("minding ffmpeg", std::io::Error::other(error))),
             None => Err(FfmpegError::io("minding ffmpeg", std::io::Error::other("nobody minded it"))),
         }
+    }
+
+    /// Ends the child before its time, and waits until it is gone.
+    pub async fn stop(self) {
+        self.cancel.cancel();
+        // Whether it ended by itself just before is all the same.
+        let _ = self.wait().await;
     }
 }
 

@@ -1,7 +1,8 @@
 //! Listing the packets of one stream: what segments and spans are planned from.
 
 use super::cage::CageLimits;
-use super::command::{Blame, each_line, pipes, words, words_of};
+use super::command::{self, Blame, each_line, pipes, words, words_of};
+use super::errand::Errand;
 use super::{Ffmpeg, FfmpegError, Program, input};
 use crate::media::probe::Packet;
 use std::ffi::OsString;
@@ -62,6 +63,7 @@ impl Ffmpeg {
     ) -> Result<(), FfmpegError> {
         let cpu_s = self.settings.encode_cpu.as_secs().max(1);
         let limits = CageLimits { cpu_s, ..self.short_limits() };
+        let _turn = self.errands.turn(Errand::Read, cancel).await?;
         let mut child = self.spawn(Program::Ffprobe, &limits, arguments).await?;
         let (stdout, stderr) = pipes(&mut child)?;
         let (packets, mut count) = tokio::sync::watch::channel(());
@@ -81,11 +83,13 @@ impl Ffmpeg {
             // Ends when the limit passes without a packet; with the sender gone nobody waits here.
             while tokio::time::timeout(stall, count.changed()).await.is_ok_and(|sent| sent.is_ok()) {}
         };
-        tokio::select! {
-            done = read => done,
-            () = cancel.cancelled() => Err(FfmpegError::Cancelled),
-            () = silence => Err(FfmpegError::Stalled { seconds: stall.as_secs() }),
-        }
+        let early = tokio::select! {
+            done = read => return done,
+            () = cancel.cancelled() => FfmpegError::Cancelled,
+            () = silence => FfmpegError::Stalled { seconds: stall.as_secs() },
+        };
+        command::end(&mut child).await?;
+        Err(early)
     }
 }
 

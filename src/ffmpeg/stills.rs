@@ -5,6 +5,7 @@
 //! size. Decoding key frames only is about a hundred times faster than decoding everything.
 
 use super::command::words;
+use super::errand::Errand;
 use super::package::ToneMap;
 use super::{Ffmpeg, FfmpegError, Program, filter, input};
 use crate::media::probe::{Probe, VideoStream};
@@ -186,6 +187,7 @@ impl Ffmpeg {
         most: u64,
         cancel: &CancellationToken,
     ) -> Result<Vec<u8>, FfmpegError> {
+        let _turn = self.errands.turn(Errand::Still, cancel).await?;
         self.run(Program::Ffmpeg, &self.short_limits(), list, most, LIMIT, cancel).await
     }
 }

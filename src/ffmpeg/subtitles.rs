@@ -148,6 +148,7 @@ mod tests {
             profile: None,
             sample_rate: 48_000,
             channels: 2,
+            layout: None,
             has_extradata: true,
             bit_rate: None,
             language: None,
@@ -157,6 +158,7 @@ mod tests {
             end_s: None,
             time_base: None,
             is_empty: false,
+            changes: false,
         };
         let probe = Probe {
             container: "matroska,webm".into(),

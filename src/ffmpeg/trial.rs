@@ -4,6 +4,7 @@
 use super::cage::CageLimits;
 use super::command::words;
 use super::encoder::{Encoder, EncoderReport, Preference};
+use super::errand::Errand;
 use super::package::{PackageTask, VideoEncode, VideoTask};
 use super::{Ffmpeg, FfmpegError, Program};
 use crate::media::ladder::Rung;
@@ -29,6 +30,8 @@ const MOST: u64 = 16 << 20;
 /// Tries the encoders that the preference allows, best first. One after the other, since several
 /// may share a device; takes at most ten seconds each.
 pub async fn probe_encoders(ffmpeg: &Ffmpeg, preference: Preference) -> Vec<EncoderReport> {
+    // For all of it: who waits for a turn in between has less time.
+    let _turn = ffmpeg.errands.turn(Errand::Still, &CancellationToken::new()).await;
     let film = ffmpeg.trial_film().await;
     let mut reports = Vec::new();
     for encoder in preference.order() {
@@ -127,6 +130,7 @@ fn trial(encoder: Encoder, film: &Path, device_decodes: bool) -> PackageTask {
         tone_map: None,
         clip: None,
         key_frame_interval_s: 2,
+        key_frames_s: Vec::new(),
     };
     PackageTask {
         input: film.to_path_buf(),

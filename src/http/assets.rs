@@ -2,7 +2,8 @@
 //!
 //! They live under one address per *set*, `/assets/{set hash}/{path}`: relative imports between
 //! modules stay inside the set, a browser may keep every file for ever, and a page never mixes files
-//! of two versions. The hash is made from all paths and contents. Text is compressed once, at the start.
+//! of two versions. The hash is made from all paths and contents. Text is compressed once, when it is first asked for: all
+//! of it at the start would delay the first answer by tens of milliseconds.
 
 use actix_web::http::header::{self, AcceptEncoding, Encoding, EntityTag, Header, IfNoneMatch};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -11,6 +12,7 @@ use flate2::{Compression, write::GzEncoder};
 use rust_embed::RustEmbed;
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::sync::OnceLock;
 
 #[cfg(test)]
 mod tests;
@@ -41,13 +43,12 @@ struct Asset {
     /// BLAKE3 of the plain bytes, 32 hexadecimal digits.
     hash: String,
     plain: Bytes,
-    /// Only when it is smaller than `plain`.
-    gzip: Option<Bytes>,
+    /// Only of text, and when it is smaller than `plain`.
+    gzip: OnceLock<Option<Bytes>>,
 }
 
 impl Assets {
-    /// Reads and compresses the embedded files. It takes tens of milliseconds of one processor: call it
-    /// once, before serving.
+    /// Reads the embedded files and hashes them. Call it once, before serving.
     pub fn load() -> Self {
         let names: std::collections::BTreeSet<String> = Web::iter().map(String::from).collect();
         let mut set = blake3::Hasher::new();
@@ -83,13 +84,20 @@ impl Assets {
 
 impl Asset {
     fn new(name: &str, plain: Bytes) -> Self {
-        let media_type = media_type(name);
-        let gzip = is_text(&media_type).then(|| compressed(&plain)).filter(|packed| packed.len() < plain.len());
-        Self { media_type, hash: short_hex(blake3::hash(&plain), 32), plain, gzip }
+        let hash = short_hex(blake3::hash(&plain), 32);
+        Self { media_type: media_type(name), hash, plain, gzip: OnceLock::new() }
+    }
+
+    fn gzip(&self) -> Option<&Bytes> {
+        let pack = || {
+            let packed = is_text(&self.media_type).then(|| compressed(&self.plain));
+            packed.filter(|packed| packed.len() < self.plain.len())
+        };
+        self.gzip.get_or_init(pack).as_ref()
     }
 
     fn answer(&self, request: &HttpRequest, cache_control: &'static str) -> HttpResponse {
-        let packed = self.gzip.as_ref().filter(|_| takes_gzip(request));
+        let packed = takes_gzip(request).then(|| self.gzip()).flatten();
         // The two encodings are two representations, so they need two tags (RFC 9110, 8.8.3.3).
         let tag = EntityTag::new_strong(if packed.is_some() { format!("{}-gz", self.hash) } else { self.hash.clone() });
         let known = is_known(request, &tag);

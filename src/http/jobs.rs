@@ -50,6 +50,8 @@ pub(super) async fn resume_job(
 }
 
 /// Put a job before others of its kind
+///
+/// One that runs has its next turn by it. The first seconds of films that cannot be played yet are made before all.
 #[utoipa::path(post, path = "/api/jobs/{id}/priority", tag = "system", request_body = Priority,
     params(("id" = i64, Path, description = "The job")), responses(
     (status = 204, description = "It is so"),

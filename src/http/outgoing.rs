@@ -27,6 +27,8 @@ pub(super) struct Outgoing {
     front: Option<Slice>,
     /// Bytes, those of the front among them.
     left: u64,
+    /// Whether the system sends whole packets only.
+    is_corked: bool,
 }
 
 /// What came of trying to send.
@@ -45,7 +47,7 @@ pub(super) enum Step {
 impl Outgoing {
     /// Exactly `len` bytes; slices that end before are an answer cut short, and what comes after them is not sent.
     pub(super) fn new(len: u64, slices: impl Stream<Item = Result<Slice, Failure>> + 'static) -> Self {
-        Self { slices: Box::pin(slices), front: None, left: len }
+        Self { slices: Box::pin(slices), front: None, left: len, is_corked: false }
     }
 
     /// Whether there is something to send at once; looks for it.
@@ -72,9 +74,15 @@ impl Outgoing {
     /// When the connection is gone, or the bytes do not come: the answer can only be cut off.
     pub(super) fn step(&mut self, io: &TcpStream, context: &mut Context<'_>) -> io::Result<Step> {
         match self.poll_front(context)? {
-            Poll::Pending => return Ok(Step::Waiting),
-            Poll::Ready(false) => return Ok(Step::Done),
-            Poll::Ready(true) => {}
+            Poll::Pending => {
+                self.cork(io, false)?;
+                return Ok(Step::Waiting);
+            }
+            Poll::Ready(false) => {
+                self.cork(io, false)?;
+                return Ok(Step::Done);
+            }
+            Poll::Ready(true) => self.cork(io, true)?,
         }
         let Some(front) = self.front.take() else { return Ok(Step::Done) };
         match try_sending(io, context, || send(io, &front)) {
@@ -89,6 +97,19 @@ impl Outgoing {
                 Ok(Step::Blocked)
             }
         }
+    }
+
+    /// Has the system put slices together into whole packets, or send what it holds back.
+    ///
+    /// Else the end of each slice goes out, and wakes who reads, by itself: a fifth more of processor time for 1 MB.
+    fn cork(&mut self, io: &TcpStream, wanted: bool) -> io::Result<()> {
+        let has_more = self.front.as_ref().is_some_and(|front| (front.len() as u64) < self.left);
+        if wanted == self.is_corked || wanted && !has_more {
+            return Ok(());
+        }
+        rustix::net::sockopt::set_tcp_cork(io, wanted)?;
+        self.is_corked = wanted;
+        Ok(())
     }
 
     /// Sends a head, in one packet with what follows where that is there.
@@ -158,5 +179,40 @@ impl MessageBody for PastFramework {
             self.link.send(outgoing);
         }
         if self.link.is_sending() { Poll::Pending } else { Poll::Ready(None) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::StreamExt as _;
+    use futures::channel::mpsc;
+    use futures::task::noop_waker;
+    use rustix::net::sockopt::tcp_cork;
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn packets_wait_for_the_next_slice_only_where_it_is_there() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let (player, accepted) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+        let (_player, (io, _)) = (player.unwrap(), accepted.unwrap());
+        io.writable().await.unwrap();
+        let (come, coming) = mpsc::unbounded::<&[u8]>();
+        let slices = coming.map(|bytes| Ok(Bytes::from(bytes).into()));
+        let mut outgoing = Outgoing::new(7, slices);
+        let waker = noop_waker();
+        let mut step = || {
+            let step = outgoing.step(&io, &mut Context::from_waker(&waker)).unwrap();
+            (step, tcp_cork(&io).unwrap())
+        };
+        assert_eq!(step(), (Step::Waiting, false));
+        come.unbounded_send(b"one").unwrap();
+        assert_eq!(step(), (Step::Sent(3), true));
+        assert_eq!(step(), (Step::Waiting, false), "the next slice may take long");
+        come.unbounded_send(b"two").unwrap();
+        come.unbounded_send(b"!").unwrap();
+        assert_eq!(step(), (Step::Sent(3), true));
+        assert_eq!(step(), (Step::Sent(1), true));
+        assert_eq!(step(), (Step::Done, false));
     }
 }

@@ -38,7 +38,7 @@ impl Ingest {
             // The receiver lives as long as this function.
             let _ = sealed.send(blob);
         }
-        let (stored, to_protect) = mpsc::unbounded_channel();
+        let (stored, to_protect) = self.deposit.stored(lease).await?;
         let make = async {
             self.make_waiting(work, video, &sealed).await?;
             drop(sealed);

@@ -6,11 +6,10 @@
 //! sends slowly, or in too many pictures, is let go.
 
 use super::IngestError;
-use super::listed::transported;
-use crate::cmaf::Opening;
+use super::listed::{self, transported};
 use crate::disk;
 use crate::ffmpeg::Ffmpeg;
-use crate::media::probe::{Packet, VideoStream};
+use crate::media::probe::VideoStream;
 use crate::mpegts;
 use crate::shutdown::Shutdown;
 use std::collections::HashMap;
@@ -59,8 +58,7 @@ struct Walking {
 struct Seen {
     file: FileId,
     stream: VideoStream,
-    packets: Vec<Packet>,
-    opening: Opening,
+    its: listed::Seen,
 }
 
 /// Which file it is, whatever it is called: its device and its number there.
@@ -115,7 +113,7 @@ impl Foresight {
         self.shutdown.spawn("a walk through what arrives", async move {
             match this.walk([&now, &at_last], &growth).await {
                 Ok(Some(seen)) => {
-                    tracing::debug!(pictures = seen.packets.len(), "a film was walked while it arrived");
+                    tracing::debug!(pictures = seen.its.packets.len(), "a film was walked while it arrived");
                     drop(tell.send(seen));
                     return;
                 }
@@ -148,7 +146,7 @@ impl Foresight {
     }
 
     /// What was seen of a file that is complete, if that is what its whole has: waits for the end of its walk.
-    pub(super) async fn take(&self, path: &Path, stream: &VideoStream) -> Option<(Vec<Packet>, Opening)> {
+    pub(super) async fn take(&self, path: &Path, stream: &VideoStream) -> Option<listed::Seen> {
         let mut walking = {
             let mut walks = self.walks();
             // It may be that of somebody who only brings the same file again.
@@ -161,7 +159,7 @@ impl Foresight {
             (index, of.codec.clone(), frame_rate, time_base, start_ticks, reordered)
         };
         let file = FileId::of(&tokio::fs::metadata(path).await.ok()?);
-        (file == seen.file && is_same(&seen.stream) == is_same(stream)).then_some((seen.packets, seen.opening))
+        (file == seen.file && is_same(&seen.stream) == is_same(stream)).then_some(seen.its)
     }
 
     /// The file lies at the one place, and may be renamed to the other one any time.
@@ -197,7 +195,7 @@ impl Foresight {
             })
         });
         let listed = listed.await.map_err(IngestError::Source)?;
-        Ok(listed.map(|(packets, opening)| Seen { file: id, stream, packets, opening }))
+        Ok(listed.map(|its| Seen { file: id, stream, its }))
     }
 
     fn walks(&self) -> MutexGuard<'_, HashMap<PathBuf, Walking>> {

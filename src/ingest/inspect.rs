@@ -4,8 +4,10 @@ use super::{Ingest, IngestError, Run};
 use crate::catalog::{JobLease, Shown};
 use crate::cmaf::{Descriptions, Opening};
 use crate::disk;
+use crate::flv;
 use crate::media::plan::{Plan, VideoAction, plan};
 use crate::media::probe::{Packet, Probe, VideoStream};
+use crate::mpegts;
 use std::fs::File;
 use std::io::BufReader;
 
@@ -16,8 +18,8 @@ const MOST_PACKETS: usize = 6_000_000;
 pub(super) enum Known {
     /// An MP4 file's index, which says nothing of how key frames begin.
     Index,
-    /// The beginnings of all its pictures, and what those of key frames say.
-    Beginnings(Opening),
+    /// The beginnings of all its pictures, and what those of key frames say; whether a sound in AAC changes.
+    Beginnings(Opening, bool),
     /// The film was read; where its key frames begin, as far as its container tells.
     Reading(Vec<u64>),
 }
@@ -34,26 +36,38 @@ impl Run<'_> {
                  file. Add a copy without protection.",
             ));
         }
+        for sound in &mut probe.audio {
+            sound.changes = descriptions.count(sound.index) > 1;
+        }
         let Some(stream) = probe.video.first().cloned() else {
             self.listen(&mut probe, None).await?;
+            self.look_for_changes(&mut probe).await?;
             let plan = plan(&probe, &[], &self.ingest.policy)?;
             return Ok((probe, plan));
         };
         probe.video[0].changes = descriptions.count(stream.index) > 1;
+        let mut are_sounds_known = false;
         // A file's own list says enough of a film that is copied.
         if let Some((packets, from)) = self.listed(&stream).await? {
+            are_sounds_known = matches!(from, Known::Beginnings(..));
             let mut whole = probe.clone();
             let plan = self.plan_from(&mut whole, &stream, &packets, from).await?;
             if plan.is_copied() {
                 return Ok((whole, plan));
             }
             (probe.video[0].changes, probe.video[0].leans) = (whole.video[0].changes, whole.video[0].leans);
+            for (own, seen) in probe.audio.iter_mut().zip(&whole.audio) {
+                own.changes = seen.changes;
+            }
         }
         let (packets, places) = self.packets(stream.index).await?;
         if packets.is_empty() {
             return Err(IngestError::refused(
                 "The file lists a picture but holds none: it ends too early. Copy it again and add it once more.",
             ));
+        }
+        if !are_sounds_known {
+            self.look_for_changes(&mut probe).await?;
         }
         let plan = self.plan_from(&mut probe, &stream, &packets, Known::Reading(places)).await?;
         Ok((probe, plan))
@@ -69,17 +83,43 @@ impl Run<'_> {
         from: Known,
     ) -> Result<Plan, IngestError> {
         probe.duration_s = self.length(probe, stream, packets).await?;
+        let do_sounds_change = matches!(from, Known::Beginnings(_, true));
+        probe.audio.iter_mut().for_each(|sound| sound.changes |= do_sounds_change);
         let planned = plan(probe, packets, &self.ingest.policy)?;
         if !planned.is_copied() {
             return Ok(planned);
         }
         let keys = match from {
             Known::Index => self.openings_by_index(stream).await?,
-            Known::Beginnings(keys) => keys,
+            Known::Beginnings(keys, _) => keys,
             Known::Reading(places) => self.openings_by_reading(&probe.container, stream, places).await?,
         };
         (probe.video[0].changes, probe.video[0].leans) = (keys.changes, keys.leans);
         Ok(plan(probe, packets, &self.ingest.policy)?)
+    }
+
+    /// Whether a sound in AAC, which could be copied, gets other channels or another rate: looks for that where the
+    /// container is one that tells it only where it happens, and nobody walked through it.
+    async fn look_for_changes(&self, probe: &mut Probe) -> Result<(), IngestError> {
+        let is_open = probe.audio.iter().any(|sound| sound.codec == "aac" && !sound.changes);
+        if !is_open || self.ingest.policy.copies(probe).is_err() {
+            return Ok(());
+        }
+        let (path, cancel, container) = (self.input().to_path_buf(), self.work.cancel.clone(), probe.container.clone());
+        let look = move || {
+            let goes_on = || !cancel.is_cancelled();
+            match container.as_str() {
+                "mpegts" => mpegts::do_sounds_change(File::open(path)?, goes_on),
+                "flv" => flv::does_sound_change(File::open(path)?, goes_on),
+                _ => Ok(false),
+            }
+        };
+        let do_they = disk::blocking(look).await.map_err(IngestError::Source)?;
+        if self.work.cancel.is_cancelled() {
+            return Err(IngestError::Stopped);
+        }
+        probe.audio.iter_mut().for_each(|sound| sound.changes |= do_they);
+        Ok(())
     }
 
     /// The packets of a picture, and where those of key frames begin.

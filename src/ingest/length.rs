@@ -183,6 +183,7 @@ mod tests {
             profile: None,
             sample_rate: 48_000,
             channels: 2,
+            layout: None,
             has_extradata: true,
             bit_rate: None,
             language: None,
@@ -192,6 +193,7 @@ mod tests {
             end_s,
             time_base: None,
             is_empty: false,
+            changes: false,
         };
         let claims = sound(Some(359_996_400.0));
         assert!(is_doubted(&claims, 2, None, Some(8.0)), "another sound would be silent until then");

@@ -1,10 +1,11 @@
 //! What a file lists of its picture by itself, so that it need not be read to be planned: an MP4 in its index, a
-//! Matroska film in the heads of its blocks, and a transport stream in those of its packets.
+//! Matroska film in the heads of its blocks, FLV in those of its tags, and a transport stream in those of its packets.
 
 use super::inspect::Known;
 use super::{IngestError, Run};
 use crate::cmaf::{Index, IndexedSample, IndexedTrack, Opening, ParameterSets, TrackKind};
 use crate::disk;
+use crate::flv;
 use crate::matroska::{Film, give_decode_times};
 use crate::media::probe::{Packet, Ratio, VideoStream};
 use crate::mpegts;
@@ -20,30 +21,49 @@ const NS_PER_S: u64 = 1_000_000_000;
 /// The unit of the times of a transport stream.
 const TRANSPORT_CLOCK: Ratio = Ratio { num: 1, den: 90_000 };
 
+/// That of FLV.
+const TAG_CLOCK: Ratio = Ratio { num: 1, den: 1000 };
+
 /// Ticks a second of pictures, at most, that are copied by their list: the longest segment is counted in 32 bits.
 const FINEST_TIMESCALE: u32 = 10_000_000;
+
+/// What was seen of a film's picture where it lies.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) packets: Vec<Packet>,
+    /// What any of its key frames says.
+    pub(super) opening: Opening,
+    /// Whether a sound in AAC gets other channels or another rate.
+    pub(super) do_sounds_change: bool,
+}
 
 impl Run<'_> {
     /// The packets that a file lists of its picture, and where; `None` when it has to be read for that.
     pub(super) async fn listed(&self, stream: &VideoStream) -> Result<Option<(Vec<Packet>, Known)>, IngestError> {
+        let known = |seen: Seen| (seen.packets, Known::Beginnings(seen.opening, seen.do_sounds_change));
         if let Some(index) = self.index().await? {
             let packets = |track: IndexedTrack| track.samples.iter().map(IndexedSample::packet).collect();
             return Ok(listed_picture(&index, stream).map(|track| (packets(track), Known::Index)));
         }
         let seen = self.ingest.foresight.take(self.input(), stream);
-        if let Some((packets, keys)) = self.work.cancel.run_until_cancelled(seen).await.flatten() {
-            return Ok(Some((packets, Known::Beginnings(keys))));
+        if let Some(seen) = self.work.cancel.run_until_cancelled(seen).await.flatten() {
+            return Ok(Some(known(seen)));
         }
         let (path, stream, cancel) = (self.input().to_path_buf(), stream.clone(), self.work.cancel.clone());
-        let look = move || match blocks(File::open(&path)?, &stream)? {
-            None => match mpegts::Film::open(File::open(&path)?)? {
+        let look = move || {
+            if let Some(listed) = blocks(File::open(&path)?, &stream)? {
+                return Ok(Some(listed));
+            }
+            if let Some(film) = flv::Film::open(File::open(&path)?)? {
+                return tagged(film, &stream, || !cancel.is_cancelled());
+            }
+            match mpegts::Film::open(File::open(&path)?)? {
                 Some(film) => transported(film, &stream, || !cancel.is_cancelled()),
                 None => Ok(None),
-            },
-            listed => Ok(listed),
+            }
         };
         let listed = disk::blocking(look).await.map_err(IngestError::Source)?;
-        Ok(listed.map(|(packets, keys)| (packets, Known::Beginnings(keys))))
+        Ok(listed.map(known))
     }
 
     /// What any key frame says that keeps it from being copied. Only their first bytes are read.
@@ -120,7 +140,7 @@ pub(super) fn listed_picture(index: &Index, stream: &VideoStream) -> Option<Inde
 
 /// The picture as a Matroska film lists it, and what any of its key frames says; `None` when the probe found it to be
 /// another one, or readers take other pictures for key frames than those that are marked.
-fn blocks(file: File, stream: &VideoStream) -> io::Result<Option<(Vec<Packet>, Opening)>> {
+fn blocks(file: File, stream: &VideoStream) -> io::Result<Option<Seen>> {
     let Some(mut film) = Film::open(file)? else { return Ok(None) };
     let Some(track) = film.track(stream.index).cloned() else { return Ok(None) };
     let time_base = stream.time_base;
@@ -145,8 +165,39 @@ fn blocks(file: File, stream: &VideoStream) -> io::Result<Option<(Vec<Packet>, O
     })?;
     give_decode_times(&mut packets, stream.reordered as usize);
     let first_shown = packets.iter().filter_map(|packet| packet.pts).min();
-    let is_it = walked.is_some() && are_marked && first_shown.is_some() && first_shown == stream.start_ticks;
-    Ok(is_it.then_some((packets, found)))
+    // The probe has to guess when pictures are decoded, and takes the first for an earlier one where it saw but few of
+    // them, as large ones are. Where none waits for another, nothing hangs on it.
+    let is_same = first_shown.is_some() && (first_shown == stream.start_ticks || stream.reordered == 0);
+    let is_it = walked.is_some() && are_marked && is_same;
+    Ok(is_it.then_some(Seen { packets, opening: found, do_sounds_change: false }))
+}
+
+/// The picture as the tags of FLV hold it, and what any of its key frames says; `None` as above, or when readers would
+/// not believe when its pictures are decoded.
+fn tagged(mut film: flv::Film, stream: &VideoStream, goes_on: impl Fn() -> bool) -> io::Result<Option<Seen>> {
+    let Some(mut sets) = ParameterSets::of_record("h264", film.record()) else { return Ok(None) };
+    let Some(rate) = stream.frame_rate.filter(|_| stream.codec == "h264" && stream.time_base == TAG_CLOCK) else {
+        return Ok(None);
+    };
+    let (mut packets, mut found, mut are_marked) = (Vec::new(), Opening::default(), true);
+    let walked = film.pictures(lasting(TAG_CLOCK, rate), |packet, begin| {
+        let opening = sets.look(begin);
+        are_marked &= opening.enters == Some(packet.key);
+        found.changes |= opening.changes;
+        found.leans |= opening.leans && packet.key;
+        packets.push(packet);
+        goes_on().then_some(())
+    })?;
+    let first_shown = packets.iter().filter_map(|packet| packet.pts).min();
+    let is_same = first_shown.is_some() && first_shown == stream.start_ticks;
+    let is_it = walked.is_some() && are_marked && is_same && is_decoded_in_turn(&packets, stream.reordered);
+    let do_sounds_change = film.does_sound_change();
+    Ok(is_it.then_some(Seen { packets, opening: found, do_sounds_change }))
+}
+
+/// Ticks for which each of so many pictures a second lasts.
+fn lasting(clock: Ratio, rate: Ratio) -> u64 {
+    u64::from(clock.den) * u64::from(rate.den) / u64::from(rate.num.max(1))
 }
 
 /// The picture as the packets of a transport stream hold it, and what any of its key frames says; `None` when the probe
@@ -156,15 +207,14 @@ pub(super) fn transported(
     mut film: mpegts::Film,
     stream: &VideoStream,
     mut goes_on: impl FnMut() -> bool,
-) -> io::Result<Option<(Vec<Packet>, Opening)>> {
+) -> io::Result<Option<Seen>> {
     let (Some(rate), Some(begin)) = (stream.frame_rate, stream.start_ticks) else { return Ok(None) };
     if stream.codec != film.codec() || stream.time_base != TRANSPORT_CLOCK {
         return Ok(None);
     }
-    let duration = u64::from(TRANSPORT_CLOCK.den) * u64::from(rate.den) / u64::from(rate.num.max(1));
     let (mut packets, mut found) = (Vec::new(), Opening::default());
     let mut sets = ParameterSets::new(film.codec());
-    let walked = film.pictures(begin, duration, |packet, beginning| {
+    let walked = film.pictures(begin, lasting(TRANSPORT_CLOCK, rate), |packet, beginning| {
         if !goes_on() {
             return None;
         }
@@ -177,7 +227,8 @@ pub(super) fn transported(
     })?;
     let first_shown = packets.iter().filter_map(|packet| packet.pts).min();
     let is_it = walked.is_some() && first_shown == Some(begin) && is_decoded_in_turn(&packets, stream.reordered);
-    Ok(is_it.then_some((packets, found)))
+    let do_sounds_change = film.do_sounds_change();
+    Ok(is_it.then_some(Seen { packets, opening: found, do_sounds_change }))
 }
 
 /// Whether pictures that are shown when they are decoded are those whose turn it is: readers do not believe the others.

@@ -13,6 +13,7 @@ mod error;
 mod foresight;
 mod inspect;
 mod length;
+mod line;
 mod listed;
 mod original;
 mod pipe;
@@ -43,9 +44,8 @@ use crate::spool::Spool;
 use error::IngestError;
 pub use foresight::Foresight;
 use futures::FutureExt;
-pub use slots::EncodeSlots;
+pub use slots::Slots;
 use std::path::{Path, PathBuf};
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// Runs a job that keeps failing on ffmpeg's side this often before giving up.
@@ -62,8 +62,8 @@ pub struct Ingest {
     pub ffmpeg: Ffmpeg,
     /// Those that work on this machine.
     pub encoders: Encoders,
-    /// How many encode at the same time.
-    pub slots: EncodeSlots,
+    /// How many are encoded and copied at the same time.
+    pub slots: Slots,
     /// Where uploads lie.
     pub spool: Spool,
     /// What is seen of films before they are there.
@@ -114,12 +114,12 @@ impl Ingest {
             if !self.known_plan(lease).await?.is_some_and(|(_, plan)| plan.refines()) {
                 source::let_go(&self.spool, &source).await;
             }
-            return Ok(());
+            return self.protect_rest(job.video, work).await;
         }
         let input = source::open(&self.spool, &source, bytes).await?;
         let run = Run { ingest: self, work, video: job.video, input };
         let (probe, plan) = run.planned(lease).await?;
-        let (stored, to_protect) = mpsc::unbounded_channel();
+        let (stored, to_protect) = self.deposit.stored(lease).await?;
         let published = CancellationToken::new();
         let next = run.begin_next(&probe, &plan, &published, stored.clone());
         let publish = async {
@@ -138,6 +138,18 @@ impl Ingest {
         let ((), (), is_protected) = tokio::try_join!(publish.boxed(), next.boxed(), protect.boxed())?;
         if is_protected {
             self.tell(job.video, VideoChange::Protected);
+        }
+        Ok(())
+    }
+
+    /// Makes the copies of a published film that an earlier run was stopped before.
+    async fn protect_rest(&self, video: VideoId, work: &Work) -> Result<(), IngestError> {
+        let (stored, to_protect) = self.deposit.stored(work.lease).await?;
+        drop(stored);
+        work.stage("protect");
+        work.stores_from_now_on();
+        if self.deposit.protect_all(work.lease, to_protect, &work.cancel).await? {
+            self.tell(video, VideoChange::Protected);
         }
         Ok(())
     }

@@ -57,6 +57,16 @@ impl<'a> Meter<'a> {
         });
     }
 
+    /// Says that nothing is made before others had their turn.
+    pub(super) fn in_line(&self) {
+        self.work.rest("in_line");
+    }
+
+    /// Says that it goes on.
+    pub(super) fn goes_on(&self) {
+        self.work.stage("transcode");
+    }
+
     /// Says that everything is made and the rest is being stored.
     pub(super) fn storing(&self) {
         self.work.report(Progress { stage: "store".into(), fraction: Some(MADE), speed: None, eta_s: None });

@@ -13,7 +13,6 @@ use crate::jobs::{Outcome, Work};
 use crate::media::plan::{AudioPlan, Plan, Turn};
 use crate::media::probe::Probe;
 use futures::FutureExt;
-use tokio::sync::mpsc;
 
 /// Begins the sentence that says so of a film.
 const UNFINISHED: &str = "Not everything could be made of this film:";
@@ -79,7 +78,7 @@ impl Ingest {
             plan.left_out.retain(|why| !why.starts_with(UNFINISHED));
             run.record(&probe, &plan).await?;
         }
-        let (stored, to_protect) = mpsc::unbounded_channel();
+        let (stored, to_protect) = self.deposit.stored(lease).await?;
         let make = async {
             let better = run.make(&probe, &plan, Turn::Later, stored.clone()).await;
             let goes_on = matches!(better, Ok(Reached::EnoughForNow) | Err(IngestError::Stopped));

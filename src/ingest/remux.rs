@@ -2,7 +2,9 @@
 //! lies, and they go into segments as they are.
 
 use super::listed::listed_picture;
+use super::pipe::{Ended, next_unless_wanted};
 use super::progress::Meter;
+use super::slots::Slot;
 use super::track::Track;
 use super::{IngestError, Run};
 use crate::cmaf::{Index, IndexedSample, IndexedTrack, Sample, SourceTrack, TrackKind};
@@ -90,13 +92,14 @@ impl Run<'_> {
         Ok(tracks.map(|tracks| Listing { tracks }))
     }
 
-    /// Reads the film fragment by fragment, ahead of what is packaged, and hands each to its track.
+    /// Reads the film fragment by fragment, ahead of what is packaged, and hands each to its track. It may give way.
     pub(super) async fn remux(
         &self,
         listing: Listing,
         tracks: &mut [&mut Track<'_>],
         meter: Option<&Meter<'_>>,
-    ) -> Result<(), IngestError> {
+        slot: &mut Slot,
+    ) -> Result<Ended, IngestError> {
         let mut begin = Vec::new();
         for (listed, track) in listing.tracks.iter().zip(tracks.iter_mut()) {
             track.begin_run(&listed.source).await?;
@@ -116,23 +119,29 @@ impl Run<'_> {
                 let listed = &listing.tracks[fragment.track];
                 let (samples, range) = (Arc::clone(&listed.samples), fragment.samples);
                 let read = disk::blocking(move || read_samples(&file, &buffers, &samples[range])).await;
-                // Who packages ends first only with an error of its own.
-                let _ = sender.send((fragment.track, read.map_err(IngestError::Source)?)).await;
+                if sender.send((fragment.track, read.map_err(IngestError::Source)?)).await.is_err() {
+                    // Who packages gives way, or has an error of its own.
+                    return Ok(());
+                }
             }
             Ok(())
         };
-        let package = async {
-            while let Some((position, samples)) = receiver.recv().await {
+        let package = async move {
+            loop {
+                let (position, samples) = match next_unless_wanted(&mut receiver, tracks, Some(slot)).await {
+                    None => return Ok(Ended::GaveWay),
+                    Some(None) => return Ok(Ended::Whole),
+                    Some(Some(more)) => more,
+                };
                 let Some(track) = tracks.get_mut(position) else { continue };
                 if let (Some(meter), Some(last), 0) = (meter, samples.last(), position) {
                     meter.made(track.film_seconds(last.pts));
                 }
                 track.push(samples).await?;
             }
-            Ok(())
         };
-        tokio::try_join!(read, package)?;
-        Ok(())
+        let ((), ended) = tokio::try_join!(read, package)?;
+        Ok(ended)
     }
 }
 

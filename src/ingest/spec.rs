@@ -22,6 +22,8 @@ pub(super) struct TrackSpec {
     pub(super) audio: Option<AudioPlan>,
     pub(super) target_duration: u32,
     pub(super) cut: Cut,
+    /// The ticks at which segments begin, if that is settled: then `cut` says how long one may be at most.
+    pub(super) cuts: Vec<i64>,
 }
 
 impl TrackSpec {
@@ -34,10 +36,14 @@ impl TrackSpec {
                 VideoAction::Encode { .. } => (Timing::Spans, Method::Encoded),
             };
             let bare = Self::bare(plan, TrackKind::Video, position, turn);
-            // Encoded forms are cut at the same times, however many bytes each has.
-            let max_bytes = if method == Method::Encoded { u64::MAX } else { bare.cut.max_bytes };
-            let cut = Cut { max_bytes, ..bare.cut };
-            Self { video: Some(form.clone()), timing, method, cut, ..bare }
+            // Encoded forms are cut at the same times, however many bytes each has, and where a copy is.
+            let encoding = plan.encoding.as_ref().filter(|_| method == Method::Encoded);
+            let cuts = encoding.map_or_else(Vec::new, |encoding| encoding.cuts.clone());
+            let cut = Cut {
+                segment_s: if cuts.is_empty() { bare.cut.segment_s } else { plan.target_duration },
+                max_bytes: if encoding.is_some() { u64::MAX } else { bare.cut.max_bytes },
+            };
+            Self { video: Some(form.clone()), timing, method, cut, cuts, ..bare }
         };
         forms.map(spec).collect()
     }
@@ -66,6 +72,7 @@ impl TrackSpec {
             audio: None,
             target_duration: plan.target_duration,
             cut: plan.cut,
+            cuts: Vec::new(),
         }
     }
 

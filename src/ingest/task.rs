@@ -7,6 +7,7 @@ use crate::ffmpeg::package::{AudioTask, CopiedCodec, PackageTask, ToneMap, Video
 use crate::media::ladder::Rung;
 use crate::media::plan::{AudioAction, AudioPlan, Encoding, Turn, VideoAction, VideoPlan};
 use crate::media::probe::{Probe, Ratio, VideoStream};
+use crate::media::span::{Span, second_of};
 use std::path::Path;
 
 /// Seconds between key frames that we ask an encoder for (Apple authoring rule 1.10).
@@ -44,8 +45,8 @@ fn audio_task(plan: &AudioPlan, start_s: f64) -> AudioTask {
     }
 }
 
-/// The run of ffmpeg that encodes the picture in these forms, all from one decoder; the caller sets the clip, and what comes
-/// before the first one.
+/// The run of ffmpeg that encodes the picture in these forms, all from one decoder; the caller sets the clip, the key frames in
+/// it, and what comes before the first one.
 pub(super) fn encode_task(
     probe: &Probe,
     encoding: &Encoding,
@@ -73,5 +74,12 @@ pub(super) fn encode_task(
         tone_map: ToneMap::of(stream.transfer.as_deref()),
         clip: None,
         key_frame_interval_s: KEY_FRAME_INTERVAL_S,
+        key_frames_s: Vec::new(),
     })
+}
+
+/// Seconds from the first picture of a span, which is shown at `first_s` of the source, to the cuts in it.
+pub(super) fn cuts_within(span: &Span, encoding: &Encoding, first_s: f64, start_s: f64) -> Vec<f64> {
+    let is_within = |cut: &&i64| **cut > span.first_tick && span.next_tick.is_none_or(|next| **cut < next);
+    encoding.cuts.iter().filter(is_within).map(|cut| second_of(*cut, start_s) - first_s).collect()
 }

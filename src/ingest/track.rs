@@ -1,9 +1,10 @@
 //! One track on its way from ffmpeg's fragments to listed segments.
 
+use super::spans::LONGEST_OPENING_S;
 use super::spec::TrackSpec;
 use super::{IngestError, Run, publish};
 use crate::catalog::Rendition;
-use crate::cmaf::{Packager, PackagerSettings, Resume, Sample, Segment, SourceTrack, Timing, TrackKind};
+use crate::cmaf::{CmafError, Packager, PackagerSettings, Resume, Sample, Segment, SourceTrack, Timing, TrackKind};
 use crate::deposit::{FreshSegment, Packer, PackerSettings};
 use crate::events::VideoChange;
 use crate::media::id::BlobId;
@@ -37,9 +38,13 @@ pub(super) struct Track<'a> {
     packager: Option<Packager>,
     packer: Option<Packer>,
     source: Option<SourceTrack>,
+    /// Whether what the present run makes could not be decoded with the init segment that players have.
+    is_other: bool,
     /// Presentation tick from which on the next sample is shown at the latest.
     begins_at: Option<i64>,
     listed_at: Instant,
+    /// Seconds of film up to which something came.
+    reached_s: f64,
     /// Whether this run told anybody that there is something to play.
     is_shown: bool,
 }
@@ -68,8 +73,10 @@ impl<'a> Track<'a> {
             packager: None,
             packer: None,
             source: None,
+            is_other: false,
             begins_at: None,
             listed_at: Instant::now(),
+            reached_s: 0.0,
             is_shown: false,
         })
     }
@@ -101,6 +108,18 @@ impl<'a> Track<'a> {
             self.spec.generation += 1;
         }
         self.spec.anew = Some(why.to_owned());
+        (self.packager, self.packer, self.source) = (None, None, None);
+        Ok(())
+    }
+
+    /// Forgets what was made and not listed, as a restart does; begins anew where nothing was listed yet.
+    ///
+    /// # Errors
+    /// As `begin_anew`.
+    pub(super) async fn take_back(&mut self, why: &str) -> Result<(), IngestError> {
+        if self.rendition.is_some() && self.next_dts().await?.is_none() {
+            return self.begin_anew(why);
+        }
         (self.packager, self.packer, self.source) = (None, None, None);
         Ok(())
     }
@@ -137,15 +156,15 @@ impl<'a> Track<'a> {
         Ok(self.run.ingest.catalog.resume_of(rendition.id).await?.next_start)
     }
 
-    /// Takes what a run of ffmpeg says of this track, before its samples.
-    ///
-    /// # Errors
-    /// `Changed` when it could not be decoded with the init segment that players have.
+    /// Takes what a run of ffmpeg says of this track, before its samples. Of a run without any it is of no account:
+    /// encoders say something else of nothing.
     pub(super) async fn begin_run(&mut self, source: &SourceTrack) -> Result<(), IngestError> {
-        if let Some(rendition) = &self.rendition
-            && self.run.ingest.catalog.init_of(rendition.id).await? != self.spec.init(source)
-        {
-            return Err(IngestError::Changed);
+        self.is_other = match &self.rendition {
+            Some(rendition) => self.run.ingest.catalog.init_of(rendition.id).await? != self.spec.init(source),
+            None => false,
+        };
+        if self.is_other {
+            return Ok(());
         }
         if self.packager.is_none() {
             let resume = match &self.rendition {
@@ -159,6 +178,7 @@ impl<'a> Track<'a> {
                 timescale: source.timescale,
                 kind: self.spec.kind,
                 cut: self.spec.cut.rule(source.timescale),
+                cuts: self.spec.cuts.clone(),
                 timing: self.spec.timing,
                 wrapping: self.spec.wrapping(),
                 resume,
@@ -173,9 +193,16 @@ impl<'a> Track<'a> {
     }
 
     /// Takes the samples of one fragment. In a run of one piece segments are listed as they come.
+    ///
+    /// # Errors
+    /// `Changed` when they could not be decoded with the init segment that players have.
     pub(super) async fn push(&mut self, samples: Vec<Sample>) -> Result<(), IngestError> {
+        if self.is_other && !samples.is_empty() {
+            return Err(IngestError::Changed);
+        }
         let mut samples = self.before_end(samples);
         self.begin(&mut samples);
+        self.reached_s = samples.last().map_or(self.reached_s, |last| self.film_seconds(last.pts));
         let Some(packager) = &mut self.packager else { return Ok(()) };
         let segments = packager.push(samples)?;
         self.keep(segments).await?;
@@ -188,6 +215,11 @@ impl<'a> Track<'a> {
     /// From this tick on the first picture is shown, which may have a later time of its own.
     pub(super) fn begin_at(&mut self, tick: i64) {
         self.begins_at = Some(tick);
+    }
+
+    /// Whether nothing came since.
+    pub(super) fn has_nothing(&self) -> bool {
+        self.begins_at.is_some()
     }
 
     fn begin(&mut self, samples: &mut [Sample]) {
@@ -210,8 +242,11 @@ impl<'a> Track<'a> {
     }
 
     /// Ends a span: everything of it is listed at once.
+    ///
+    /// # Errors
+    /// `Cmaf(Hole)` when there is nothing of it, or not enough.
     pub(super) async fn end_span(&mut self, next_tick: Option<i64>) -> Result<(), IngestError> {
-        let Some(packager) = &mut self.packager else { return Ok(()) };
+        let Some(packager) = &mut self.packager else { return Err(CmafError::Hole(0).into()) };
         let segments = packager.end_span(next_tick)?;
         self.keep(segments).await?;
         self.list().await
@@ -223,6 +258,21 @@ impl<'a> Track<'a> {
         let segments = packager.end_last_span(until_tick)?;
         self.keep(segments).await?;
         self.list().await
+    }
+
+    /// Ends a run before its end: what is complete is listed, and another run goes on behind it.
+    pub(super) async fn break_off(&mut self) -> Result<(), IngestError> {
+        self.list().await?;
+        (self.packager, self.packer, self.source) = (None, None, None);
+        Ok(())
+    }
+
+    /// Whether a film has its first seconds with these tracks of a run. One of which nothing comes for long has none.
+    pub(super) fn have_opened(tracks: &[&mut Track<'_>]) -> bool {
+        let reached_s = tracks.iter().map(|track| track.reached_s).fold(0.0, f64::max);
+        let are_shown = tracks.iter().all(|track| track.is_shown);
+        let least_s = if are_shown { LONGEST_OPENING_S } else { 4 * LONGEST_OPENING_S };
+        reached_s > least_s as f64
     }
 
     /// Ends the track.

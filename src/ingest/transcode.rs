@@ -1,12 +1,16 @@
 //! The making of a video's tracks: ffmpeg copies or encodes, fragments become segments, segments
 //! go into packs, and sealed packs to the store, all at the same time.
 
+use super::line::Wanted;
+use super::pipe::Ended;
 use super::progress::Meter;
+use super::remux::Listing;
+use super::slots::{Lane, Need};
 use super::spans::{Pass, Reached};
 use super::spec::TrackSpec;
 use super::task::copy_task;
 use super::track::Track;
-use super::{IngestError, Run};
+use super::{IngestError, Run, source};
 use crate::events::VideoChange;
 use crate::media::id::BlobId;
 use crate::media::plan::{Plan, Turn};
@@ -45,6 +49,7 @@ impl Run<'_> {
             drop(sealed);
             if reached == Reached::TheEnd {
                 meter.storing();
+                self.work.stores_from_now_on();
             }
             Ok(reached)
         };
@@ -119,21 +124,67 @@ impl Run<'_> {
         let mut runs: Vec<&mut Track<'_>> = tracks.iter_mut().collect();
         let pictures = runs.iter().filter(|track| track.picture().is_some()).count();
         if let Some(listing) = self.listing(probe, plan, &runs).await? {
-            self.remux(listing, &mut runs, meter).await?;
+            self.piece(probe, Some((plan, listing)), &mut runs, meter).await?;
         } else if pictures > 0
             && let Some(listing) = self.listing(probe, plan, &runs[..pictures]).await?
         {
             let (pictures, sounds) = runs.split_at_mut(pictures);
-            let task = copy_task(self.input(), probe, sounds);
-            let ffmpeg = self.run_ffmpeg(&task, sounds, None);
-            tokio::try_join!(self.remux(listing, pictures, meter).boxed(), ffmpeg.boxed())?;
+            let look = self.piece(probe, Some((plan, listing)), pictures, meter);
+            let listen = self.piece(probe, None, sounds, None);
+            tokio::try_join!(look.boxed(), listen.boxed())?;
         } else {
-            self.run_ffmpeg(&copy_task(self.input(), probe, &runs), &mut runs, meter).await?;
+            self.piece(probe, None, &mut runs, meter).await?;
         }
         for track in tracks {
             track.finish().await?;
         }
         Ok(())
+    }
+
+    /// Makes tracks in one run: by the film's own list, or else by ffmpeg. A run that gives way to another film is made
+    /// once more, in its turn, behind what is there.
+    async fn piece(
+        &self,
+        probe: &Probe,
+        mut listed: Option<(&Plan, Listing)>,
+        tracks: &mut [&mut Track<'_>],
+        meter: Option<&Meter<'_>>,
+    ) -> Result<(), IngestError> {
+        let turn = tracks.iter().map(|track| track.turn()).min().unwrap_or(Turn::Later);
+        let is_encoded = tracks.iter().any(|track| track.sound().is_some_and(|sound| !sound.action.is_copied()));
+        let lane = if is_encoded { Lane::Sounds } else { Lane::Copies };
+        let mut need = Need::Rest;
+        for track in tracks.iter().filter(|_| turn != Turn::Later) {
+            if track.next_dts().await?.is_none() {
+                need = Need::Opening;
+            }
+        }
+        loop {
+            let wanted = Wanted { lane, need, turn, until: None, meter, sealed: None };
+            // Nobody else does it.
+            let Some(mut held) = self.slot(wanted).await? else { return Err(IngestError::Stopped) };
+            let ended = match listed.take() {
+                Some((plan, listing)) => {
+                    let ended = self.remux(listing, tracks, meter, &mut held.slot).boxed().await?;
+                    if ended == Ended::GaveWay {
+                        listed = self.listing(probe, plan, tracks).await?.map(|listing| (plan, listing));
+                        listed.as_ref().ok_or_else(source::changed)?;
+                    }
+                    ended
+                }
+                None => {
+                    let task = copy_task(self.input(), probe, tracks);
+                    self.run_ffmpeg(&task, tracks, meter, Some(&mut held.slot)).boxed().await?
+                }
+            };
+            if ended == Ended::Whole {
+                return Ok(());
+            }
+            for track in tracks.iter_mut() {
+                track.break_off().await?;
+            }
+            need = Need::Rest;
+        }
     }
 
     /// A film without a picture gets a drawing of its sound.

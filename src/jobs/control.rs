@@ -31,13 +31,17 @@ impl Jobs {
         Ok(is_known)
     }
 
-    /// Puts a job before those of its kind with a lower priority. One that runs already is not affected. Answers
-    /// whether there is such a job.
+    /// Puts a job before those of its kind with a lower priority. One that runs has its next turn by it. Answers whether
+    /// there is such a job.
     ///
     /// # Errors
     /// When the catalog fails.
     pub async fn prioritise(&self, job: JobId, priority: i8) -> Result<bool, CatalogError> {
         let is_known = self.shared.catalog.prioritise_job(job, priority).await?;
+        if let Some(held) = self.shared.running.lock().expect("nothing panics while holding it").get(&job) {
+            held.priority.send_replace(());
+        }
+        self.shared.crowd.notify_waiters();
         self.shared.events.publish(Event::System);
         Ok(is_known)
     }

@@ -1,5 +1,6 @@
 //! The workers: claim, keep alive, settle.
 
+use super::usher::{Crew, Doing, Usher};
 use super::{Held, Jobs, Outcome, Runner, Shared, Work, backoff};
 use crate::catalog::{CatalogError, JobKind, JobLease, JobRecord, JobState, Progress, Settlement};
 use crate::events::Event;
@@ -8,6 +9,7 @@ use crate::shutdown::Shutdown;
 use futures::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -21,9 +23,16 @@ impl Jobs {
     /// Starts the workers. They end with the shutdown token, handing back what they hold.
     pub fn start(&self, runner: Arc<dyn Runner>, shutdown: &Shutdown) {
         for &(kind, count) in &self.shared.settings.workers {
+            let crew = Arc::new(Crew::default());
+            crew.idle.store(count, Ordering::Release);
             for _ in 0..count {
-                let (shared, runner, token) = (self.shared.clone(), runner.clone(), shutdown.token());
-                shutdown.spawn("job worker", Worker { kind, shared, runner, token }.work());
+                let (crew, shared, runner) = (crew.clone(), self.shared.clone(), runner.clone());
+                shutdown.spawn("job worker", Worker { kind, crew, shared, runner, token: shutdown.token() }.work());
+            }
+            if count > 1 {
+                let (shared, runner) = (self.shared.clone(), runner.clone());
+                let usher = Usher { kind, crew, shared, runner, token: shutdown.token() };
+                shutdown.spawn("job usher", usher.work());
             }
         }
     }
@@ -31,6 +40,7 @@ impl Jobs {
 
 struct Worker {
     kind: JobKind,
+    crew: Arc<Crew>,
     shared: Arc<Shared>,
     runner: Arc<dyn Runner>,
     token: CancellationToken,
@@ -51,6 +61,7 @@ impl Worker {
                 Ok(Some((job, lease))) => {
                     let span = tracing::info_span!("job", job.id = job.id.0, job.kind = job.kind.text(),
                         video.id = %job.video, attempt = job.attempts);
+                    self.crew.idle.fetch_sub(1, Ordering::AcqRel);
                     self.run(job, lease).instrument(span).await;
                 }
                 Ok(None) => self.sleep(busy, woken).await,
@@ -86,10 +97,21 @@ impl Worker {
     async fn run(&self, job: JobRecord, lease: JobLease) {
         tracing::info!("a job begins");
         let (progress, shown) = watch::channel(Progress { stage: job.progress.stage.clone(), ..job.progress.clone() });
-        let work = Work { lease, cancel: self.token.child_token(), progress, shared: self.shared.clone() };
-        let listed = Listed::new(&self.shared, &job, work.cancel.clone());
+        let (changes, priority) = watch::channel(());
+        let (cancel, doing) = (self.token.child_token(), Arc::new(Doing::default()));
+        let held = Held {
+            kind: job.kind,
+            video: job.video,
+            cancel: cancel.clone(),
+            priority: changes,
+            doing: doing.clone(),
+            makes_way: false,
+        };
+        let listed = Listed::new(&self.shared, job.id, held);
+        let work = Work { lease, cancel, progress, priority, doing, shared: self.shared.clone() };
         let outcome = self.keep_alive(&job, &work, &shown).await;
         let state = self.settle(&job, lease, outcome).await;
+        self.crew.idle.fetch_add(1, Ordering::AcqRel);
         // Not before: whom this wakes must find that the job runs no more.
         drop(listed);
         self.announce(&job, state, &shown.borrow());
@@ -109,7 +131,10 @@ impl Worker {
             Some(Err(_panic)) => {
                 Outcome::Failed("Something unexpected went wrong in the server. Its log says more.".into())
             }
-            None => Outcome::Stopped,
+            None => {
+                tracing::warn!("a job that was told to stop did not, and is dropped");
+                Outcome::Stopped
+            }
         }
     }
 
@@ -192,10 +217,11 @@ struct Listed<'a> {
 }
 
 impl<'a> Listed<'a> {
-    fn new(shared: &'a Shared, job: &JobRecord, cancel: CancellationToken) -> Self {
-        let held = Held { video: job.video, cancel };
-        shared.running.lock().expect("nothing panics while holding it").insert(job.id, held);
-        Self { shared, job: job.id }
+    fn new(shared: &'a Shared, job: JobId, held: Held) -> Self {
+        shared.running.lock().expect("nothing panics while holding it").insert(job, held);
+        // The others may all have one, too.
+        shared.crowd.notify_waiters();
+        Self { shared, job }
     }
 }
 

@@ -83,6 +83,7 @@ mod tests {
             profile: None,
             sample_rate: 48_000,
             channels: 2,
+            layout: None,
             has_extradata: true,
             bit_rate: None,
             language: None,
@@ -92,6 +93,7 @@ mod tests {
             end_s: None,
             time_base: None,
             is_empty: false,
+            changes: false,
         };
         Probe {
             container: container.to_owned(),

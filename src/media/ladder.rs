@@ -13,6 +13,16 @@ const RATES: std::ops::RangeInclusive<u64> = 50_000..=200_000_000;
 /// Most rungs of a ladder.
 const MOST_RUNGS: usize = 12;
 
+/// The size of a form for slower lines that no step stands for, as a share of the one above it. It has half the bits.
+const BELOW: f64 = 2.0 / 3.0;
+
+/// The most bits per second that a form may have are no fewer than this: sound takes more.
+const FEWEST: u64 = 100_000;
+
+/// Pixels of a form that no step stands for, across and down, are no fewer than these: encoders in hardware have a least
+/// size, the largest of which is NVENC's of 145 across.
+const SMALLEST: (u32, u32) = (146, 90);
+
 /// A picture this much smaller, with bits so much fewer, than the next larger form is worth making; one that is
 /// nearer is not.
 const WORTH_IT: f64 = 0.9;
@@ -82,9 +92,24 @@ impl Ladder {
         }
         rungs.into_iter().map(|(_, rung)| rung).collect()
     }
+
+    /// Whether it leaves a choice. One step alone is what its owner wants, and nothing is added to it.
+    pub fn is_choice(&self) -> bool {
+        self.0.len() > 1
+    }
 }
 
 impl Rung {
+    /// The form for slower lines of a picture that the ladder has this one for and no other, as several are wanted
+    /// (A 9.9); `None` where there would be too little of it.
+    pub fn below(self) -> Option<Self> {
+        let shrink = |length: u32| (f64::from(length) * BELOW / 2.0).round() as u32 * 2;
+        let (width, height) = self.size;
+        let rung = Self { size: (shrink(width), shrink(height)), max_bit_rate: self.max_bit_rate / 2 };
+        let is_worth_it = rung.max_bit_rate >= FEWEST && rung.size.0 >= SMALLEST.0 && rung.size.1 >= SMALLEST.1;
+        is_worth_it.then_some(rung)
+    }
+
     /// Whether it needs clearly fewer bits per second than this.
     pub fn is_lighter_than(&self, bit_rate: u64) -> bool {
         self.max_bit_rate as f64 <= bit_rate as f64 * WORTH_IT
@@ -104,7 +129,7 @@ impl Step {
         // A picture that is smaller than the step needs fewer bits, though not in proportion.
         let spare = (1.0 / scale.max(1.0)).powf(1.5);
         let most = source_rate.map_or(f64::INFINITY, |rate| rate as f64 * 1.3);
-        let max_bit_rate = (self.max_bit_rate as f64 * spare).min(most).max(100_000.0) as u64;
+        let max_bit_rate = (self.max_bit_rate as f64 * spare).min(most).max(FEWEST as f64) as u64;
         Rung { size: (shrink(width), shrink(height)), max_bit_rate }
     }
 }
@@ -199,6 +224,30 @@ mod tests {
         let small = rates((320, 180), None)[0];
         assert!((200_000..220_000).contains(&small), "{small}");
         assert_eq!(rates((16, 16), Some(1)), [100_000]);
+    }
+
+    #[test]
+    fn a_form_that_is_alone_has_one_below_it() {
+        let below = |size, max_bit_rate| Rung { size, max_bit_rate }.below().map(|rung| (rung.size, rung.max_bit_rate));
+        let table = [
+            ("the smallest step", (640, 360), 600_000, Some(((426, 240), 300_000))),
+            ("an upright one", (360, 640), 600_000, Some(((240, 426), 300_000))),
+            ("a large picture with few bits", (1920, 1080), 300_000, Some(((1280, 720), 150_000))),
+            ("an odd size", (641, 271), 600_000, Some(((428, 180), 300_000))),
+            ("the fewest bits that are halved", (320, 180), 200_000, Some(((214, 120), 100_000))),
+            ("fewer bits", (320, 180), 199_999, None),
+            ("the fewest lines that are left", (4000, 134), 600_000, Some(((2666, 90), 300_000))),
+            ("fewer lines", (4000, 132), 600_000, None),
+            ("the narrowest that is left", (219, 400), 600_000, Some(((146, 266), 300_000))),
+            ("a narrower one", (216, 384), 600_000, None),
+            ("an icon", (64, 36), 1_000_000, None),
+            ("nothing", (0, 0), 0, None),
+        ];
+        for (what, size, max_bit_rate, wanted) in table {
+            assert_eq!(below(size, max_bit_rate), wanted, "{what}");
+        }
+        let is_choice = |text: &str| text.parse::<Ladder>().unwrap().is_choice();
+        assert!(Ladder::default().is_choice() && is_choice("720p:3M,360p:600k") && !is_choice("1080p:6M"));
     }
 
     #[test]

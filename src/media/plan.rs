@@ -91,6 +91,13 @@ pub struct Encoding {
     /// Repeat the first picture from this second of the file on, as sound begins there, long before it.
     #[serde(default)]
     pub held_from_s: Option<f64>,
+    /// Where a form that is copied is cut, if there is one: presentation times on the output's timeline, in ticks of
+    /// `VIDEO_TIMESCALE`. All others are cut there, too.
+    #[serde(default)]
+    pub cuts: Vec<i64>,
+    /// Second of the file at which the first picture is shown by its own time.
+    #[serde(default)]
+    pub first_s: Option<f64>,
     /// The runs of film.
     pub spans: Vec<Span>,
 }
@@ -247,7 +254,11 @@ impl Policy {
         Cut { segment_s: self.segment_s, max_bytes: self.max_blob_bytes }
     }
 
-    fn copies(&self, probe: &Probe) -> Result<(), String> {
+    /// Whether streams of this file may be copied at all.
+    ///
+    /// # Errors
+    /// Why not, for people.
+    pub fn copies(&self, probe: &Probe) -> Result<(), String> {
         if !self.copy_mode {
             return Err("copying is switched off".into());
         }
@@ -323,8 +334,11 @@ impl Plan {
     pub fn copies(&self, probe: &Probe, packets: &[Packet]) -> bool {
         let Some(planned) = self.video.iter().find(|form| form.action == VideoAction::Copy) else { return false };
         let Some(stream) = probe.video.iter().find(|stream| stream.index == planned.index) else { return false };
-        let again = picture::copied(probe, stream, packets, self.cut);
-        again.is_ok_and(|(again, longest_s)| again == *planned && longest_s.round() as u32 <= self.target_duration)
+        let Ok(again) = picture::copied(probe, stream, packets, self.cut) else { return false };
+        let cuts = self.encoding.as_ref().map_or(&[][..], |encoding| &encoding.cuts);
+        let has_cuts = || again.cuts(probe, stream, packets) == cuts;
+        let fits = again.longest_s.round() as u32 <= self.target_duration;
+        again.form == *planned && fits && (cuts.is_empty() || has_cuts())
     }
 }
 

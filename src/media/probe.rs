@@ -122,6 +122,9 @@ pub struct AudioStream {
     pub sample_rate: u32,
     /// Number of channels.
     pub channels: u32,
+    /// Where their loudspeakers stand, in ffmpeg's words (`stereo`, `5.1`, …); `None` when unknown.
+    #[serde(default)]
+    pub layout: Option<String>,
     /// Whether decoder configuration is in the container's header.
     pub has_extradata: bool,
     /// Bits per second, when known.
@@ -144,6 +147,9 @@ pub struct AudioStream {
     /// Whether it is listed but holds nothing.
     #[serde(default)]
     pub is_empty: bool,
+    /// Whether its decoder has to be set up anew in the middle; found by looking through the file.
+    #[serde(default)]
+    pub changes: bool,
 }
 
 /// A stream of data, such as where a camera was.

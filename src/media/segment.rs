@@ -58,15 +58,16 @@ impl Gop {
     }
 }
 
-/// The duration of the longest segment that `rule` makes of `gops`; 0 when there are none.
-pub fn longest(gops: impl Iterator<Item = Gop>, rule: CutRule) -> u64 {
-    let mut longest = 0;
-    let mut segment = Gop::default();
-    for gop in gops {
-        segment = if rule.closes_before(segment, gop) { gop } else { segment.joined(gop) };
-        longest = longest.max(segment.duration);
+/// The segments that `rule` makes of `gops`, each with the number of its first group.
+pub fn segments(gops: &[Gop], rule: CutRule) -> Vec<(usize, Gop)> {
+    let mut segments: Vec<(usize, Gop)> = Vec::new();
+    for (number, &gop) in gops.iter().enumerate() {
+        match segments.last_mut().filter(|(_, open)| !rule.closes_before(*open, gop)) {
+            Some((_, open)) => *open = open.joined(gop),
+            None => segments.push((number, gop)),
+        }
     }
-    longest
+    segments
 }
 
 #[cfg(test)]
@@ -113,10 +114,12 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_segment_is_known_before_any_is_made() {
+    fn segments_are_known_before_any_is_made() {
         let gops = [2000, 2000, 2000, 6400, 100, 3000].map(|duration| Gop { duration, bytes: 1 });
-        assert_eq!(longest(gops.into_iter(), RULE), 6400);
-        assert_eq!(longest(std::iter::empty(), RULE), 0);
+        let known: Vec<_> =
+            segments(&gops, RULE).into_iter().map(|(first, segment)| (first, segment.duration)).collect();
+        assert_eq!(known, [(0, 6000), (3, 6400), (4, 3100)]);
+        assert_eq!(segments(&[], RULE), []);
     }
 
     #[test]

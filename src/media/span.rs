@@ -47,6 +47,17 @@ pub struct Span {
 }
 
 impl Span {
+    /// Second of the source at which its first frame is due, where the film begins at `start_s`.
+    pub fn first_s(&self, start_s: f64) -> f64 {
+        second_of(self.first_tick, start_s)
+    }
+
+    /// The same, begun where one before it begins of which there is nothing.
+    #[must_use]
+    pub fn from_where(self, before: Self) -> Self {
+        Self { from_s: before.from_s, first_tick: before.first_tick, ..self }
+    }
+
     /// Whole seconds of film in it, a minute where its end is unknown; two at most, as what is longer is a still.
     pub fn seconds(&self) -> u64 {
         let ticks = self.next_tick.map_or(0, |next| next - self.first_tick);
@@ -55,6 +66,17 @@ impl Span {
             .filter(|ticks| *ticks > 0)
             .map_or(LONGEST as u64, |ticks| ticks.div_ceil(u64::from(VIDEO_TIMESCALE)).min(2 * LONGEST as u64))
     }
+}
+
+/// The tick of the output's timeline at a second of the source, where the film begins at `start_s`.
+fn tick_of(file_s: f64, start_s: f64) -> i64 {
+    let seconds = file_s - start_s + TIMELINE_OFFSET_SECONDS as f64;
+    (seconds * f64::from(VIDEO_TIMESCALE)).round() as i64
+}
+
+/// The second of the source at such a tick.
+pub fn second_of(tick: i64, start_s: f64) -> f64 {
+    tick as f64 / f64::from(VIDEO_TIMESCALE) - TIMELINE_OFFSET_SECONDS as f64 + start_s
 }
 
 /// The frames of a video stream in order of presentation: seconds of the source, and whether
@@ -66,6 +88,8 @@ pub struct Frames {
     last_s: Option<f64>,
     /// Whether the container says of some only when they are shown.
     is_mixed: bool,
+    /// Times of those before which segments are cut, if that is settled.
+    cuts_s: Vec<f64>,
 }
 
 /// How spans join and end.
@@ -92,7 +116,18 @@ impl Frames {
         // As it is packaged: what is stated of the one that is decoded last is the length of the one shown last.
         let last_s = packets.last().map(|last| last.duration as f64 * time_base).filter(|seconds| *seconds > 0.0);
         let timed = packets.iter().filter(|packet| packet.pts.is_some()).count();
-        Self { times, last_s, is_mixed: timed > 0 && timed < packets.len() }
+        Self { times, last_s, is_mixed: timed > 0 && timed < packets.len(), cuts_s: Vec::new() }
+    }
+
+    /// With the times of frames before which segments are cut, in their order: spans join there where they can.
+    #[must_use]
+    pub fn cut_at(self, cuts_s: Vec<f64>) -> Self {
+        Self { cuts_s, ..self }
+    }
+
+    /// Those times on the output's timeline, in `VIDEO_TIMESCALE` ticks.
+    pub fn cut_ticks(&self, start_s: f64) -> Vec<i64> {
+        self.cuts_s.iter().map(|cut| tick_of(*cut, start_s)).collect()
     }
 
     /// When the last picture ends, as far as time stamps tell; `None` without any.
@@ -172,10 +207,7 @@ impl Frames {
             bounds.push(next);
             length = (length * 2.0).min(LONGEST);
         }
-        let tick_at = |file_s: f64| {
-            let seconds = file_s - start_s + TIMELINE_OFFSET_SECONDS as f64;
-            (seconds * f64::from(VIDEO_TIMESCALE)).round() as i64
-        };
+        let tick_at = |file_s: f64| tick_of(file_s, start_s);
         let tick = |index: usize| {
             let begun_s = joints.from_s.filter(|_| index == 0);
             tick_at(begun_s.unwrap_or(self.times[index].0))
@@ -199,8 +231,9 @@ impl Frames {
         spans.collect()
     }
 
-    /// The frame that begins the next span: the key frame nearest to the planned end, or any
-    /// frame where key frames are far apart. `None` when what is left belongs to this span.
+    /// The frame that begins the next span: of those before which segments are cut, or else of key frames, the one
+    /// nearest to the planned end, or any frame where key frames are far apart. `None` when what is left belongs to this
+    /// span.
     fn next_bound(&self, first: usize, length: f64) -> Option<usize> {
         let planned = self.times[first..].first()?.0 + length;
         let reach = length * STRETCH;
@@ -211,7 +244,11 @@ impl Frames {
         let from = first + 1 + self.times[first + 1..].partition_point(|frame| frame.0 < planned - reach);
         let to = self.times.partition_point(|frame| frame.0 <= planned + reach);
         let distance = |index: &usize| (self.times[*index].0 - planned).abs();
-        let key = (from..to).filter(|&index| self.times[index].1).min_by(|a, b| distance(a).total_cmp(&distance(b)));
+        let nearest = |is_one: &dyn Fn(usize) -> bool| {
+            (from..to).filter(|index| is_one(*index)).min_by(|a, b| distance(a).total_cmp(&distance(b)))
+        };
+        let is_cut = |index: usize| self.cuts_s.binary_search_by(|cut| cut.total_cmp(&self.times[index].0)).is_ok();
+        let key = nearest(&is_cut).or_else(|| nearest(&|index| self.times[index].1));
         key.or_else(|| (from..self.times.len()).find(|&index| self.times[index].0 >= planned))
     }
 
@@ -285,6 +322,16 @@ mod tests {
         assert_eq!(spans[1].first_tick, 900_000 + 140 * 3600);
         assert!((spans[1].seek_s - 70.0 / 25.0).abs() < 1e-9);
         assert!((spans[1].from_s - 139.5 / 25.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn spans_join_where_segments_are_cut() {
+        let cuts_s: Vec<f64> = (1..12).map(|cut| f64::from(cut) * 5.0).collect();
+        let film = film(60, 25).cut_at(cuts_s);
+        let firsts = film.spans(2.0, Joints::default()).iter().map(|span| span.first_tick).collect::<Vec<_>>();
+        assert_eq!(firsts, [8, 13, 23, 48].map(|second| second * 90_000));
+        assert_eq!(film.cut_ticks(2.0)[..2], [13 * 90_000, 18 * 90_000]);
+        assert!((second_of(13 * 90_000, 2.0) - 5.0).abs() < 1e-9);
     }
 
     #[test]

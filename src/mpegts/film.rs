@@ -2,6 +2,7 @@
 
 use super::packet::{self, Packet};
 use super::picture::{Codec, Pictures};
+use super::sound::Sounds;
 use super::table::Tables;
 use super::walk::Walk;
 use super::{Stop, plain};
@@ -18,6 +19,7 @@ pub struct Film {
     tables: Tables,
     picture: u16,
     codec: Codec,
+    sounds: Sounds,
 }
 
 impl Film {
@@ -53,7 +55,7 @@ impl Film {
             if let Some(streams) = tables.streams()? {
                 let known = streams.iter().filter_map(|(kind, stream)| Codec::of(*kind).map(|codec| (codec, *stream)));
                 let [(codec, picture)] = known.collect::<Vec<_>>()[..] else { return Err(Stop::Odd) };
-                return Ok(Self { walk, tables, picture, codec });
+                return Ok(Self { walk, tables, picture, codec, sounds: Sounds::among(&streams) });
             }
         }
         Err(Stop::Odd)
@@ -62,6 +64,11 @@ impl Film {
     /// The codec of its picture, as readers call it.
     pub fn codec(&self) -> &'static str {
         self.codec.name
+    }
+
+    /// Whether a sound in AAC got other channels or another rate, as far as the film was walked.
+    pub fn do_sounds_change(&self) -> bool {
+        self.sounds.change
     }
 
     /// Calls `each` with every picture in the order of the film, and its bytes, as long as it returns something.
@@ -95,6 +102,9 @@ impl Film {
                     pictures.take(&Packet::of(bytes).ok_or(Stop::Odd)?)?;
                 } else if self.tables.are_in(stream) {
                     self.tables.take(&Packet::of(bytes).ok_or(Stop::Odd)?)?;
+                } else if self.sounds.are_in(stream) {
+                    // A damaged one is no sound's set-up, and nothing to pictures.
+                    Packet::of(bytes).iter().for_each(|packet| self.sounds.take(packet));
                 } else if !packet::is_begun(bytes) {
                     return Err(Stop::Odd);
                 }
@@ -102,4 +112,32 @@ impl Film {
         }
         pictures.finish()
     }
+}
+
+/// Whether a sound in AAC of a transport stream, plain or not, gets other channels or another rate in its middle, as far
+/// as can be seen; no, as soon as it shall not go on, which is asked now and then.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn do_sounds_change(file: File, goes_on: impl Fn() -> bool) -> io::Result<bool> {
+    let end = file.metadata()?.len();
+    let look = || -> Result<bool, Stop> {
+        let (mut walk, mut tables) = (Walk::begin(file, Box::new(move |_| Ok(end)))?, Tables::default());
+        let mut sounds: Option<Sounds> = None;
+        let is_open = |sounds: &Option<Sounds>| sounds.as_ref().is_none_or(Sounds::may_change);
+        while is_open(&sounds) && goes_on() && walk.go_on()? {
+            for packet in walk.packets().filter_map(Packet::of) {
+                match &mut sounds {
+                    None if tables.are_in(packet.stream) => {
+                        tables.take(&packet)?;
+                        sounds = tables.streams()?.map(|streams| Sounds::among(&streams));
+                    }
+                    Some(sounds) if sounds.are_in(packet.stream) => sounds.take(&packet),
+                    _ => {}
+                }
+            }
+        }
+        Ok(sounds.is_some_and(|sounds| sounds.change))
+    };
+    Ok(plain(look())?.unwrap_or(false))
 }

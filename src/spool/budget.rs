@@ -55,6 +55,10 @@ impl Budget {
         Usage { uploads_bytes: ledger.uploads_bytes(), packs_bytes: ledger.packs_bytes(), max_bytes: self.max_bytes }
     }
 
+    pub(super) fn packs(&self) -> Vec<(BlobId, u64)> {
+        self.ledger().packs.iter().map(|(blob, bytes)| (*blob, *bytes)).collect()
+    }
+
     pub(super) fn begin_upload(&self, id: UploadId, bytes: u64) -> Result<(), SpoolError> {
         let mut ledger = self.ledger();
         if ledger.uploads.contains_key(&id) {

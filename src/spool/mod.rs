@@ -116,6 +116,11 @@ impl Spool {
         self.budget.usage()
     }
 
+    /// The packs that are there now, each with its bytes.
+    pub fn packs(&self) -> Vec<(BlobId, u64)> {
+        self.budget.packs()
+    }
+
     /// The folder for what child processes need for a while; emptied at each start.
     pub fn work_folder(&self) -> PathBuf {
         self.root.join(WORK)

@@ -39,6 +39,7 @@ pub struct VerifiedChunks {
     len: u64,
     asked: Range<u64>,
     run: Range<u64>,
+    is_whole: bool,
 }
 
 /// Begins to read chunks `run` of `blob` from `copy`; from a store that only gives whole copies, all of them.
@@ -60,10 +61,15 @@ pub async fn read_verified(
     let asked = run.clone();
     let run = if is_whole { 0..blob.chunks.len() as u64 } else { run };
     let hashes = Arc::clone(&blob.chunks);
-    Ok(VerifiedChunks { stream: bytes, arrived: Bytes::new(), hashes, len: blob.len, asked, run })
+    Ok(VerifiedChunks { stream: bytes, arrived: Bytes::new(), hashes, len: blob.len, asked, run, is_whole })
 }
 
 impl VerifiedChunks {
+    /// Whether all chunks of the blob come, whatever was asked for.
+    pub fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+
     /// The number of the chunk in the blob that is read next: one behind the one that came last.
     pub fn position(&self) -> u64 {
         self.run.start
@@ -153,6 +159,7 @@ mod tests {
                 len: blob.len,
                 asked: run.clone(),
                 run,
+                is_whole: false,
             };
             let mut all = Vec::new();
             while let Some(chunk) = chunks.next().await.unwrap() {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// The exit code of a check, and its report.
-async fn checked(world: &World, url: &str) -> (i32, Value) {
+pub(crate) async fn checked(world: &World, url: &str) -> (i32, Value) {
     let output = tokio::process::Command::from(world.command(&["check-hls", "--json", url])).output().await.unwrap();
     let code = output.status.code().unwrap();
     let problem = String::from_utf8_lossy(&output.stderr);

@@ -16,7 +16,8 @@ async fn assert_copied(clip: &Clip, codec: &str) {
     let (pictures, sound) = (player.pictures().await, player.sound().await);
 
     let tracks = world.video(&video).await["tracks"].clone();
-    assert!(tracks.as_array().unwrap().iter().all(|track| track["method"] == "copied"), "{tracks}");
+    let own = tracks.as_array().unwrap().iter().filter(|track| track["name"] == "v0" || track["name"] == "a0");
+    assert_eq!(own.filter(|track| track["method"] == "copied").count(), 2, "{tracks}");
     let saved = pictures.save(&world, "pictures.mp4");
     assert_eq!(measure::packet_hash(&saved, "v"), measure::packet_hash(&clip.path, "v"), "pictures");
     let heard = sound.save(&world, "sound.mp4");
@@ -55,8 +56,8 @@ async fn sound_in_a_transport_stream_that_ends_with_the_picture_is_copied() {
     let clip = clip::made("ts", &words.split_whitespace().collect::<Vec<_>>());
     let video = world.published(&clip).await;
     let tracks = world.video(&video).await["tracks"].clone();
-    let made: Vec<_> = tracks.as_array().unwrap().iter().map(|track| (&track["kind"], &track["method"])).collect();
-    assert_eq!(made, [(&"video".into(), &"copied".into()), (&"audio".into(), &"copied".into())], "{tracks:#}");
+    let own = tracks.as_array().unwrap().iter().filter(|track| track["name"] == "v0" || track["name"] == "a0");
+    assert_eq!(own.filter(|track| track["method"] == "copied").count(), 2, "{tracks:#}");
 }
 
 #[tokio::test]

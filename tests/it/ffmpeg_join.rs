@@ -24,6 +24,7 @@ fn encode(input: &Path, probe: &Probe, clip: Option<Clip>) -> PackageTask {
         tone_map: None,
         clip,
         key_frame_interval_s: 2,
+        key_frames_s: Vec::new(),
     };
     let video = Some(VideoTask::Encode(Box::new(encode)));
     PackageTask { input: input.to_owned(), start_s: probe.start_s, video, audio: Vec::new(), in_background: false }

@@ -128,3 +128,29 @@ async fn after_a_flood_of_all_bots_films_come_in_and_play_by_themselves() {
     scene.world.protected(&coming).await;
     scene.world.protected(&scene.video).await;
 }
+
+#[tokio::test]
+async fn a_download_under_way_waits_for_bots_that_rest() {
+    let telegram = Telegram::with(2);
+    let world = small_packs(&telegram).await;
+    let video = world.published(&clip::dense(60)).await;
+    world.protected(&video).await;
+    let path = format!("/media/{video}/original");
+    let whole = world.bytes(&path).await;
+    forget_what_is_cached(&world).await;
+
+    let mut answer = world.get(&path).await;
+    let mut got = answer.chunk().await.unwrap().expect("it has a beginning").to_vec();
+    telegram.world().fault_all(&Fault::once(Operation::Any, Trouble::Flood { seconds: 4 }));
+    let reading = async {
+        while let Some(bytes) = answer.chunk().await.unwrap() {
+            got.extend_from_slice(&bytes);
+        }
+    };
+    let both_rest = until_true("both bots rest", async || {
+        let status = world.json("/api/system/bots/status").await;
+        status["bots"].as_array().unwrap().iter().all(|bot| bot["state"] == "resting")
+    });
+    tokio::join!(reading, both_rest);
+    assert!(got == whole, "{} of {} bytes", got.len(), whole.len());
+}

@@ -1,7 +1,7 @@
 //! A graphics device that works in its trial and fails in the middle of a film.
 
 use crate::harness::World;
-use crate::harness::clip::made;
+use crate::harness::clip::{Clip, made};
 use crate::harness::measure;
 use crate::harness::stand_in::StandIn;
 
@@ -25,37 +25,57 @@ while [ $# -gt 0 ]; do
 done
 if [ -n "$on_device" ] && [ -n "$film" ] && [ -n "$broken" ]; then
   REAL "${words[@]}" | head -c 60000
-  echo 'Failed to sync surface: the device is lost' >&2
-  exit 1
+  END
 fi
-exec REAL "${words[@]}"
+BEGIN REAL "${words[@]}"
 "#;
 
-#[tokio::test]
-async fn a_device_that_fails_in_the_middle_leaves_the_film_to_software() {
-    let (stand_in, seconds) = (StandIn::of(STAND_IN), 30);
+/// How a device gives up: its driver says so, or it says nothing more.
+const FAILS: &str = "echo 'Failed to sync surface: the device is lost' >&2; exit 1";
+const STALLS: &str = "exec sleep 86400";
+
+/// Software, on a machine however busy: it shows every second that it lives.
+const LIVES: &str = r#"for (( beat = 1; ; beat++ )); do
+  printf 'frame=%d\nprogress=continue\n' "$beat"; sleep 1 >/dev/null 2>&1
+done >&2 &
+trap 'kill $!' EXIT
+"#;
+
+const SECONDS: usize = 30;
+
+fn stand_in(end: &str, begin: &str) -> StandIn {
+    StandIn::of(&STAND_IN.replace("END", end).replace("BEGIN", begin))
+}
+
+fn film() -> Clip {
+    let source = format!("testsrc2=size=320x180:rate=25:duration={SECONDS}");
+    made("avi", &["-f", "lavfi", "-i", &source, "-c:v", "mpeg4", "-q:v", "4", "-g", "25"])
+}
+
+/// The film is made again in software, as a whole, and it is told why.
+async fn assert_software_goes_on(stand_in: &StandIn, stall_timeout: &str, why: &str) {
     let path = stand_in.path();
     let world = World::with(&[
         ("PATH", path.as_str()),
         ("ENABLE_HARDWARE_ACCELERATION", "true"),
         ("ENABLE_COPY_MODE", "false"),
+        ("ENABLE_ABR", "false"),
+        ("STALL_TIMEOUT", stall_timeout),
     ])
     .await;
-    let source = format!("testsrc2=size=320x180:rate=25:duration={seconds}");
-    let words = ["-f", "lavfi", "-i", source.as_str(), "-c:v", "mpeg4", "-q:v", "4", "-g", "25"];
-    let video = world.published(&made("avi", &words)).await;
+    let video = world.published(&film()).await;
 
     let encoders = world.json("/api/system/status").await["encoders"].clone();
     assert_eq!((&encoders[0]["name"], &encoders[0]["chosen"]), (&"vaapi".into(), &true.into()), "{encoders}");
     let tracks = world.video(&video).await["tracks"].clone();
     assert_eq!((&tracks[0]["name"], tracks.as_array().unwrap().len()), (&"v0g2".into(), 1), "{tracks}");
-    let why = tracks[0]["why"].as_str().unwrap();
-    assert!(why.contains("begun anew in software, since vaapi failed") && why.contains("the device is lost"), "{why}");
+    let told = tracks[0]["why"].as_str().unwrap();
+    assert!(told.contains("begun anew in software, since vaapi failed") && told.contains(why), "{told}");
 
     let pictures = world.player(&video).pictures().await;
     pictures.assert_well_formed();
     let file = pictures.save(&world, "pictures.mp4");
-    assert_eq!(measure::frame_times(&file, "v").len(), seconds * 25);
+    assert_eq!(measure::frame_times(&file, "v").len(), SECONDS * 25);
     assert_eq!(world.get(&format!("/hls/{video}/v0/playlist.m3u8")).await.status(), 404);
     // The scrub pictures are made meanwhile.
     world.at_rest().await;
@@ -65,8 +85,18 @@ async fn a_device_that_fails_in_the_middle_leaves_the_film_to_software() {
 }
 
 #[tokio::test]
+async fn a_device_that_fails_in_the_middle_leaves_the_film_to_software() {
+    assert_software_goes_on(&stand_in(FAILS, "exec"), "60s", "the device is lost").await;
+}
+
+#[tokio::test]
+async fn a_device_that_says_nothing_more_in_the_middle_leaves_the_film_to_software() {
+    assert_software_goes_on(&stand_in(STALLS, LIVES), "10s", "no progress for 10 s").await;
+}
+
+#[tokio::test]
 async fn the_encoders_are_tried_again_when_somebody_asks() {
-    let stand_in = StandIn::of(STAND_IN);
+    let stand_in = stand_in(FAILS, "exec");
     let path = stand_in.path();
     let world = World::with(&[("PATH", path.as_str()), ("ENABLE_HARDWARE_ACCELERATION", "true")]).await;
     let works = async || -> serde_json::Value {

@@ -75,7 +75,7 @@ async fn of_key_frames_five_times_a_second_one_is_listed() {
 
 #[tokio::test]
 async fn the_master_says_what_scrubbing_costs() {
-    let world = World::start().await;
+    let world = World::with(&[("ENABLE_ABR", "false")]).await;
     let video = world.published(&clip::h264_aac(16)).await;
     let player = world.player(&video);
     let variants = player.master().await.variants;

@@ -25,6 +25,7 @@ fn odd() -> Vec<(&'static str, Clip, &'static str)> {
         ("web.webm", clip::vp9_opus(4), "encoded: VP9"),
         ("hevc.mp4", clip::hevc_aac(4), "then video 640 × 360 encoded: H.264"),
         ("tall.mkv", clip::two_languages(4), "then video 640 × 360 encoded: for slower lines"),
+        ("new.mkv", film("mkv", &format!("{PICTURE} -c:v libaom-av1 -cpu-used 8 -pix_fmt yuv420p")), "encoded: AV1"),
         ("mute.mp4", film("mp4", &format!("{PICTURE} -c:v libx264 -pix_fmt yuv420p")), "copied: H.264"),
         ("sound.flac", film("flac", &format!("{SOUND} -c:a flac")), "encoded: FLAC"),
         ("deep.mkv", film("mkv", &format!("{PICTURE} -c:v libx264 -pix_fmt yuv420p10le")), "yuv420p10le"),
@@ -69,7 +70,7 @@ async fn a_folder_of_odd_files_is_taken_in_and_each_is_told_of() {
         let lines = told(&table, name);
         assert!(lines[0].contains(" refused ") && lines.len() == 2, "{name}:\n{table}");
     }
-    assert!(table.ends_with("13 files: 11 ready, 0 known, 2 refused, 0 failed\n"), "{table}");
+    assert!(table.ends_with("14 files: 12 ready, 0 known, 2 refused, 0 failed\n"), "{table}");
 
     let videos = world.videos().await;
     let ready: Vec<_> = videos.iter().filter(|video| video["state"] == "ready").collect();
@@ -79,6 +80,18 @@ async fn a_folder_of_odd_files_is_taken_in_and_each_is_told_of() {
         let kind = if video["width"].is_null() { "a" } else { "v" };
         assert!(measure::played(&url, kind) > 25, "{video}");
     }
+    // Upright, and as wide as it is shown.
+    for (title, width, height) in [("turned", 360.0, 640.0), ("wide", 320.0 * 4.0 / 3.0, 180.0)] {
+        let video = videos.iter().find(|video| video["title"] == title).unwrap();
+        let master = world.player(video["id"].as_str().unwrap()).master().await;
+        for form in master.variants.iter().filter(|form| !form.is_i_frame) {
+            let size = form.resolution.unwrap();
+            let shape = size.width as f64 / size.height as f64 / (width / height);
+            assert!((shape - 1.0).abs() < 0.02, "{title}: {size:?}");
+        }
+        let drawn = measure::shape(&world.url(video["master_url"].as_str().unwrap()));
+        assert!((drawn / (width / height) - 1.0).abs() < 0.02, "{title}: {drawn}");
+    }
     let (_, again) = imported(&world, &folder).await;
-    assert!(again.ends_with("13 files: 0 ready, 11 known, 2 refused, 0 failed\n"), "{again}");
+    assert!(again.ends_with("14 files: 0 ready, 12 known, 2 refused, 0 failed\n"), "{again}");
 }

@@ -20,6 +20,8 @@ const SEEKS: usize = 20;
 struct Offer {
     film: Film,
     master: String,
+    /// How the largest size is made: `copied` or `encoded`.
+    method: String,
     /// Number of its sizes.
     rungs: usize,
     /// Language and folder of each sound.
@@ -35,7 +37,10 @@ impl Offer {
         let master = player.master().await;
         let rungs = master.variants.iter().filter(|form| !form.is_i_frame).count();
         let places = places(film.pictures as u64, SEEKS);
-        Self { film, master: world.url(&player.master_path()), rungs, sounds: sounds(&master), places }
+        let tracks = world.video(&video).await["tracks"].clone();
+        let largest = tracks.as_array().unwrap().iter().find(|track| track["kind"] == "video").unwrap();
+        let method = largest["method"].as_str().unwrap().to_owned();
+        Self { film, master: world.url(&player.master_path()), method, rungs, sounds: sounds(&master), places }
     }
 
     /// For the page, as it is described there.
@@ -67,13 +72,16 @@ fn sounds(master: &MasterPlaylist) -> Vec<(String, String)> {
     named.collect()
 }
 
-/// Takes a film in and has it played; `rungs` and `sounds` are what it must offer at least.
-async fn assert_plays(make: impl FnOnce(&World) -> Film, rungs: usize, sounds: usize) {
+/// Takes a film in and has it checked and played; `method`, `rungs` and `sounds` are what it must offer.
+async fn assert_plays(make: impl FnOnce(&World) -> Film, method: &str, rungs: usize, sounds: usize) {
     let stage = Stage::built().await;
     let world = World::with(&[("CORS_ALLOWED_ORIGINS", &stage.origin())]).await;
     let film = make(&world);
     let offer = Offer::of(&world, film).await;
-    assert_eq!((offer.rungs, offer.sounds.len()), (rungs, sounds), "{}", offer.master);
+    let offered = (offer.method.as_str(), offer.rungs, offer.sounds.len());
+    assert_eq!(offered, (method, rungs, sounds), "{}", offer.master);
+    let checked = world.run(&["check-hls", &offer.master]);
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
     let mut faults = problems(&read_strictly(&offer.master).await);
     for player in players().split_whitespace() {
         let found = match player {
@@ -88,40 +96,40 @@ async fn assert_plays(make: impl FnOnce(&World) -> Film, rungs: usize, sounds: u
 
 #[tokio::test]
 async fn copied_h264_plays() {
-    assert_plays(|_| film::copied(), 1, 1).await;
+    assert_plays(|_| film::copied(), "copied", 2, 1).await;
 }
 
 #[tokio::test]
 async fn a_ladder_plays() {
-    assert_plays(|_| film::ladder(), 3, 1).await;
+    assert_plays(|_| film::ladder(), "copied", 3, 1).await;
 }
 
 #[tokio::test]
 async fn two_languages_play() {
-    assert_plays(|_| film::two_languages(), 1, 2).await;
+    assert_plays(|_| film::two_languages(), "copied", 2, 2).await;
 }
 
 #[tokio::test]
 async fn subtitles_are_shown_in_time() {
-    assert_plays(|world| film::subtitles(world.folder()), 1, 1).await;
+    assert_plays(|world| film::subtitles(world.folder()), "copied", 2, 1).await;
 }
 
 #[tokio::test]
 async fn a_variable_rate_plays() {
-    assert_plays(|_| film::variable_rate(), 1, 1).await;
+    assert_plays(|_| film::variable_rate(), "copied", 2, 1).await;
 }
 
 #[tokio::test]
 async fn portrait_plays() {
-    assert_plays(|_| film::portrait(), 1, 1).await;
+    assert_plays(|_| film::portrait(), "copied", 2, 1).await;
 }
 
 #[tokio::test]
 async fn open_gop_plays() {
-    assert_plays(|_| film::open_gop(), 1, 1).await;
+    assert_plays(|_| film::open_gop(), "encoded", 2, 1).await;
 }
 
 #[tokio::test]
 async fn groups_of_twelve_seconds_at_40_megabits_play() {
-    assert_plays(|_| film::long_gop(), 2, 1).await;
+    assert_plays(|_| film::long_gop(), "copied", 2, 1).await;
 }

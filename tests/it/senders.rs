@@ -190,3 +190,47 @@ async fn the_page_pauses_an_upload_and_continues_it_after_a_restart_of_the_serve
         .await;
     assert_eq!((world.videos().await.len(), world.begun_in_pieces()), (1, 1), "it did not begin anew");
 }
+
+/// Keeps from the page, until it calls `answer`, that the server made it a place; whoever breaks that off never hears.
+const ASKING: &str = "const { set } = Object.getOwnPropertyDescriptor(XMLHttpRequestEventTarget.prototype, 'onload');
+    const { abort, open } = XMLHttpRequest.prototype;
+    XMLHttpRequest.prototype.open = function (method, ...rest) {
+      this.asks = method === 'POST' && !window.answer;
+      open.call(this, method, ...rest);
+    };
+    XMLHttpRequest.prototype.abort = function () {
+      this.isGone = true;
+      abort.call(this);
+    };
+    Object.defineProperty(XMLHttpRequest.prototype, 'onload', { set(heard) {
+      set.call(this, (event) => {
+        if (this.asks) window.answer = () => this.isGone || heard(event);
+        else heard(event);
+      });
+    } });";
+
+#[tokio::test]
+async fn an_upload_that_is_paused_while_the_page_asks_for_its_place_is_begun_once() {
+    let world = World::with(&[KEPT]).await;
+    let clip = clip::mpeg4_mp3(8);
+    let browser = Browser::open().await;
+    browser.goto(&world.url("/")).await;
+    browser.run(ASKING).await;
+    browser.pick("#file-input", &clip.path).await;
+    browser.until("the server made it a place", "window.answer").await;
+    let link = |name: &str| {
+        format!("[...document.querySelectorAll('.upload .link')].find((link) => link.textContent === '{name}')")
+    };
+    browser.run(&format!("{}.click()", link("Pause"))).await;
+    browser.until("it is paused", "document.querySelector('.upload .what')?.textContent.startsWith('Paused')").await;
+    browser.run("window.answer()").await;
+    browser.until("its place is kept", "Object.values(localStorage).some((text) => text.includes('uploadUrl'))").await;
+    assert_eq!(world.recorded_bytes(), 0, "a paused one sends nothing");
+
+    browser.run(&format!("{}.click()", link("Continue"))).await;
+
+    browser
+        .until("the page tells of it", "document.querySelector('.upload .what')?.textContent.startsWith('Ready')")
+        .await;
+    assert_eq!((world.videos().await.len(), world.begun_in_pieces()), (1, 1));
+}

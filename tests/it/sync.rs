@@ -3,6 +3,7 @@
 use crate::harness::World;
 use crate::harness::clip::{self, Flashes};
 use crate::harness::measure;
+use crate::odd::joined;
 
 /// Near the start, in the middle and near the end; encoding in spans puts borders in between.
 const FLASHES: Flashes = Flashes { size: "854x480", seconds: 90, at: &[3, 46, 86] };
@@ -26,6 +27,8 @@ async fn assert_together(copy_mode: &str, sizes: usize, sounds: usize) {
     };
     let (pictures, heard) = (names("video"), names("audio"));
     assert_eq!((pictures.len(), heard.len()), (sizes, sounds), "{tracks:#}");
+    let largest = tracks.as_array().unwrap().iter().find(|track| track["kind"] == "video").unwrap();
+    assert_eq!(largest["method"], if copy_mode == "true" { "copied" } else { "encoded" }, "{tracks:#}");
     let saved = async |name: &str| {
         let reel = world.player(&video).reel(&format!("/hls/{video}/{name}/")).await;
         reel.save(&world, &format!("{name}.mp4"))
@@ -87,6 +90,40 @@ async fn sound_of_any_rate_stays_with_the_picture_where_the_file_begins_late() {
         for (found, source) in apart(&flashes, &beeps).into_iter().zip(theirs) {
             assert!((found - source).abs() < MOST_APART, "{sound}: {flashes:?} {beeps:?}, in the source {source} s");
         }
+    }
+}
+
+#[tokio::test]
+async fn sound_that_gets_other_channels_or_another_rate_stays_with_the_picture() {
+    for sounds in [
+        ["aac -ac 2", "aac -ac 6", "aac -ac 2"],
+        ["ac3 -ac 2", "ac3 -ac 6", "ac3 -ac 2"],
+        ["mp2 -ac 2", "mp2 -ac 1", "mp2 -ac 2 -ar 44100"],
+    ] {
+        let world = World::start().await;
+        let pieces = sounds.iter().zip(["0", "10", "20"]).map(|(sound, begin)| {
+            let codecs = format!(
+                "-c:v libx264 -preset veryfast -bf 2 -g 50 -pix_fmt yuv420p -c:a {sound} -muxdelay 0 -muxpreload 0 \
+                 -output_ts_offset {begin}"
+            );
+            clip::flash_and_beep("ts", &codecs, &Flashes { size: "320x180", seconds: 10, at: &[3, 7] })
+        });
+        let clip = joined(&world, "film.ts", &pieces.collect::<Vec<_>>());
+        let video = world.published(&clip).await;
+        let tracks = world.video(&video).await["tracks"].clone();
+        let is_encoded = |track: &serde_json::Value| track["kind"] != "audio" || track["method"] == "encoded";
+        assert!(tracks.as_array().unwrap().iter().all(is_encoded), "{tracks:#}");
+        let player = world.player(&video);
+        let pictures = player.pictures().await.save(&world, "pictures.mp4");
+        let sound = player.sound().await.save(&world, "sound.mp4");
+        let (flashes, beeps) = (measure::flashes(&pictures), measure::beeps(&sound));
+        assert_eq!((flashes.len(), beeps.len()), (6, 6), "{sounds:?}: {flashes:?} {beeps:?}");
+        for (flash, beep) in flashes.iter().zip(&beeps) {
+            assert!((flash - beep).abs() < MOST_APART, "{sounds:?}: {flashes:?} {beeps:?}");
+        }
+        let frames = measure::decode_times(&sound, "a");
+        let shortest = frames.windows(2).map(|two| two[1] - two[0]).min().unwrap();
+        assert!(shortest > 20_000, "{sounds:?}: a frame of {shortest} µs");
     }
 }
 

@@ -39,6 +39,41 @@ async fn a_film_that_was_watched_plays_after_a_restart_without_asking_any_bot() 
 }
 
 #[tokio::test]
+async fn the_first_seconds_of_a_film_stay_while_another_runs_through_a_cache_that_holds_neither() {
+    let telegram = Telegram::with(3);
+    let mut world = telegram.folder();
+    let rooms = [("CACHE_DISK_SIZE", "24MiB"), ("CACHE_MEMORY_SIZE", "1MiB"), ("ENABLE_ABR", "false")];
+    world.set(rooms.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    world.resume().await;
+    let films = [world.published(&clip::dense(30)).await, world.published(&clip::dense(72)).await];
+    for video in &films {
+        world.protected(video).await;
+    }
+    let [one, another] = [world.player(&films[0]).pictures().await, world.player(&films[1]).pictures().await];
+    forget_what_is_cached(&world).await;
+    let path = |film: usize, name: &str| format!("/hls/{}/v0/{name}", films[film]);
+    for (name, bytes) in &one.segments {
+        assert!(world.bytes(&path(0, name)).await == *bytes, "{name}");
+    }
+    let passing = &another.segments[2..];
+    assert!(passing.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() > 24 << 20);
+    for (name, bytes) in passing {
+        assert!(world.bytes(&path(1, name)).await == *bytes, "{name}");
+    }
+
+    telegram.world().fault_all(&Fault::standing(Operation::Any, Trouble::Flood { seconds: 600 }));
+    let found = async |number: usize| {
+        let (name, bytes) = &one.segments[number];
+        // The last chunk of an opening is the first one of what follows, whose answer is cut off behind it.
+        let answer = world.get(&path(0, name)).await.error_for_status();
+        let found = async { answer?.bytes().await }.await;
+        found.is_ok_and(|found| found == *bytes)
+    };
+    let there = [found(0).await, found(1).await, found(2).await, found(3).await];
+    assert_eq!(there, [true, true, false, false]);
+}
+
+#[tokio::test]
 async fn of_a_film_that_was_deleted_nothing_stays_on_the_disk() {
     let telegram = Telegram::with(3);
     let world = small_packs(&telegram).await;

@@ -9,9 +9,11 @@ use telegram_sim::{Ranges, Settings};
 async fn over_a_bot_api_that_ignores_ranges_one_download_brings_the_whole_pack() {
     let telegram = Telegram::of(Settings { ranges: Ranges::Ignored, ..Settings::bots(3) });
     let mut world = telegram.folder();
-    world.set([("HLS_SEGMENT_DURATION".to_owned(), "2s".to_owned())]);
+    world.set(
+        [("HLS_SEGMENT_DURATION", "2s"), ("ENABLE_ABR", "false")].map(|(name, value)| (name.into(), value.into())),
+    );
     world.resume().await;
-    let film = clip::h264_aac(16);
+    let film = clip::h264_aac(32);
     let video = world.published(&film).await;
     world.protected(&video).await;
     let downloads = || {

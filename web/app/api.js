@@ -113,6 +113,13 @@ export function upload(file, { again, onProgress, onWaiting }) {
   let giveUp;
   let ended = false;
   let paused = false;
+  let begun = false;
+  const start = () => {
+    begun = true;
+    sender.start();
+  };
+  // What the server makes then has a name only once it has answered: to break that off leaves it there.
+  const isAsking = () => begun && !sender.url;
   const stopped = new Promise((_, reject) => {
     giveUp = () => reject(new Problem({ code: 'stopped', detail: 'Stopped.' }, 0));
   });
@@ -134,12 +141,17 @@ export function upload(file, { again, onProgress, onWaiting }) {
         if (waits) onWaiting();
         return waits;
       },
+      // Whoever paused or stopped it did so while the server was asked for its place.
+      onUploadUrlAvailable() {
+        if (ended) sender.abort(true).catch(() => {});
+        else if (paused) sender.abort();
+      },
       onError: (error) => reject(problemOf(error)),
       onSuccess: () => resolve(sender.url),
     };
     const take = (made) => {
       sender = made;
-      if (!ended && !paused) sender.start();
+      if (!ended && !paused) start();
     };
     prepared(file, options).then(take, reject);
   });
@@ -147,16 +159,16 @@ export function upload(file, { again, onProgress, onWaiting }) {
     done: Promise.race([sent.then((url) => became(url, onWaiting)), stopped]),
     pause() {
       paused = true;
-      sender?.abort();
+      if (!isAsking()) sender?.abort();
     },
     goOn() {
       paused = false;
-      sender?.start();
+      if (sender && !isAsking()) start();
     },
     stop() {
       ended = true;
       giveUp();
-      return sender?.abort(true);
+      return isAsking() ? undefined : sender?.abort(true);
     },
   };
 }

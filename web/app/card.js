@@ -40,7 +40,7 @@ export function fillCard(card, video, inTrash) {
 function look(video) {
   if (video.state === 'failed') return 'stopped';
   if (!isMoving(video)) return 'ready';
-  const moves = video.fraction !== null && video.fraction !== undefined && !words.rests(video);
+  const moves = video.fraction !== null && video.fraction !== undefined && !words.waits(video);
   return moves ? 'preparing' : 'waiting';
 }
 

@@ -13,12 +13,15 @@ const by = (id) => document.getElementById(id);
 /** Whether somebody works on it now. */
 export const isRunning = (job) => job.state === 'running';
 
+// It has a worker, and others have their turn.
+const isInLine = (job) => isRunning(job) && job.stage === 'in_line';
+
 /** Draws the section from the jobs of `GET /api/system/status`; `refresh` asks for them again. */
 export function drawJobs(all, refresh) {
   const shown = all.filter((job) => !ENDED.includes(job.state));
   by('jobs-box').hidden = shown.length === 0;
   by('no-jobs').hidden = shown.length > 0;
-  say(by('jobs-sum'), sum(shown));
+  say(by('jobs-sum'), sum(all));
   const ids = new Set(shown.map((job) => job.id));
   for (const [id, row] of rows) {
     if (ids.has(id)) continue;
@@ -28,10 +31,17 @@ export function drawJobs(all, refresh) {
   for (const job of shown) drawJob(job, refresh);
 }
 
-function sum(shown) {
-  const running = shown.filter(isRunning).length;
-  const paused = shown.filter((job) => job.state === 'paused').length;
-  const counts = [[running, 'running'], [shown.length - running - paused, 'in line'], [paused, 'paused']];
+/** How many are worked on, wait for their turn, and are held up by somebody. */
+export function counted(all) {
+  const open = all.filter((job) => !ENDED.includes(job.state));
+  const running = open.filter((job) => isRunning(job) && !isInLine(job)).length;
+  const paused = open.filter((job) => job.state === 'paused').length;
+  return { running, inLine: open.length - running - paused, paused };
+}
+
+function sum(all) {
+  const { running, inLine, paused } = counted(all);
+  const counts = [[running, 'running'], [inLine, 'in line'], [paused, 'paused']];
   return counts.filter(([count]) => count).map(([count, word]) => `${count} ${word}`).join(', ');
 }
 
@@ -60,7 +70,7 @@ function drawJob(job, refresh) {
 
 function drawStage(row, job, running) {
   // A film that makes way still has its place, and goes on by itself.
-  const makesWay = job.stage === 'make_way' && (running || job.state === 'waiting');
+  const makesWay = isInLine(job) || (job.stage === 'make_way' && (running || job.state === 'waiting'));
   const waits = makesWay || job.state === 'waiting' || job.state === 'paused';
   const badge = row.querySelector('.badge');
   say(badge, running || makesWay ? words.stage(job.stage, job.kind) : words.stage(job.state));
@@ -88,7 +98,7 @@ function offer(row, job, refresh) {
     await api.prioritize(job.id, FIRST);
     toast(`${title} is done before the others.`);
   });
-  first.disabled = isRunning(job);
+  first.disabled = isRunning(job) && !isInLine(job);
   const cancel = button('.job-cancel', 'Stop', async () => {
     await api.cancel(job.video_id);
     toast(`${title} is no longer prepared. What is there is kept.`, { act: { name: 'Go on', do: () => attempt(() => api.retry(job.video_id)) } });

@@ -5,7 +5,7 @@ import * as api from './api.js';
 import { drawBots, offerTest, worry } from './bots.js';
 import { drawEncoders, offerProbe } from './encoders.js';
 import { gather, listen } from './events.js';
-import { drawJobs, isRunning } from './jobs.js';
+import { counted, drawJobs, isRunning } from './jobs.js';
 import { attempt, fillEach, make, progress, say, toast } from './parts.js';
 import * as words from './words.js';
 
@@ -48,9 +48,10 @@ function sentence({ counts, disk, jobs: all, encoders }, bots, unplayable) {
 
 function figures({ counts, spool, disk, jobs: all }, cache) {
   const waiting = spool.uploads_bytes + spool.packs_bytes;
+  const { running, inLine } = counted(all);
   fillEach(by('figures'), 'figure', [
     ['Films', counts.videos.toLocaleString('en'), '', `${words.size(counts.bytes)} in ${words.count(counts.blobs, 'pack', 'packs')}`],
-    ['In work', String(all.filter(isRunning).length), '', `${all.filter((job) => job.state === 'queued').length} in line, ${counts.failed} stopped`],
+    ['In work', String(running), '', `${inLine} in line, ${counts.failed} stopped`],
     ['From memory', cache.hits + cache.misses ? (cache.hit_rate * 100).toFixed(1) : '–', cache.hits + cache.misses ? '%' : '', 'of the pieces players asked for'],
     ['Free on the disk', ...words.sizeParts(disk.free_bytes), `${words.size(waiting)} wait to be stored`],
   ], (box, [name, number, unit, below]) => {

@@ -201,7 +201,7 @@ class Upload {
 
   preparingWords() {
     const { stage, fraction, eta_seconds: left } = this.video ?? {};
-    const moves = fraction !== null && fraction !== undefined;
+    const moves = fraction !== null && fraction !== undefined && !words.waits(this.video);
     return [moves ? `Preparing ${words.percent(fraction)}` : words.stage(stage), left ? words.left(left) : '', ''];
   }
 

@@ -154,7 +154,7 @@ function drawPreparing() {
   const box = by('preparing');
   box.hidden = !moving;
   if (!moving) return;
-  const rests = words.rests(video);
+  const rests = words.waits(video);
   say(box.querySelector('b'), rests ? words.stage(video.stage) : video.fraction === null ? 'Preparing' : `Preparing ${words.percent(video.fraction)}`);
   say(box.querySelector('span'), rests ? 'What is there can be watched.' : ['What is there can be watched already', video.eta_seconds ? words.left(video.eta_seconds) : ''].filter(Boolean).join(' · '));
   const line = box.querySelector('.line');

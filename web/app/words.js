@@ -73,12 +73,12 @@ const STAGES = {
   received: 'In line', queued: 'In line', waiting: 'Waiting', inspect: 'Looking at the file', plan: 'Looking at the file',
   copy: 'Copying', encode: 'Encoding', transcode: 'Preparing', package: 'Preparing', deposit: 'Storing', store: 'Storing',
   protect: 'Storing', publish: 'Finishing', mend: 'Mending', move: 'Moving', forget: 'Deleting', paused: 'Paused',
-  cancelled: 'Cancelled', make_way: 'Makes way',
+  cancelled: 'Cancelled', make_way: 'Makes way', in_line: 'In line',
 };
 const REFINED = {
   waiting: 'In line', inspect: 'Looking at the file', subtitles: 'Adding subtitles', storyboard: 'Adding scrub pictures',
   stills: 'Adding stills to choose from', sounds: 'Adding sounds', original: 'Keeping the file', store: 'Storing',
-  protect: 'Storing', make_way: 'Makes way',
+  protect: 'Storing', make_way: 'Makes way', in_line: 'In line',
 };
 
 /** The server's name of a stage, as people say it; `kind` is the job's. */
@@ -97,6 +97,9 @@ export const work = (kind) => WORK[kind] ?? kind;
 
 /** Whether nothing moves until somebody says so. */
 export const rests = (video) => video.stage === 'cancelled' || video.stage === 'paused';
+
+/** Whether nothing moves now, be it that others have their turn. */
+export const waits = (video) => rests(video) || video.stage === 'in_line' || video.stage === 'queued';
 
 const CHANNELS = { 1: 'mono', 2: 'stereo', 6: '5.1', 8: '7.1' };
 

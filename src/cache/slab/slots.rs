@@ -1,9 +1,10 @@
 //! Which chunk lies in which slot of the file, and which slot is written next. Bookkeeping only; nothing waits.
 
 use crate::cache::memory::ChunkKey;
-use crate::cache::ranking::{Ranking, Standing, Worth};
+use crate::cache::ranking::{ONE_VIEWING, Ranking, Standing, Worth};
 use crate::media::id::BlobId;
 use std::collections::{HashMap, HashSet};
+use std::time::Instant;
 
 /// A chunk that a run of the program leaves to the next one.
 pub(super) type Left = (ChunkKey, Slot, Worth);
@@ -19,12 +20,28 @@ pub(super) struct Slot {
     pub(super) is_proven: bool,
 }
 
+struct Kept {
+    slot: Slot,
+    /// Whether an earlier run left it.
+    is_left: bool,
+    /// When it was read first.
+    read: Option<Instant>,
+}
+
+impl Kept {
+    fn new(slot: Slot, is_left: bool) -> Self {
+        Self { slot, is_left, read: None }
+    }
+}
+
 pub(super) struct Slots {
-    ranking: Ranking<ChunkKey, Slot>,
+    ranking: Ranking<ChunkKey, Kept>,
     free: Vec<u32>,
+    /// Those that take no room on the file system.
+    empty: Vec<u32>,
     /// Slots the file has.
     made: u32,
-    /// Slots it may have now; `most` when its file system has room.
+    /// Slots that may take room now; `most` when the file system has some.
     allowed: u32,
     most: u32,
     /// How many read which slot now.
@@ -42,6 +59,7 @@ impl Slots {
         Self {
             ranking: Ranking::new(u64::from(most)),
             free: Vec::new(),
+            empty: Vec::new(),
             made: 0,
             allowed: most,
             most,
@@ -59,12 +77,12 @@ impl Slots {
         for (key, slot, worth) in chunks {
             let is_free = used.get_mut(slot.number as usize).is_some_and(|used| !std::mem::replace(used, true));
             if is_free {
-                for (_, replaced) in slots.ranking.insert(key, slot, 1, worth) {
-                    used[replaced.number as usize] = false;
+                for (_, replaced) in slots.ranking.insert(key, Kept::new(slot, true), 1, worth) {
+                    used[replaced.slot.number as usize] = false;
                 }
             }
         }
-        slots.free = (0..slots.made).rev().filter(|number| !used[*number as usize]).collect();
+        slots.empty = (0..slots.made).rev().filter(|number| !used[*number as usize]).collect();
         slots
     }
 
@@ -82,33 +100,42 @@ impl Slots {
             if let Some(number) = self.free.pop() {
                 return Some(number);
             }
-            if self.made < self.allowed {
+            if self.used() < self.allowed {
+                if let Some(number) = self.empty.pop() {
+                    return Some(number);
+                }
                 let number = self.made;
                 self.made += 1;
                 if !self.readers.contains_key(&number) {
                     return Some(number);
                 }
-                // The file was cut off in the middle of their reading.
+                // The file was emptied in the middle of their reading.
                 self.leaving.insert(number);
                 continue;
             }
-            let (_, slot) = self.ranking.evict()?;
-            self.evictions += 1;
-            self.release(slot.number);
+            self.evict()?;
         }
+    }
+
+    /// The chunk that goes first makes room.
+    fn evict(&mut self) -> Option<()> {
+        let (_, Kept { slot, .. }) = self.ranking.evict()?;
+        self.evictions += 1;
+        self.release(slot.number);
+        Some(())
     }
 
     /// The chunk lies there now.
     pub(super) fn settle(&mut self, key: ChunkKey, slot: Slot, standing: Standing) {
         if slot.number >= self.made {
-            // The file was cut short meanwhile.
+            // The file was emptied meanwhile.
             return;
         }
         if self.forgotten.contains(&key.blob) {
             return self.release(slot.number);
         }
-        for (_, gone) in self.ranking.insert(key, slot, 1, standing) {
-            self.release(gone.number);
+        for (_, gone) in self.ranking.insert(key, Kept::new(slot, false), 1, standing) {
+            self.release(gone.slot.number);
         }
     }
 
@@ -117,16 +144,21 @@ impl Slots {
         self.release(number);
     }
 
-    /// Where a chunk lies. Its slot is left alone until `end_reading`.
+    /// Where a chunk lies. Its slot is left alone until `end_reading`. Whoever it was brought for may read it, and again at
+    /// once, which makes it worth no more.
     pub(super) fn begin_reading(&mut self, key: &ChunkKey) -> Option<Slot> {
-        let slot = *self.ranking.get(key)?;
+        let kept = self.ranking.peek_mut(key)?;
+        let since_read = kept.read.get_or_insert_with(Instant::now).elapsed();
+        let is_same_viewing = !kept.is_left && since_read < ONE_VIEWING;
+        let kept = if is_same_viewing { self.ranking.touch(key) } else { self.ranking.get(key) };
+        let slot = kept?.slot;
         *self.readers.entry(slot.number).or_default() += 1;
         Some(slot)
     }
 
     /// Answers whether the chunk has lain there all the time.
     pub(super) fn end_reading(&mut self, key: &ChunkKey, number: u32) -> bool {
-        let is_there = self.ranking.peek_mut(key).is_some_and(|slot| slot.number == number);
+        let is_there = self.ranking.peek_mut(key).is_some_and(|kept| kept.slot.number == number);
         let Some(readers) = self.readers.get_mut(&number) else { return is_there };
         *readers -= 1;
         if *readers == 0 {
@@ -140,31 +172,33 @@ impl Slots {
 
     /// The chunk's bytes were compared with their hash.
     pub(super) fn prove(&mut self, key: &ChunkKey, number: u32) {
-        if let Some(slot) = self.ranking.peek_mut(key).filter(|slot| slot.number == number) {
-            slot.is_proven = true;
+        if let Some(kept) = self.ranking.peek_mut(key).filter(|kept| kept.slot.number == number) {
+            kept.slot.is_proven = true;
         }
     }
 
     /// What lies in this slot is not the chunk.
     pub(super) fn forget(&mut self, key: &ChunkKey, number: u32) {
-        if self.ranking.peek_mut(key).is_some_and(|slot| slot.number == number) {
+        if self.ranking.peek_mut(key).is_some_and(|kept| kept.slot.number == number) {
             self.ranking.remove(key);
             self.release(number);
         }
     }
 
-    /// Forgets every chunk of these blobs, which never come back, and answers where they lay.
+    /// Forgets every chunk of these blobs, which never come back, and answers where they lay: their bytes are to be erased.
     pub(super) fn forget_blobs(&mut self, blobs: &HashSet<BlobId>) -> Vec<u32> {
         self.forgotten.extend(blobs);
         let gone = self.ranking.retain(|key, _| !blobs.contains(&key.blob));
-        let gone: Vec<u32> = gone.into_iter().map(|slot| slot.number).collect();
-        gone.iter().for_each(|number| self.release(*number));
+        let gone: Vec<u32> = gone.into_iter().map(|kept| kept.slot.number).collect();
+        let (read, unread): (Vec<u32>, Vec<u32>) = gone.iter().partition(|number| self.readers.contains_key(number));
+        self.leaving.extend(read);
+        self.empty.extend(unread);
         gone
     }
 
     /// What lies there for the next run, in the order of `restored`.
     pub(super) fn left(&self) -> Vec<Left> {
-        self.ranking.ranked().map(|(key, slot, worth)| (*key, *slot, worth)).collect()
+        self.ranking.ranked().map(|(key, kept, worth)| (*key, kept.slot, worth)).collect()
     }
 
     /// The file may grow as far as it was meant to.
@@ -172,20 +206,39 @@ impl Slots {
         self.allow(self.most);
     }
 
-    /// The file stays as long as it is.
+    /// The file takes no more room than it does.
     pub(super) fn may_not_grow(&mut self) {
-        self.allow(self.made);
+        self.allow(self.used());
     }
 
-    /// Gives up the last slots of the file, at most so many; says how many slots are left.
-    pub(super) fn cut_off(&mut self, slots: u32) -> u32 {
-        self.made = self.made.saturating_sub(slots);
-        let made = self.made;
-        self.ranking.retain(|_, slot| slot.number < made);
-        self.allow(made);
-        self.free.retain(|number| *number < made);
-        self.leaving.retain(|number| *number < made);
-        made
+    /// Gives up so many slots, and says which: their room is to be given back. What is read now stays, and others go
+    /// in its place.
+    pub(super) fn give_up(&mut self, slots: u32) -> Vec<u32> {
+        self.allow(self.used().saturating_sub(slots));
+        let mut given_up = Vec::new();
+        while self.used() > self.allowed {
+            match self.free.pop() {
+                Some(number) => {
+                    self.empty.push(number);
+                    given_up.push(number);
+                }
+                None if self.evict().is_none() => break,
+                None => {}
+            }
+        }
+        given_up
+    }
+
+    /// Forgets everything; no slot is left.
+    pub(super) fn clear(&mut self) {
+        self.ranking.retain(|_, _| false);
+        (self.free, self.empty, self.made) = (Vec::new(), Vec::new(), 0);
+        self.leaving.clear();
+    }
+
+    /// Slots that take room on the file system.
+    pub(super) fn used(&self) -> u32 {
+        self.made - u32::try_from(self.empty.len()).unwrap_or(u32::MAX)
     }
 
     pub(super) fn entries(&self) -> u64 {
@@ -266,17 +319,52 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_cut_off_loses_what_lay_at_its_end() {
-        let mut slots = Slots::new(4);
-        assert_eq!([0, 1, 2, 3].map(|chunk| written(&mut slots, chunk)), [0, 1, 2, 3]);
-        slots.begin_reading(&key(2));
-        assert_eq!(slots.cut_off(2), 2);
-        assert_eq!([0, 1, 2, 3].map(|chunk| slots.holds(&key(chunk))), [true, true, false, false]);
-        assert_eq!(written(&mut slots, 4), 0, "it does not grow");
+    fn what_goes_first_gives_its_room_back_and_openings_stay() {
+        let mut slots = Slots::new(16);
+        assert!((0..7).map(|chunk| written(&mut slots, chunk)).eq(0..7));
+        let number = slots.take(&key(9)).unwrap();
+        slots.settle(key(9), slot(number), Standing::Opening);
+        for chunk in 0..7 {
+            slots.begin_reading(&key(chunk));
+        }
+        for chunk in 1..7 {
+            slots.end_reading(&key(chunk), u32::try_from(chunk).unwrap());
+        }
+        assert_eq!(slots.give_up(2), [1, 2], "the first one is read");
+        assert_eq!((0..10).filter(|chunk| slots.holds(&key(*chunk))).collect::<Vec<_>>(), [3, 4, 5, 6, 9]);
+        assert_eq!(slots.used(), 6);
+        assert!(!slots.end_reading(&key(0), 0));
+        assert_eq!([10, 11].map(|chunk| written(&mut slots, chunk)), [0, 3], "it takes no more room than it does");
         slots.may_grow();
-        assert_eq!(written(&mut slots, 5), 3, "somebody still reads where the third was");
-        assert!(!slots.end_reading(&key(2), 2), "its bytes may be a hole");
-        assert_eq!(written(&mut slots, 6), 2);
+        assert_eq!([12, 13, 14].map(|chunk| written(&mut slots, chunk)), [2, 1, 8]);
+    }
+
+    #[test]
+    fn of_a_file_that_was_emptied_no_slot_is_written_while_somebody_reads_it() {
+        let mut slots = Slots::new(4);
+        assert!((0..2).map(|chunk| written(&mut slots, chunk)).eq(0..2));
+        slots.begin_reading(&key(0));
+        slots.clear();
+        assert_eq!((slots.entries(), slots.used()), (0, 0));
+        assert_eq!(written(&mut slots, 5), 1);
+        assert!(!slots.end_reading(&key(0), 0), "its bytes may be a hole");
+        assert_eq!(written(&mut slots, 6), 0);
+    }
+
+    #[test]
+    fn what_is_asked_for_again_later_is_worth_more_than_what_one_viewer_asks_for() {
+        let mut slots = Slots::new(4);
+        assert!((0..4).map(|chunk| written(&mut slots, chunk)).eq(0..4));
+        let read = |slots: &mut Slots, chunk| {
+            let slot = slots.begin_reading(&key(chunk)).unwrap();
+            slots.end_reading(&key(chunk), slot.number);
+        };
+        [1, 2].into_iter().for_each(|chunk| read(&mut slots, chunk));
+        let kept = slots.ranking.peek_mut(&key(2)).unwrap();
+        kept.read = kept.read.map(|read| read.checked_sub(ONE_VIEWING).unwrap());
+        [1, 2].into_iter().for_each(|chunk| read(&mut slots, chunk));
+        assert!((10..14).map(|chunk| written(&mut slots, chunk)).eq([0, 3, 1, 0]));
+        assert_eq!((0..4).filter(|chunk| slots.holds(&key(*chunk))).collect::<Vec<_>>(), [2]);
     }
 
     #[test]

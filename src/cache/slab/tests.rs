@@ -1,6 +1,7 @@
 use super::*;
 use crate::cache::ranking::Worth;
 use crate::store::tests::pattern;
+use std::os::unix::fs::MetadataExt;
 use std::time::Instant;
 use tempfile::TempDir;
 
@@ -164,26 +165,32 @@ async fn a_full_file_does_not_grow_and_keeps_openings() {
 async fn where_the_file_system_is_short_of_room_some_is_given_back() {
     let free = Arc::new(AtomicU64::new(1 << 40));
     let shown = Arc::clone(&free);
-    let whole = 40 << 30;
-    let space: Space = Box::new(move |_| Ok((shown.load(Ordering::SeqCst), whole)));
+    let enough = MOST_LEFT_FREE + CHUNK_SIZE;
+    let space: Space = Box::new(move |_| {
+        // What is given back once is enough.
+        let seen = shown.fetch_max(enough, Ordering::SeqCst);
+        Ok((seen, 40 << 30))
+    });
     let bench = Bench::opened(tempfile::tempdir().unwrap(), 100, space);
     bench.fill(0..6).await;
+    bench.keep(100, Standing::Opening).await;
 
-    free.store(MOST_LEFT_FREE + CHUNK_SIZE, Ordering::SeqCst);
+    free.store(enough, Ordering::SeqCst);
     bench.fill(6..8).await;
-    assert_eq!(bench.held(0..8), [2, 3, 4, 5, 6, 7], "it stays as long as it is");
+    assert_eq!(bench.held(0..101), [2, 3, 4, 5, 6, 7, 100], "it stays as long as it is");
 
     free.store(MOST_LEFT_FREE - 3 * CHUNK_SIZE, Ordering::SeqCst);
     bench.fill(8..9).await;
-    assert_eq!(bench.slab.stats().entries, 3);
-    assert!(bench.file().metadata().unwrap().len() <= 3 * CHUNK_SIZE);
-    for chunk in bench.held(0..9) {
+    assert_eq!(bench.held(0..101), [6, 7, 8, 100], "what passes goes first, wherever it lies");
+    let room = bench.file().metadata().unwrap().blocks() * 512;
+    assert!(room <= 4 * CHUNK_SIZE, "{room} bytes");
+    for chunk in bench.held(0..101) {
         assert_eq!(bench.read(chunk).await, Some(bytes_of(chunk)));
     }
 
     free.store(1 << 40, Ordering::SeqCst);
     bench.fill(10..14).await;
-    assert_eq!(bench.slab.stats().entries, 7);
+    assert_eq!(bench.slab.stats().entries, 8);
 }
 
 #[tokio::test]
@@ -194,10 +201,31 @@ async fn room_that_others_need_is_given_back_while_nothing_is_kept() {
     let bench = Bench::opened(tempfile::tempdir().unwrap(), 100, space);
     bench.fill(0..6).await;
     free.store(0, Ordering::SeqCst);
-    while bench.file().metadata().unwrap().len() > 0 {
+    while bench.file().metadata().unwrap().blocks() > 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     assert_eq!(bench.slab.stats().entries, 0);
+}
+
+#[tokio::test]
+async fn what_a_full_disk_does_not_take_is_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    disk::create_private_folder(&folder.path().join("cache")).unwrap();
+    std::os::unix::fs::symlink("/dev/full", folder.path().join("cache/chunks")).unwrap();
+    let bench = Bench::opened(folder, 4, Box::new(|_| Ok(PLENTY)));
+    for chunk in 0..20 {
+        let offer = Offer { key: key(chunk), bytes: bytes_of(chunk), standing: Standing::Passing };
+        let written = bench.slab.inner.write(&mut bench.slab.inner.index(), &offer);
+        assert!(disk::is_full(&written.unwrap_err()), "its slot is free for the next one, too");
+    }
+    assert_eq!((bench.held(0..20), bench.slab.stats().entries, bench.read(0).await), (vec![], 0, None));
+
+    // Whoever offers a chunk hears nothing of it; it is said once in the log.
+    bench.slab.offer(key(0), &bytes_of(0), Standing::Passing);
+    while !bench.slab.inner.is_failing.load(Ordering::Relaxed) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(bench.held(0..20).is_empty());
 }
 
 #[tokio::test]
@@ -237,6 +265,7 @@ async fn of_a_forgotten_blob_no_byte_is_left() {
 async fn what_was_asked_for_again_outlives_what_passes_also_after_a_restart() {
     let bench = Bench::of(8);
     bench.fill(0..8).await;
+    let bench = bench.restarted(8).await;
     for chunk in [1, 4] {
         bench.read(chunk).await.unwrap();
     }

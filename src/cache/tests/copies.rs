@@ -203,3 +203,45 @@ async fn what_goes_on_in_a_blob_that_cannot_be_read_is_refused_before_its_first_
     );
     assert_eq!(bench.reads() - before, 1, "the first one is there already");
 }
+
+#[tokio::test]
+async fn whoever_asks_for_what_comes_along_with_a_whole_copy_waits_for_it() {
+    let bench = Bench::of(EVERYTHING).await;
+    let bytes = pattern(6 * CHUNK);
+    let piece = bench.blob(1, &bytes).await;
+    let permits = Arc::new(Semaphore::new(3));
+    *bench.store.whole.lock().unwrap() = Some(bytes.len() as u64);
+    *bench.store.permits.lock().unwrap() = Some(Arc::clone(&permits));
+    assert!(bench.read(vec![piece.clone()], 2 * CHUNK, 10).await.unwrap() == bytes[2 * CHUNK..][..10]);
+    let asked = async |chunk: usize| bench.read(vec![piece.clone()], chunk * CHUNK, 10).await.unwrap();
+
+    let rest = async {
+        tokio::task::yield_now().await;
+        permits.add_permits(3);
+    };
+    let (fifth, first, sixth, ()) = tokio::join!(asked(4), asked(0), asked(5), rest);
+
+    assert!([fifth, first, sixth] == [4, 0, 5].map(|chunk| bytes[chunk * CHUNK..][..10].to_vec()));
+    assert_eq!((bench.reads(), bench.cache.stats().flights), (1, 1));
+}
+
+#[tokio::test]
+async fn what_should_have_come_along_and_did_not_is_fetched() {
+    let mut bench = Bench::of(EVERYTHING).await;
+    let bytes = pattern(4 * CHUNK);
+    let copies = [bench.copy_of(&bytes, &[3 * CHUNK]).await, bench.copy_of(&bytes, &[]).await];
+    let piece = whole(1, &bytes, copies.into());
+    let permits = Arc::new(Semaphore::new(1));
+    *bench.store.whole.lock().unwrap() = Some(bytes.len() as u64);
+    *bench.store.permits.lock().unwrap() = Some(Arc::clone(&permits));
+    bench.read(vec![piece.clone()], 0, 10).await.unwrap();
+
+    let last = bench.read(vec![piece], 3 * CHUNK, 10);
+    let rest = async {
+        tokio::task::yield_now().await;
+        permits.add_permits(20);
+    };
+    let (last, ()) = tokio::join!(last, rest);
+    assert!(last.unwrap() == bytes[3 * CHUNK..][..10]);
+    assert_eq!(bench.damage.recv().await.unwrap().fault, Fault::Corrupt);
+}

@@ -35,6 +35,7 @@ async fn answers(
         ("open_poster", catalog.open_poster(lease).await.map(drop)),
         ("seal_poster", catalog.seal_poster(lease, sealed(blob, 1)).await),
         ("sealed_blobs", catalog.sealed_blobs(lease).await.map(drop)),
+        ("stored_blobs", catalog.stored_blobs(lease).await.map(drop)),
         ("has_poster", catalog.has_poster(lease).await.map(drop)),
         ("blob_to_store", catalog.blob_to_store(lease, blob).await.map(drop)),
         ("intend_copy", catalog.intend_copy(lease, blob, 0, ChannelId("1".into()), NOW).await.map(drop)),

@@ -94,6 +94,7 @@ fn a_film_offers_what_players_need() {
     assert_eq!(rules("\nv1\n", "\nv0\n"), ["A 9.9"]);
     assert_eq!(rules("mp4a.40.2", "ec-3"), ["A 2.3"]);
     assert_eq!(rules("CHANNELS=\"2\"", "CHANNELS=\"6/JOC\""), ["A 2.3"]);
+    assert_eq!(rules("CHANNELS=\"2\"", "CHANNELS=\"1\""), ["A 2.3"]);
 }
 
 #[test]

@@ -11,7 +11,6 @@ use crate::check::report::Fault;
 use crate::check::scan::{Scanned, Scanner};
 use crate::check::subtitle::Subtitles;
 use crate::check::transport::{self, Transport};
-use crate::check::whole;
 use reqwest::Url;
 
 const FORMAT: &str = "RFC 8216bis 3.1.2";
@@ -66,7 +65,7 @@ impl Reading<'_> {
         let is_usable = faults.is_empty() || reply.redirects > 0 && faults.len() == 1;
         let scanned = scanner.finish();
         if is_usable {
-            faults.extend(self.judge(&reply, (&scanned, &packets.finish()), listed, &text));
+            faults.extend(self.judge(&reply, url, (&scanned, packets.finish()), listed, &text));
         } else {
             self.opens = None;
         }
@@ -79,7 +78,8 @@ impl Reading<'_> {
     fn judge(
         &mut self,
         reply: &Reply,
-        (scanned, packets): (&Scanned, &Transport),
+        url: &Url,
+        (scanned, packets): (&Scanned, Transport),
         listed: &Listed,
         text: &[u8],
     ) -> Vec<Fault> {
@@ -95,30 +95,16 @@ impl Reading<'_> {
         let mut wrong = |rule: &'static str, what: &str| faults.push(Fault::new(rule, what));
         match format {
             Format::Fragments => faults.extend(self.judge_fragments(scanned, listed)),
-            Format::TransportStream => faults.extend(self.judge_packets(packets, listed)),
+            Format::TransportStream => faults.extend(self.judge_packets(url, packets, listed)),
             Format::PackedAudio if !scanned.first.starts_with(b"ID3") => {
                 wrong("RFC 8216bis 3.1.3", "packed audio without an ID3 tag, which tells its time");
             }
             _ if reply.len == 0 => wrong(AVAILABLE, "a segment without bytes"),
             _ => {}
         }
-        if format != Format::Fragments {
+        if !matches!(format, Format::Fragments | Format::TransportStream) {
             self.opens = None;
         }
-        faults
-    }
-
-    fn judge_packets(&mut self, packets: &Transport, listed: &Listed) -> Vec<Fault> {
-        let mut faults = packets.faults.clone();
-        let due = self.timeline.due().filter(|_| !listed.discontinuity);
-        let Some((track, fragments)) = packets.sound(due) else { return faults };
-        let scanned = Scanned { fragments, ..Scanned::default() };
-        faults.extend(self.timeline.add(&scanned, &track, listed.duration, listed.discontinuity));
-        let now = vec![track];
-        if self.found.tracks.is_empty() {
-            self.found.tracks.clone_from(&now);
-        }
-        faults.extend(whole::change_fault(&self.found.tracks, &now, listed));
         faults
     }
 
@@ -176,22 +162,31 @@ impl Reading<'_> {
             TrackKind::Pictures => opening::opening(scanned, track),
             _ => Opening::Unknown,
         };
-        self.opens = match opening {
-            Opening::Clean => self.opens,
-            Opening::Dependent(_) => self.opens.map(|_| false),
-            Opening::Unknown => None,
-        };
+        self.note(opening);
         if self.task.role == Role::IFrames {
             return self.frames.add(scanned, track, opening, listed.duration);
         }
         let mut faults = self.timeline.add(scanned, track, listed.duration, listed.discontinuity);
         if track.kind == TrackKind::Pictures {
-            if opening == Opening::Unknown {
-                self.leave("whether segments begin with an IDR: pictures of this kind are not read here");
-            }
-            let claimed = self.task.claimed || self.task.list.independent;
-            faults.extend(opening::faults(scanned, track, opening, claimed));
+            faults.extend(self.opening_faults(scanned, track, opening));
         }
         faults
+    }
+
+    /// Whether all segments begin with an IDR, with this one.
+    pub(super) fn note(&mut self, opening: Opening) {
+        self.opens = match opening {
+            Opening::Clean => self.opens,
+            Opening::Dependent(_) => self.opens.map(|_| false),
+            Opening::Unknown => None,
+        };
+    }
+
+    pub(super) fn opening_faults(&mut self, scanned: &Scanned, track: &Track, opening: Opening) -> Vec<Fault> {
+        if opening == Opening::Unknown {
+            self.leave("whether segments begin with an IDR: pictures of this kind are not read here");
+        }
+        let claimed = self.task.claimed || self.task.list.independent;
+        opening::faults(scanned, track, opening, claimed)
     }
 }

@@ -46,11 +46,14 @@ impl Line {
             bar.set_position((fraction * STEPS as f64) as u64);
             bar.set_message(match status.eta_seconds {
                 Some(seconds) => format!("{stage}, {} left", clock(seconds)),
-                None => stage.to_owned(),
+                None => stage.replace('_', " "),
             });
             return;
         }
-        // A log wants the milestones only: a new stage, and each tenth of the way.
+        // A log wants the milestones only: a new stage, and each tenth of the way; that others have their turn is none.
+        if stage == "in_line" {
+            return;
+        }
         let tenth = (fraction * 10.0) as u64 * 10;
         let now = format!("{}: {stage} {tenth} %", self.name);
         if now != self.last {

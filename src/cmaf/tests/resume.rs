@@ -10,15 +10,15 @@ fn resumed_alike(words: &str, flags: &str, kind: TrackKind, wrapping: Wrapping) 
     let track = track(&init, kind);
     let runs = runs(&fragments, track.id);
     let settings = PackagerSettings { wrapping, ..settings(track, Timing::Source) };
-    let whole = packaged(settings, &runs);
+    let whole = packaged(settings.clone(), &runs);
     assert!(whole.len() > 2);
-    let mut begun = Packager::new(settings).unwrap();
+    let mut begun = Packager::new(settings.clone()).unwrap();
     begun.push(runs[0].clone()).unwrap();
     let delay = begun.delay().unwrap();
     for kept in 1..whole.len() {
         let next_dts = whole[kept].start;
         let resume = Some(Resume { next_dts, delay });
-        let again = packaged(PackagerSettings { resume, ..settings }, &runs);
+        let again = packaged(PackagerSettings { resume, ..settings.clone() }, &runs);
         assert_eq!(again.len(), whole.len() - kept);
         assert!(again.iter().zip(&whole[kept..]).all(|(again, whole)| joined(again) == joined(whole)));
     }

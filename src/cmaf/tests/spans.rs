@@ -1,6 +1,7 @@
 //! Video encoded span by span is the same film as encoded in one piece.
 
 use super::*;
+use crate::cmaf::CmafError;
 
 const ENCODE: &str = "-vsync passthrough -enc_time_base 1:90000 -video_track_timescale 90000 -c:v libx264 \
     -preset veryfast -bf 3 -b_strategy 0 -sc_threshold 0";
@@ -81,22 +82,61 @@ fn spans_of_uneven_times_join() {
     spans_join(source, &[0, 4, 10]);
 }
 
+/// A tick of the film's second.
+fn tick(second: f64) -> i64 {
+    ((10.0 + second) * 90_000.0) as i64
+}
+
+/// Pictures that are shown at these seconds, of which the first is a key frame.
+fn pictures(seconds: &[f64]) -> Vec<Sample> {
+    let picture = |(number, second): (usize, &f64)| {
+        let (time, data) = (tick(*second), Bytes::from_static(b"x"));
+        Sample { dts: time, pts: time, duration: 1, sync: number == 0, data }
+    };
+    seconds.iter().enumerate().map(picture).collect()
+}
+
+fn packager_of(timing: Timing) -> Packager {
+    packager_cutting(timing, Vec::new())
+}
+
+fn packager_cutting(timing: Timing, cuts: Vec<i64>) -> Packager {
+    let target_s = if cuts.is_empty() { 6 } else { 10 };
+    let cut = CutRule { target: target_s * 90_000, tolerance: 45_000, max_bytes: 64 << 20 };
+    let (kind, wrapping) = (TrackKind::Video, Wrapping::Fragments);
+    let settings = PackagerSettings { timescale: 90_000, kind, cut, cuts, timing, wrapping, resume: None };
+    Packager::new(settings).unwrap()
+}
+
+#[test]
+fn where_cuts_are_settled_there_are_no_others_but_between_spans_and_in_what_is_too_long() {
+    let begins = |cuts: &[f64]| -> Vec<i64> {
+        let mut packager = packager_cutting(Timing::Spans, cuts.iter().copied().map(tick).collect());
+        let mut segments = Vec::new();
+        // Groups of a second; time stamps are rounded to milliseconds.
+        for span in [0..9, 9..20] {
+            for second in span.clone() {
+                segments
+                    .extend(packager.push(pictures(&[f64::from(second) - 0.0004, f64::from(second) + 0.5])).unwrap());
+            }
+            segments.extend(packager.end_span(Some(tick(f64::from(span.end)))).unwrap());
+        }
+        segments.iter().map(|segment| (segment.first_pts - tick(0.0) + 45_000) / 90_000).collect()
+    };
+    assert_eq!(begins(&[4.0, 8.0, 16.0]), [0, 4, 8, 9, 16]);
+    assert_eq!(begins(&[40.0]), [0, 9, 19], "as long as they may be");
+    assert_eq!(begins(&[]), [0, 6, 9, 15]);
+}
+
+fn packager() -> Packager {
+    packager_of(Timing::Spans)
+}
+
 /// Seconds of a film of four pictures a second, of which six were decoded, that is to end at this second.
 fn seconds_until(end_s: f64) -> f64 {
-    let second = 90_000;
-    let picture = |number: i64| Sample {
-        dts: 10 * second + number * second / 4,
-        pts: 10 * second + number * second / 4,
-        duration: 1,
-        sync: number == 0,
-        data: Bytes::from_static(b"x"),
-    };
-    let cut = CutRule { target: 6 * 90_000, tolerance: 45_000, max_bytes: 64 << 20 };
-    let (kind, timing, wrapping) = (TrackKind::Video, Timing::Spans, Wrapping::Fragments);
-    let settings = PackagerSettings { timescale: 90_000, kind, cut, timing, wrapping, resume: None };
-    let mut packager = Packager::new(settings).unwrap();
-    assert!(packager.push((0..6).map(picture).collect()).unwrap().is_empty());
-    let segments = packager.end_last_span(Some(((10.0 + end_s) * 90_000.0) as i64)).unwrap();
+    let mut packager = packager();
+    assert!(packager.push(pictures(&[0.0, 0.25, 0.5, 0.75, 1.0, 1.25])).unwrap().is_empty());
+    let segments = packager.end_last_span(Some(tick(end_s))).unwrap();
     segments.iter().map(|segment| segment.duration as f64 / 90_000.0).sum()
 }
 
@@ -107,4 +147,37 @@ fn the_last_picture_lasts_to_the_end_but_not_over_what_could_not_be_decoded() {
         let found = seconds_until(end_s);
         assert!((found - seconds).abs() < 1e-9, "{found} s, and not {seconds}, of a film that ends at {end_s}");
     }
+}
+
+#[test]
+fn pictures_that_are_missing_from_spans_are_told() {
+    let is_hole = |segments: Result<Vec<Segment>, CmafError>| matches!(segments, Err(CmafError::Hole(_)));
+    assert!(is_hole(packager().end_span(Some(tick(6.0)))), "there are none");
+    assert!(packager().end_last_span(Some(tick(6.0))).is_ok(), "nor is anything due");
+    // Within a group of pictures, between two, at the end of a span, a whole span, and at the beginning of one.
+    let mut one = packager();
+    one.push(pictures(&[0.0, 1.0, 2.6])).unwrap();
+    assert!(is_hole(one.push(pictures(&[2.7]))));
+    let mut one = packager();
+    one.push(pictures(&[0.0, 1.0])).unwrap();
+    one.push(pictures(&[2.6, 2.7])).unwrap();
+    assert!(is_hole(one.push(pictures(&[2.8]))));
+    let span = || {
+        let mut one = packager();
+        one.push(pictures(&[0.0, 1.0])).unwrap();
+        one
+    };
+    assert!(is_hole(span().end_span(Some(tick(2.6)))));
+    assert!(span().end_span(Some(tick(2.4))).is_ok());
+    let mut one = span();
+    one.end_span(Some(tick(2.0))).unwrap();
+    assert!(is_hole(one.end_span(Some(tick(9.0)))));
+    let mut one = span();
+    one.end_span(Some(tick(2.0))).unwrap();
+    one.push(pictures(&[3.0])).unwrap();
+    assert!(is_hole(one.end_span(None)));
+    // A sound may be silent, and what is copied stands still for as long as it does.
+    let mut one = packager_of(Timing::Source);
+    one.push(pictures(&[0.0, 9.0])).unwrap();
+    assert!(one.end_span(Some(tick(30.0))).is_ok());
 }

@@ -222,13 +222,13 @@ fn a_last_frame_that_was_cut_off_costs_no_other() {
     };
     let cut = CutRule { target: 6 * 48_000, tolerance: 24_000, max_bytes: 64 << 20 };
     let (kind, timing, wrapping) = (TrackKind::Audio, Timing::Source, Wrapping::Transport);
-    let settings = PackagerSettings { timescale: 48_000, kind, cut, timing, wrapping, resume: None };
+    let settings = PackagerSettings { timescale: 48_000, kind, cut, cuts: Vec::new(), timing, wrapping, resume: None };
     let sizes = |sizes: &[usize]| sizes.iter().copied().enumerate().map(sample).collect::<Vec<_>>();
-    let segments = packaged(settings, &[sizes(&[400, 400, 400, 7])]);
+    let segments = packaged(settings.clone(), &[sizes(&[400, 400, 400, 7])]);
     assert_eq!(segments.iter().map(|segment| segment.duration).collect::<Vec<_>>(), [3 * 1152]);
     let came: usize = segments.iter().flat_map(sounds).map(|(_, _, bytes)| bytes.len()).sum();
     assert_eq!(came, 1200);
-    assert_eq!(packaged(settings, &[sizes(&[7])]).len(), 0);
+    assert_eq!(packaged(settings.clone(), &[sizes(&[7])]).len(), 0);
     let mut packager = Packager::new(settings).unwrap();
     packager.push(sizes(&[400, 7, 400])).unwrap();
     assert!(matches!(packager.finish(), Err(CmafError::Unsupported(_))), "one in the middle is none of that");

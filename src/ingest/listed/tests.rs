@@ -92,16 +92,16 @@ fn read(dir: &TempDir) -> Vec<Packet> {
     said.lines().filter(|line| !line.is_empty()).map(row).collect()
 }
 
-fn listed(dir: &TempDir) -> Option<(Vec<Packet>, Opening)> {
+fn listed(dir: &TempDir) -> Option<Seen> {
     let film = mpegts::Film::open(File::open(dir.path().join("film.ts")).unwrap()).unwrap()?;
     transported(film, &stream(dir), || true).unwrap()
 }
 
 fn assert_read_alike(dir: &TempDir, what: &str) -> Opening {
-    let (packets, opening) = listed(dir).unwrap_or_else(|| panic!("{what} is not plain"));
-    assert!(packets.len() > 10, "{what}");
-    assert_eq!(packets, read(dir), "{what}");
-    opening
+    let seen = listed(dir).unwrap_or_else(|| panic!("{what} is not plain"));
+    assert!(seen.packets.len() > 10 && !seen.do_sounds_change, "{what}");
+    assert_eq!(seen.packets, read(dir), "{what}");
+    seen.opening
 }
 
 #[test]
@@ -153,6 +153,93 @@ fn a_film_whose_clock_begins_anew_goes_on() {
     }
 }
 
+/// The same of FLV, which the file is then.
+fn listed_in_tags(dir: &TempDir) -> Option<Seen> {
+    let film = flv::Film::open(File::open(dir.path().join("film.ts")).unwrap()).unwrap()?;
+    tagged(film, &VideoStream { time_base: TAG_CLOCK, ..stream(dir) }, || true).unwrap()
+}
+
+fn assert_tags_are_read_alike(dir: &TempDir, what: &str) -> Opening {
+    let seen = listed_in_tags(dir).unwrap_or_else(|| panic!("{what} is not plain"));
+    assert!(seen.packets.len() > 10 && !seen.do_sounds_change, "{what}");
+    assert_eq!(seen.packets, read(dir), "{what}");
+    seen.opening
+}
+
+const FLV: &str = "-c:v libx264 -preset veryfast -bf 3 -g 30 -pix_fmt yuv420p -c:a aac -f flv";
+
+#[test]
+fn flv_holds_what_reading_it_finds() {
+    for words in [
+        FLV,
+        &format!("{FLV} -bf 0"),
+        &format!("{FLV} -an"),
+        &format!("-map 1 -map 0 {FLV} -c:a libmp3lame -ar 44100"),
+        &format!("{FLV} -x264-params slices=4"),
+        &format!("{FLV} -flvflags no_sequence_end+add_keyframe_index"),
+        &format!("{FLV} -flvflags no_metadata"),
+        &format!("{FLV} -output_ts_offset 16776"),
+        &format!("{FLV} -bsf:v h264_metadata=tick_rate=0/1"),
+        &format!("{FLV} -vf select='not(eq(mod(n,7),3))' -fps_mode passthrough"),
+        &format!("{FLV} -vf scale=1280:720,noise=alls=90:allf=t -b:v 40M"),
+    ] {
+        assert!(!assert_tags_are_read_alike(&made(words), words).leans, "{words}");
+    }
+    for rate in ["24000/1001", "60000/1001", "50", "7"] {
+        assert_tags_are_read_alike(&made_at(rate, FLV), rate);
+    }
+    for words in ["open-gop=1:b-pyramid=strict:scenecut=0", "intra-refresh=1"] {
+        let words = format!("{FLV} -x264-params {words}");
+        assert!(assert_tags_are_read_alike(&made(&words), &words).leans, "{words}");
+    }
+}
+
+/// Where a tag of the picture begins; the first one is the set-up of its decoder.
+fn tag_of_picture(bytes: &[u8], number: usize) -> usize {
+    let mut at = 13;
+    let mut left = number;
+    loop {
+        let len = bytes[at + 1..at + 4].iter().fold(0, |len, byte| len << 8 | usize::from(*byte));
+        match (bytes[at], left) {
+            (9, 0) => return at,
+            (9, _) => left -= 1,
+            _ => {}
+        }
+        at += 11 + len + 4;
+    }
+}
+
+#[test]
+fn unusual_flv_is_left_to_readers() {
+    let dir = made(FLV);
+    let film = std::fs::read(dir.path().join("film.ts")).unwrap();
+    let (set_up, some, next) = (tag_of_picture(&film, 0), tag_of_picture(&film, 20), tag_of_picture(&film, 21));
+    let is_listed = |change: &dyn Fn(&mut Vec<u8>)| {
+        changed(&dir, |bytes| {
+            film.clone_into(bytes);
+            change(bytes);
+        });
+        listed_in_tags(&dir).is_some()
+    };
+    let record = &film[set_up..tag_of_picture(&film, 1)];
+    assert!(is_listed(&|_| ()));
+    assert!(is_listed(&|bytes| drop(bytes.splice(some..some, record.iter().copied()))), "it is set up alike");
+    assert!(!is_listed(&|bytes| {
+        bytes.splice(some..some, record.iter().copied());
+        bytes[some + 11 + 5 + 3] ^= 1;
+    }));
+    assert!(!is_listed(&|bytes| bytes.truncate(next + 30)), "it was cut off");
+    assert!(!is_listed(&|bytes| bytes.insert(next, 0)), "something is between two tags");
+    assert!(!is_listed(&|bytes| bytes[some] = 10), "it is of another kind");
+    assert!(!is_listed(&|bytes| bytes[some + 7] = 0x80), "its time is below zero");
+    assert!(!is_listed(&|bytes| bytes[some + 13] = 0xFF), "it is shown before it is decoded");
+    assert!(!is_listed(&|bytes| bytes[some + 11] = 0x97), "it is marked in a newer way");
+    assert!(!is_listed(&|bytes| bytes[some + 11] = 0x17), "it is marked as a key frame and is none");
+    assert!(!is_listed(&|bytes| bytes[some + 11] = 0x22), "it is of another codec");
+    assert!(listed_in_tags(&made("-c:v flv -c:a libmp3lame -ar 44100 -f flv")).is_none());
+    assert!(listed_in_tags(&made(H264)).is_none());
+}
+
 /// Packets that belong to the picture, by their numbers in the file.
 fn of_picture(bytes: &[u8]) -> Vec<usize> {
     let packets = bytes.as_chunks::<188>().0.iter().enumerate();
@@ -176,7 +263,7 @@ fn a_recording_begins_and_ends_anywhere() {
             bytes.drain(..inner * 188);
             bytes.truncate(bytes.len() - 100);
         });
-        listed(&dir).map(|(packets, _)| (packets, read(&dir)))
+        listed(&dir).map(|seen| (seen.packets, read(&dir)))
     };
     let (packets, read) = in_the_middle(&format!("{H264} -bf 0")).unwrap();
     assert_eq!(packets, read);
@@ -209,6 +296,57 @@ fn what_is_unusual_is_left_to_readers() {
     assert!(!is_listed(&|bytes| bytes[begun + 1] &= !0x40), "two pictures are behind one header");
     let tables = film.as_chunks::<188>().0.iter().rposition(|packet| packet[1] == 0x50).unwrap();
     assert!(!is_listed(&|bytes| bytes[tables * 188 + 10] ^= 2), "the programme changes");
+}
+
+#[test]
+fn sound_that_gets_other_channels_is_seen() {
+    let dir = made(H264);
+    changed(&dir, |bytes| {
+        let half = bytes.len() / 376 * 188;
+        for packet in bytes[half..].chunks_exact_mut(188).filter(|packet| packet[1..3] == [0x41, 1]) {
+            let frame = packet.windows(2).position(|two| two == [0xFF, 0xF1]).unwrap();
+            packet[frame + 3] ^= 0x80;
+        }
+    });
+    assert!(listed(&dir).unwrap().do_sounds_change);
+    let file = || File::open(dir.path().join("film.ts")).unwrap();
+    assert!(mpegts::do_sounds_change(file(), || true).unwrap());
+    changed(&dir, |bytes| drop(bytes.drain(188 * 100..188 * 101)));
+    assert!(mpegts::do_sounds_change(file(), || true).unwrap(), "also where the film is not plain");
+    assert!(!mpegts::do_sounds_change(File::open(made(H264).path().join("film.ts")).unwrap(), || true).unwrap());
+
+    let dir = made(FLV);
+    changed(&dir, |bytes| {
+        let set_up = (0..).find(|at| bytes[*at..*at + 4] == [8, 0, 0, 7] && bytes[at + 12] == 0).unwrap();
+        let tag = bytes[set_up..set_up + 11 + 7 + 4].to_vec();
+        let later = tag_of_picture(bytes, 40);
+        bytes.splice(later..later, tag);
+        bytes[later + 11 + 3] ^= 8;
+    });
+    assert!(listed_in_tags(&dir).unwrap().do_sounds_change);
+    let does_change = |dir: &TempDir| flv::does_sound_change(File::open(dir.path().join("film.ts")).unwrap(), || true);
+    assert!(does_change(&dir).unwrap());
+    // Another kind of picture.
+    changed(&dir, |bytes| {
+        let at = tag_of_picture(bytes, 3) + 11;
+        bytes[at] = 0x14;
+    });
+    assert!(listed_in_tags(&dir).is_none() && does_change(&dir).unwrap());
+    assert!(!does_change(&made(FLV)).unwrap());
+}
+
+#[test]
+fn matroska_with_large_pictures_lists_them_where_the_probe_saw_too_few_to_know_the_first() {
+    let large = "-vf scale=1280:720,noise=alls=100:allf=t -c:v libx264 -preset ultrafast -qp 2 -frames:v 12";
+    let dir = made(&format!("{large} -c:a aac -f matroska"));
+    let stream = VideoStream { time_base: Ratio { num: 1, den: 1000 }, ..stream(&dir) };
+    let film = |stream: &VideoStream| blocks(File::open(dir.path().join("film.ts")).unwrap(), stream).unwrap();
+    let shown = |packets: &[Packet]| packets.iter().map(|it| (it.pts, it.bytes, it.key)).collect::<Vec<_>>();
+
+    let seen = film(&stream).unwrap();
+    assert_eq!(shown(&seen.packets), shown(&read(&dir)));
+    assert_ne!(seen.packets[0].pts, stream.start_ticks, "the probe knows it: the film is not large enough");
+    assert!(film(&VideoStream { reordered: 1, ..stream }).is_none(), "some wait, and it is not known for which");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Whether a picture may be copied, and the groups of pictures it then falls into.
 
 use super::{PLAN_TIMESCALE, name_of};
-use crate::media::probe::{Packet, VideoStream};
+use crate::media::probe::{Packet, Ratio, VideoStream};
 use crate::media::segment::{CutRule, Gop};
 use crate::media::span::Frames;
 
@@ -42,7 +42,7 @@ pub(super) fn copyable(stream: &VideoStream, packets: &[Packet]) -> Result<Vec<G
     if !stream.has_extradata {
         return Err("the file's header does not describe its picture".into());
     }
-    let gops = gops(packets, stream.time_base.value())?;
+    let gops = gops(stream, packets)?;
     if stream.codec == "h264" && (stream.leans || is_open(packets)) {
         return Err("its groups of pictures lean on each other, and Chromium cannot seek in such H.264".into());
     }
@@ -75,26 +75,25 @@ fn is_open(packets: &[Packet]) -> bool {
 
 /// Joins packets into groups of pictures, or says why that cannot be done without decoding.
 ///
-/// Matroska knows no decode times, so a reader has none for the first pictures; there groups are
-/// measured from one shown key frame to the next. The last one ends as long before the last picture does as the first
-/// one begins before a picture is shown.
-fn gops(packets: &[Packet], time_base: f64) -> Result<Vec<Gop>, String> {
+/// A group lasts from when its key frame is decoded until the next one is, as it does in what is packaged. The last one
+/// ends as long before the last picture does as the first one begins before a picture is shown.
+fn gops(stream: &VideoStream, packets: &[Packet]) -> Result<Vec<Gop>, String> {
     if !packets.first().is_some_and(|packet| packet.key) {
         return Err("the film does not begin with a key frame".into());
     }
     check_times(packets)?;
-    let decoded = packets.iter().all(|packet| packet.dts.is_some());
-    let tick = |packet: &Packet| {
-        let time = if decoded { packet.dts } else { packet.pts };
-        time.unwrap_or_default() as f64 * time_base * f64::from(PLAN_TIMESCALE)
-    };
+    let time_base = stream.time_base.value();
+    let frames = Frames::of(packets, time_base);
+    let rate = stream.average_rate.map(Ratio::value).filter(|rate| *rate > 0.0);
+    let gap_s = rate.map(|rate| 1.0 / rate).or_else(|| frames.median_gap()).unwrap_or_default();
+    let times = decode_times(packets, gap_s / time_base);
+    let ticks = |time: f64| time * time_base * f64::from(PLAN_TIMESCALE);
     let mut gops: Vec<Gop> = Vec::new();
     let mut begun = 0.0;
-    for packet in packets {
-        let time = tick(packet);
+    for (packet, time) in packets.iter().zip(times.iter().map(|time| ticks(*time))) {
         if packet.key {
             if let Some(gop) = gops.last_mut() {
-                gop.duration = (time - begun) as u64;
+                gop.duration = (time - begun).round() as u64;
             }
             gops.push(Gop::default());
             begun = time;
@@ -103,11 +102,10 @@ fn gops(packets: &[Packet], time_base: f64) -> Result<Vec<Gop>, String> {
             gop.bytes += packet.bytes;
         }
     }
-    let frames = Frames::of(packets, time_base);
     let shown_s = frames.first_s().zip(frames.end_s()).map_or(0.0, |(first, end)| end - first);
-    if let (Some(gop), Some(first), Some(last)) = (gops.last_mut(), packets.first(), packets.last()) {
-        let end = tick(first) + shown_s * f64::from(PLAN_TIMESCALE);
-        gop.duration = (end.max(tick(last) + 1.0) - begun) as u64;
+    if let (Some(gop), Some(first), Some(last)) = (gops.last_mut(), times.first(), times.last()) {
+        let end = ticks(*first) + shown_s * f64::from(PLAN_TIMESCALE);
+        gop.duration = (end.max(ticks(*last) + 1.0) - begun) as u64;
     }
     let too_long = |gop: &Gop| gop.duration as f64 > LONGEST_GOP_S * f64::from(PLAN_TIMESCALE);
     if gops.iter().any(too_long) {
@@ -117,6 +115,22 @@ fn gops(packets: &[Packet], time_base: f64) -> Result<Vec<Gop>, String> {
         return Err("there are too many bytes between two of its key frames".into());
     }
     Ok(gops)
+}
+
+/// When each picture is decoded, in ticks of the file, where pictures mostly follow each other after `gap` ticks.
+///
+/// Matroska knows no decode times, so that a reader has none for the first pictures: of so many ffmpeg has the first
+/// one decoded so many pictures before it is shown. Where others have none, either, what counts is when they are shown.
+fn decode_times(packets: &[Packet], gap: f64) -> Vec<f64> {
+    let unknown = packets.iter().take_while(|packet| packet.dts.is_none()).count();
+    let first = packets.first().and_then(|first| first.pts).unwrap_or_default() as f64;
+    let guessed = (0..unknown).map(|at| first - (unknown - at) as f64 * gap);
+    let known = packets[unknown..].iter().map_while(|packet| Some(packet.dts? as f64));
+    let times: Vec<f64> = guessed.chain(known).collect();
+    if times.len() == packets.len() && unknown < packets.len() {
+        return times;
+    }
+    packets.iter().map(|packet| packet.pts.unwrap_or_default() as f64).collect()
 }
 
 /// Every picture must be shown at a time of its own, and decode times, where there are any, must run

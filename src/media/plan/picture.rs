@@ -6,7 +6,7 @@ use super::{Cut, Encoding, PLAN_TIMESCALE, Policy, Turn, VideoAction, VideoPlan,
 use crate::media::ladder::Rung;
 use crate::media::probe::{Packet, Probe, Ratio, VideoStream};
 use crate::media::rendition::VideoRange;
-use crate::media::segment::longest;
+use crate::media::segment::segments;
 use crate::media::span::{Frames, Joints, LEAST_GAP, LONGEST_SHOWN};
 
 /// Pictures per second beyond which some are dropped (Apple authoring rule 1.13), …
@@ -52,9 +52,10 @@ pub(super) fn forms(
         Err(why) => (None, why),
     };
     let is_copied = copied.is_some();
-    let above = copied.as_ref().map(|(copied, _)| (copied, bits.unwrap_or(0).max(copied.planned_bandwidth)));
-    let wanted = wanted(stream, rungs, above, policy.adaptive);
-    let (mut forms, mut longest_s) = copied.map_or((Vec::new(), 0.0), |(form, longest)| (vec![form], longest));
+    let above = copied.as_ref().map(|it| (&it.form, bits.unwrap_or(0).max(it.form.planned_bandwidth)));
+    let wanted = wanted(stream, rungs, above, policy);
+    let (mut forms, mut longest_s, cuts_s) =
+        copied.map_or_else(Default::default, |copied| (vec![copied.form], copied.longest_s, copied.cuts_s));
     let reach = Reach::of(probe, frames);
     // All forms end together; a copy ends where it ends.
     let until_s = if reach.tail_s() > SLACK_S && !is_copied { reach.sound_s } else { reach.picture_s };
@@ -78,6 +79,7 @@ pub(super) fn forms(
         };
         forms.push(encoder.form(*rung, turn, why));
     }
+    let frames = &frames.clone().cut_at(cuts_s);
     let encoding = (!wanted.is_empty()).then(|| encoding(probe, frames, encoder.pace, (from_s, until_s)));
     if let Some(encoding) = &encoding {
         if let (Some(_), Some(rate)) = (encoding.hold_s, frames.highest_filled_rate()) {
@@ -101,11 +103,26 @@ fn encoding(probe: &Probe, frames: &Frames, pace: Pace, (from_s, until_s): (Opti
     let is_filled = frames.longest_gap().max(last_s).max(lead_s) > LONGEST_SHOWN;
     let least_gap_s = pace.least_gap_s;
     let spans = frames.spans(probe.start_s, Joints { least_gap_s, from_s, until_s, is_filled });
-    Encoding { least_gap_s, hold_s: is_filled.then_some(last_s), held_from_s, spans }
+    // Where pictures are repeated, the encoder's first one is not the film's, from which it counts.
+    let cuts = if is_filled { Vec::new() } else { frames.cut_ticks(probe.start_s) };
+    let (hold_s, first_s) = (is_filled.then_some(last_s), frames.first_s());
+    Encoding { least_gap_s, hold_s, held_from_s, cuts, first_s, spans }
 }
 
-/// The rungs that are made, largest first, below what is `copied`, if it is, with so many bits per second.
-fn wanted(stream: &VideoStream, rungs: Vec<Rung>, copied: Option<(&VideoPlan, u64)>, adaptive: bool) -> Vec<Rung> {
+/// The forms that are made, largest first, below what is `copied`, if it is, with so many bits per second. Where every
+/// browser would have one form only, there is another one for slower lines.
+fn wanted(stream: &VideoStream, rungs: Vec<Rung>, copied: Option<(&VideoPlan, u64)>, policy: &Policy) -> Vec<Rung> {
+    let largest = rungs.first().copied();
+    let mut wanted = stepped(stream, rungs, copied, policy.adaptive);
+    let is_played = copied.is_some() && stream.codec == "h264";
+    if policy.adaptive && policy.ladder.is_choice() && usize::from(is_played) + wanted.len() == 1 {
+        wanted.extend(largest.and_then(Rung::below));
+    }
+    wanted
+}
+
+/// Those of them that the ladder has steps for.
+fn stepped(stream: &VideoStream, rungs: Vec<Rung>, copied: Option<(&VideoPlan, u64)>, adaptive: bool) -> Vec<Rung> {
     let Some((copied, bits)) = copied else {
         return rungs.into_iter().take(if adaptive { usize::MAX } else { 1 }).collect();
     };
@@ -127,13 +144,25 @@ fn first_of(rungs: &[Rung]) -> usize {
     rungs.iter().position(is_quick).unwrap_or(rungs.len().saturating_sub(1))
 }
 
-/// The picture bit for bit, and the seconds of its longest segment; or why that cannot be.
-pub(super) fn copied(
-    probe: &Probe,
-    stream: &VideoStream,
-    packets: &[Packet],
-    cut: Cut,
-) -> Result<(VideoPlan, f64), String> {
+/// A picture that is copied.
+#[derive(Debug)]
+pub(super) struct Copied {
+    pub(super) form: VideoPlan,
+    /// Seconds of its longest segment.
+    pub(super) longest_s: f64,
+    /// Seconds of the file at which its segments begin, but the first.
+    cuts_s: Vec<f64>,
+}
+
+impl Copied {
+    /// Where its segments begin, but the first, as `Encoding` has it.
+    pub(super) fn cuts(&self, probe: &Probe, stream: &VideoStream, packets: &[Packet]) -> Vec<i64> {
+        Frames::of(packets, stream.time_base.value()).cut_at(self.cuts_s.clone()).cut_ticks(probe.start_s)
+    }
+}
+
+/// The picture bit for bit; or why that cannot be.
+pub(super) fn copied(probe: &Probe, stream: &VideoStream, packets: &[Packet], cut: Cut) -> Result<Copied, String> {
     let mut gops = copyable(stream, packets)?;
     let rule = cut.rule(PLAN_TIMESCALE);
     let frames = Frames::of(packets, stream.time_base.value());
@@ -152,6 +181,7 @@ pub(super) fn copied(
     if let (Some(first), Some(_)) = (gops.first_mut(), from_s) {
         first.duration += (reach.lead_s() * f64::from(PLAN_TIMESCALE)) as u64;
     }
+    let segments = segments(&gops, rule);
     let form = VideoPlan {
         index: stream.index,
         turn: Turn::First,
@@ -168,7 +198,26 @@ pub(super) fn copied(
         from_s: from_s.map(|from| from - probe.start_s),
         end_s: frames.end_s().map(|end| end - probe.start_s),
     };
-    Ok((form, longest(gops.into_iter(), rule) as f64 / f64::from(PLAN_TIMESCALE)))
+    let longest = segments.iter().map(|(_, segment)| segment.duration).max().unwrap_or(0);
+    let begins = begins(packets, stream.time_base.value());
+    let mut cuts_s: Vec<f64> = segments.iter().skip(1).filter_map(|(first, _)| begins.get(*first).copied()).collect();
+    // Others are not cut as a copy that is cut more than once a second, nor as one that begins with pictures which lean on
+    // what is not there: decoders drop them, and an encoder counts from the first that it is given.
+    let leans = packets.first().and_then(|first| first.pts) > shown_first(packets);
+    if leans || cuts_s.len() as f64 > frames.end_s().unwrap_or(0.0) - probe.start_s {
+        cuts_s.clear();
+    }
+    Ok(Copied { form, longest_s: longest as f64 / f64::from(PLAN_TIMESCALE), cuts_s })
+}
+
+/// The second at which each group's first picture is shown: in open groups that is not the key frame.
+fn begins(packets: &[Packet], time_base: f64) -> Vec<f64> {
+    let groups = packets.chunk_by(|_, next| !next.key);
+    groups.filter_map(|group| Some(shown_first(group)? as f64 * time_base)).collect()
+}
+
+fn shown_first(packets: &[Packet]) -> Option<i64> {
+    packets.iter().filter_map(|packet| packet.pts).min()
 }
 
 /// What all encoded forms of a picture have in common.

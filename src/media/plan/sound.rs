@@ -1,12 +1,17 @@
 //! The forms of a film's sound: each track once for two ears, once for a room where it has the channels, and once
-//! as it is where that is MP3.
+//! as it is where that is MP3, or AAC of one channel.
 
 use super::reach::{SLACK_S, Within};
 use super::{AudioAction, AudioPlan, Policy, Turn, name_of};
 use crate::media::probe::{AudioStream, Probe};
 
-/// Channels of sound for a room (5.1): what browsers decode of AAC.
+/// Channels of sound for a room (5.1), whatever it has more than two of: of AAC with more than two, every decoder knows
+/// this one. Three to five have their places among the six, and the others are silent; more are mixed down.
 const ROOM: u32 = 6;
+
+/// Places of more than two loudspeakers that AAC has a number for (ISO/IEC 14496-3, table 1.19), in ffmpeg's words. It
+/// may describe others by itself, as ffmpeg's encoder does of 5.1 with two at the sides: Chromium plays nothing of that.
+const NUMBERED: [&str; 6] = ["3.0", "4.0", "5.0", "5.1", "7.1", "7.1(wide)"];
 
 /// Samples per second below which MP3 is of a kind ("2.5") that transport streams know nothing of.
 const LEAST_MP3: u32 = 16_000;
@@ -52,12 +57,15 @@ pub(super) fn forms(probe: &Probe, policy: &Policy, within: Within) -> Vec<Audio
     let copies = policy.copies(probe);
     let mut forms: Vec<AudioPlan> =
         tracks.iter().map(|track| form(track, as_it_is(track, copies.clone(), within))).collect();
-    for (at, track) in tracks.iter().enumerate().filter(|(_, track)| track.channels > 2) {
-        let more = match forms[at].action {
-            AudioAction::Copy => (stereo(track), "two channels play everywhere".to_owned()),
-            _ => (aac(track, ROOM), "for a room with more than two loudspeakers".to_owned()),
-        };
-        forms.push(form(track, more));
+    let more = |track: &AudioStream, made: AudioAction| match (made, track.channels) {
+        (AudioAction::Copy, 1 | 3..) => Some((stereo(track), "two channels play everywhere".to_owned())),
+        (AudioAction::Aac { .. }, 3..) => {
+            Some((aac(track, ROOM), "for a room with more than two loudspeakers".to_owned()))
+        }
+        _ => None,
+    };
+    for (at, track) in tracks.iter().enumerate() {
+        forms.extend(more(track, forms[at].action).map(|more| form(track, more)));
     }
     let lossless = tracks.iter().filter_map(|track| Some((track, mp3(track, &copies, within)?)));
     forms.extend(lossless.map(|(track, more)| form(track, more)));
@@ -92,8 +100,12 @@ fn main_track(tracks: &[AudioStream]) -> Option<&AudioStream> {
 fn as_it_is(track: &AudioStream, copies: Result<(), String>, within: Within) -> (AudioAction, String) {
     let profile = track.profile.as_deref().unwrap_or("unknown");
     let playable = copies.and_then(|()| match track.codec.as_str() {
-        "aac" if PLAYED.contains(&profile) => gap(track, within).map_or(Ok(()), |gap| Err(gap.to_owned())),
-        "aac" => Err(format!("AAC of the kind {profile} does not play in every browser")),
+        "aac" if track.changes => Err("its channels or its rate change in the middle".to_owned()),
+        "aac" if !PLAYED.contains(&profile) => Err(format!("AAC of the kind {profile} does not play in every browser")),
+        "aac" if !is_placed(track) => {
+            Err("AAC that describes the places of its loudspeakers by itself does not play in every browser".to_owned())
+        }
+        "aac" => gap(track, within).map_or(Ok(()), |gap| Err(gap.to_owned())),
         "mp3" => Err("MP3 does not play in every browser inside MP4".to_owned()),
         codec => Err(format!("{} does not play in every browser", name_of(codec))),
     });
@@ -101,6 +113,11 @@ fn as_it_is(track: &AudioStream, copies: Result<(), String>, within: Within) -> 
         Ok(()) => (AudioAction::Copy, "AAC plays as it is".to_owned()),
         Err(why) => (stereo(track), why),
     }
+}
+
+/// Whether AAC has a number for where its loudspeakers stand.
+fn is_placed(track: &AudioStream) -> bool {
+    track.channels <= 2 || track.layout.as_deref().is_some_and(|layout| NUMBERED.contains(&layout))
 }
 
 /// MP3 as it is, beside the AAC that every player takes.

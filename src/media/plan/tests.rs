@@ -1,4 +1,6 @@
 mod mp3;
+mod sizes;
+mod sound;
 mod times;
 
 use super::*;
@@ -51,6 +53,7 @@ fn sound(codec: &str) -> AudioStream {
         profile: Some("LC".into()),
         sample_rate: 48_000,
         channels: 6,
+        layout: Some("5.1".into()),
         has_extradata: true,
         bit_rate: Some(384_000),
         language: Some("fra".into()),
@@ -60,6 +63,7 @@ fn sound(codec: &str) -> AudioStream {
         end_s: None,
         time_base: None,
         is_empty: false,
+        changes: false,
     }
 }
 
@@ -236,7 +240,7 @@ fn of_what_is_encoded_a_middle_form_comes_first() {
     let plan = planned(vp9(1920, 1080), &packets(50));
     assert_eq!(forms(&plan), [(1080, Later), (720, First), (480, Later), (360, Later)]);
     assert_eq!(forms(&planned(vp9(1080, 1920), &packets(50)))[1], (1280, First));
-    assert_eq!(forms(&planned(vp9(640, 360), &packets(50))), [(360, First)]);
+    assert_eq!(forms(&planned(vp9(640, 360), &packets(50))), [(360, First), (240, Later)]);
     assert!(plan.video[..2].iter().all(|form| form.why.contains("VP9")), "{:?}", plan.video);
     assert_eq!(plan.video[2].why, "for slower lines");
 }
@@ -265,7 +269,7 @@ fn of_hevc_a_middle_form_in_h264_is_made_next_and_the_film_does_not_wait_for_it(
     let plan = planned(hevc(1920, 1080), &packets(50));
     assert_eq!(forms(&plan), [(1080, First), (1080, Later), (720, Next), (480, Later), (360, Later)]);
     assert_eq!((plan.first(), plan.refines()), (2, true));
-    assert_eq!(forms(&planned(hevc(640, 360), &packets(50))), [(360, First), (360, Next)]);
+    assert_eq!(forms(&planned(hevc(640, 360), &packets(50))), [(360, First), (360, Next), (240, Later)]);
     let one = Policy { adaptive: false, ..policy() };
     assert_eq!(forms(&plan_of(hevc(1920, 1080), &one)), [(1080, First), (1080, Next)]);
 }
@@ -303,6 +307,9 @@ fn sound_is_offered_in_two_channels_and_copied_only_in_usual_profiles() {
         plan(&probe(vec![video()], vec![track]), &packets(50), &policy()).unwrap().audio.remove(0)
     };
     assert!([Some("LC"), Some("HE-AAC"), Some("HE-AACv2")].map(|it| of(it, 2).action) == [AudioAction::Copy; 3]);
+    let changed = AudioStream { profile: Some("LC".into()), channels: 2, changes: true, ..sound("aac") };
+    let form = plan(&probe(vec![video()], vec![changed]), &packets(50), &policy()).unwrap().audio.remove(0);
+    assert!(!form.action.is_copied() && form.why.contains("change in the middle"), "{form:?}");
     for profile in [Some("Main"), Some("LTP"), Some("SSR"), Some("xHE-AAC"), None] {
         let form = of(profile, 1);
         assert!(matches!(form.action, AudioAction::Aac { channels: 2, .. }), "{form:?}");

@@ -1,8 +1,9 @@
 //! The master playlist: every playable combination of a video's renditions.
 //!
 //! Sounds form one group for two ears, one for a room (A 8.10) and one of MP3; each video rendition is offered once with
-//! every group. Without pictures, each group is a variant by itself: the address is that of its main sound,
-//! whose `EXT-X-MEDIA` then has none. The I-frames of each video rendition that is complete follow at the end.
+//! every group. Those of one channel as the film has them form another, which goes with the first picture. Without
+//! pictures, each group is a variant by itself: the address is that of its main sound, whose `EXT-X-MEDIA` then has none.
+//! The I-frames of each video rendition that is complete follow at the end.
 //! Writing into a `String` cannot fail, so those results are dropped.
 
 mod groups;
@@ -75,9 +76,10 @@ impl Master {
         if self.video.is_empty() {
             groups.iter().for_each(|group| write_alone(&mut out, group, self.lists.name()));
         }
-        for video in &self.video {
+        for (at, video) in self.video.iter().enumerate() {
             let range = self.range_attribute(video.range);
-            groups.iter().for_each(|group| self.write_variant(&mut out, (video, range), Some(group)));
+            let with = groups.iter().filter(|group| at == 0 || !group.is_for_first());
+            with.for_each(|group| self.write_variant(&mut out, (video, range), Some(group)));
             if groups.is_empty() {
                 self.write_variant(&mut out, (video, range), None);
             }

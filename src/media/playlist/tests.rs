@@ -1,3 +1,4 @@
+mod mono;
 mod mp3;
 
 use super::*;

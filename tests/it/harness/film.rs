@@ -47,7 +47,7 @@ pub fn variable_rate() -> Film {
 }
 
 pub fn portrait() -> Film {
-    film("180x320", "", "-c:v libx264 -preset veryfast -bf 2 -g 50", ONE)
+    film("360x640", "", "-c:v libx264 -preset veryfast -bf 2 -g 50", ONE)
 }
 
 /// Groups of pictures that lean on the one before.

@@ -101,6 +101,24 @@ pub fn worst_likeness(file: &Path, source: &Path) -> f64 {
     worst.fold(f64::INFINITY, f64::min)
 }
 
+/// How much wider than high the picture is shown, by its pixels and their shape.
+pub fn shape(url: &str) -> f64 {
+    let words = ["-select_streams", "v:0", "-show_entries", "stream=width,height,sample_aspect_ratio"];
+    let said = probed(Path::new(url), &words);
+    let line = said.lines().find(|line| !line.trim().is_empty()).unwrap_or_else(|| panic!("no picture in {url}"));
+    let numbers: Vec<f64> = line.split([',', ':']).filter_map(|number| number.parse().ok()).collect();
+    let [width, height, across, down] = numbers[..] else { panic!("{said}") };
+    width * across / height / down
+}
+
+/// Of how many pictures the fields were taken at different times, and of how many at one.
+pub fn combed(file: &Path) -> (usize, usize) {
+    let graph = ["-vf", "idet,metadata=print:file=-", "-an", "-f", "null", "/dev/null"];
+    let said = said_by("ffmpeg", file, &["-v", "error", "-i"], &graph);
+    let count = |kind: &str| said.matches(&format!("lavfi.idet.multiple.current_frame={kind}")).count();
+    (count("tff") + count("bff"), count("progressive"))
+}
+
 /// When the picture stops being black, in seconds of the file's own time stamps.
 pub fn flashes(file: &Path) -> Vec<f64> {
     moments(file, &["-vf", "blackdetect=d=0.5:pix_th=0.3,metadata=print:file=-", "-an"], "lavfi.black_end=")

@@ -8,6 +8,8 @@ use std::path::Path;
 #[derive(Clone, Debug)]
 pub struct Process {
     pub pid: Pid,
+    /// The number of the process that started it.
+    pub parent: u32,
     /// Its arguments, separated by blanks.
     pub arguments: String,
 }
@@ -34,8 +36,11 @@ fn described(pid: u32, folder: &Path) -> Option<Process> {
     // A zombie has no arguments: it is dead, and only its parent has not looked yet.
     let stands_there = || fs::read_link(format!("{place}/cwd")).is_ok_and(|place| place.starts_with(folder));
     let is_there = !arguments.is_empty() && (arguments.contains(folder.to_str()?) || stands_there());
+    let stat = fs::read_to_string(format!("{place}/stat")).ok()?;
+    // Behind the name, which may hold anything: the state, and the parent.
+    let parent = stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()?;
     let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
-    is_there.then_some(Process { pid, arguments })
+    is_there.then_some(Process { pid, parent, arguments })
 }
 
 /// Kills whatever still works in the folder. The folder is the test's own, so nobody else's is hit.

@@ -55,6 +55,7 @@ impl Stock {
                 let file = reel.save(world, kind);
                 assert_eq!(measure::packet_hash(&file, kind), measure::packet_hash(&clip.path, kind), "{kind}");
             }
+            world.at_rest().await;
             let master = player.text(&player.master_path()).await;
             let edition = Rc::new(Edition { file: clip.bytes(), master, reels });
             stock.offer(world, video, Rc::clone(&edition), Vec::new()).await;
@@ -84,6 +85,9 @@ impl Stock {
     pub(super) async fn offer(&self, world: &World, video: String, edition: Rc<Edition>, tail: Vec<u8>) -> Rc<Film> {
         world.ready(&video).await;
         until_true("the file itself is stored", async || world.video(&video).await["download"]["making"] == "original")
+            .await;
+        let player = world.player(&video);
+        until_true("its other forms are made", async || player.text(&player.master_path()).await == edition.master)
             .await;
         let film = Rc::new(Film { video, edition, tail, is_doomed: Cell::new(false) });
         film.assert_whole(world).await;

@@ -1,20 +1,10 @@
 //! MP3 is kept as it is beside its AAC, where it may be.
 
+use super::sound::made;
 use super::*;
 
 fn mp3() -> AudioStream {
     AudioStream { profile: None, channels: 2, sample_rate: 44_100, bit_rate: Some(128_000), ..sound("mp3") }
-}
-
-/// The forms of this sound beside a picture of a minute: AAC by its channels, and MP3.
-fn made(track: AudioStream, policy: &Policy) -> Vec<String> {
-    let plan = plan(&probe(vec![video()], vec![track]), &packets(50), policy).unwrap();
-    let named = |form: &AudioPlan| match form.action {
-        AudioAction::Copy => "copy".to_owned(),
-        AudioAction::Aac { channels, .. } => format!("aac {channels}"),
-        AudioAction::Mp3 { channels } => format!("mp3 {channels}"),
-    };
-    plan.audio.iter().map(named).collect()
 }
 
 #[test]

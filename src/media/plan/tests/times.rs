@@ -165,3 +165,60 @@ fn stills_that_are_repeated_are_as_fast_as_they_are_shown() {
     assert_eq!((rate(5, 1, (1, 5)), rate(1, 2, (2, 1))), (2000, 2000));
     assert_eq!(rate(7, 1, (1, 7)), 1429);
 }
+
+#[test]
+fn smaller_sizes_are_cut_where_the_copy_is() {
+    let cuts = |stream: VideoStream, packets: &[Packet]| {
+        let plan = planned(stream, packets);
+        assert!(is_copied(&plan), "{}", plan.video[0].why);
+        let cuts = plan.encoding.unwrap().cuts;
+        cuts.into_iter().map(|cut| (cut - 10 * 90_000) / 900).collect::<Vec<_>>()
+    };
+    assert_eq!(cuts(video(), &packets(63))[..3], [504, 1008, 1512]);
+    assert_eq!(cuts(video(), &packets(10))[..2], [600, 1200], "as many groups as fill six seconds to the tick");
+
+    // Pictures that are shown before their key frame belong to its segment.
+    let hevc = || VideoStream { codec: "hevc".into(), ..video() };
+    let mut open = packets(63);
+    for key in (63..open.len() - 2).step_by(63) {
+        let shown = open[key].pts;
+        (open[key].pts, open[key + 1].pts, open[key + 2].pts) = (open[key + 2].pts, shown, open[key + 1].pts);
+    }
+    assert_eq!(cuts(hevc(), &open)[..3], [504, 1008, 1512]);
+
+    // Not where they are repeated, …
+    let mut still = packets(50);
+    still
+        .iter_mut()
+        .skip(200)
+        .for_each(|packet| (packet.pts, packet.dts) = (packet.pts.map(|it| it + 50), packet.dts.map(|it| it + 50)));
+    assert!(cuts(video(), &still).is_empty());
+    // … where the first ones cannot be decoded, …
+    let mut leading = packets(63);
+    assert_eq!(cuts(hevc(), &leading)[0], 504);
+    (leading[0].pts, leading[1].pts) = (leading[1].pts, leading[0].pts);
+    assert!(cuts(hevc(), &leading).is_empty());
+    // … and where the copy is cut at every other picture.
+    let mut heavy = packets(1);
+    heavy.iter_mut().for_each(|packet| packet.bytes = 12 << 20);
+    assert!(cuts(video(), &heavy).is_empty());
+}
+
+#[test]
+fn groups_last_as_long_as_their_decoding_also_where_the_first_decode_times_are_not_known() {
+    // A packet is decoded two pictures before its turn; a few are shown before the key frame that they follow.
+    let mut listed = packets(12);
+    listed.iter_mut().for_each(|packet| packet.dts = packet.dts.map(|dts| dts - 1));
+    for key in (12..listed.len() - 4).step_by(12) {
+        (listed[key].pts, listed[key + 4].pts) = (listed[key + 4].pts, listed[key].pts);
+    }
+    let hevc = || VideoStream { codec: "hevc".into(), reordered: 2, ..video() };
+    let whole = planned(hevc(), &listed);
+    assert!(is_copied(&whole), "{}", whole.video[0].why);
+    listed[..2].iter_mut().for_each(|packet| packet.dts = None);
+    let matroska = planned(hevc(), &listed);
+    assert!(is_copied(&matroska));
+    assert_eq!(matroska.encoding.unwrap().cuts, whole.encoding.unwrap().cuts);
+    assert_eq!(matroska.target_duration, whole.target_duration);
+    assert_eq!(matroska.video[0].planned_bandwidth, whole.video[0].planned_bandwidth);
+}

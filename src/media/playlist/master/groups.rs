@@ -19,6 +19,8 @@ pub(super) struct Group<'a> {
 /// What a form of a sound is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
+    /// One channel, as the film has it.
+    Mono,
     /// Two ears.
     Ears,
     /// A room with more than two loudspeakers.
@@ -27,37 +29,41 @@ enum Form {
     Mp3,
 }
 
-/// For two ears; where a track has more channels for a room, too; and where one is there as MP3 with that. Groups
-/// must have the same members (RFC 8216bis, 4.4.6.2.1), so that what lacks a group's form is in it with another.
-/// The first has no MP3: it is what players take that know nothing else.
+/// The group of sounds that have one channel in the film.
+const MONO: &str = "audio3";
+
+/// For two ears; where a track has more channels for a room, too; where one is there as MP3 with that; and before all
+/// of them, where one has a single channel and is also there for two ears, as the film has it. Groups must have the
+/// same members (RFC 8216bis, 4.4.6.2.1), so that what lacks a group's form is in it with another. Those for two ears
+/// have no MP3: they are what players take that know nothing else.
 pub(super) fn of(sounds: &[AudioRendition]) -> Vec<Group<'_>> {
     let tracks = tracks(sounds);
-    let mut groups: Vec<Group<'_>> = group("audio0", &tracks, Form::Ears).into_iter().collect();
-    let has = |wanted| tracks.iter().any(|forms| forms.len() > 1 && forms.iter().any(|form| Form::of(form) == wanted));
-    if has(Form::Room) {
-        groups.extend(group("audio1", &tracks, Form::Room));
-    }
-    if has(Form::Mp3) {
-        groups.extend(group("audio2", &tracks, Form::Mp3));
-    }
-    groups
+    let is_there = |forms: &[&AudioRendition], wanted| forms.iter().any(|form| Form::of(form) == wanted);
+    let has = |wanted| tracks.iter().any(|forms| forms.len() > 1 && is_there(forms, wanted));
+    let all: [(&str, &[Form], bool); 4] = [
+        (MONO, &[Form::Mono, Form::Ears, Form::Room], has(Form::Mono)),
+        ("audio0", &[Form::Ears, Form::Mono, Form::Room], true),
+        ("audio1", &[Form::Room, Form::Ears, Form::Mono], has(Form::Room)),
+        ("audio2", &[Form::Mp3, Form::Ears, Form::Mono, Form::Room], has(Form::Mp3)),
+    ];
+    let offered = all.into_iter().filter(|(.., is_offered)| *is_offered);
+    offered.filter_map(|(id, forms, _)| group(id, &tracks, forms)).collect()
 }
 
-/// The group in which each track has this form, if it has it, or else another one that every player takes.
-fn group<'a>(id: &'static str, tracks: &[Vec<&'a AudioRendition>], wanted: Form) -> Option<Group<'a>> {
-    let of_form = |forms: &[&'a AudioRendition], wanted| forms.iter().copied().find(|form| Form::of(form) == wanted);
+/// The group in which each track has the first of these forms that it has.
+fn group<'a>(id: &'static str, tracks: &[Vec<&'a AudioRendition>], wanted: &[Form]) -> Option<Group<'a>> {
     let best = |forms: &Vec<&'a AudioRendition>| {
-        of_form(forms, wanted).or_else(|| of_form(forms, Form::Ears)).or_else(|| of_form(forms, Form::Room))
+        wanted.iter().find_map(|wanted| forms.iter().copied().find(|form| Form::of(form) == *wanted))
     };
     let members: Vec<&AudioRendition> = tracks.iter().filter_map(best).collect();
     let main = members.iter().position(|member| member.default).unwrap_or(0);
     (!members.is_empty()).then_some(Group { id, members, main })
 }
 
-/// Of each of the film's sounds the form with the most channels, the one that is played unasked first. None is MP3,
-/// which MP4 holds in a form that not every player takes.
+/// Of each of the film's sounds the form with the most channels that it has itself, the one that is played unasked
+/// first. None is MP3, which MP4 holds in a form that not every player takes.
 pub fn fullest(sounds: &[AudioRendition]) -> Vec<TrackName> {
-    let Some(group) = group("", &tracks(sounds), Form::Room) else { return Vec::new() };
+    let Some(group) = group("", &tracks(sounds), &[Form::Room, Form::Mono, Form::Ears]) else { return Vec::new() };
     let main = group.main().name;
     let others = group.members.iter().map(|member| member.name).filter(|name| *name != main);
     std::iter::once(main).chain(others).collect()
@@ -89,6 +95,8 @@ impl Form {
     fn of(sound: &AudioRendition) -> Self {
         match sound.channels {
             _ if sound.codecs == MP3 => Self::Mp3,
+            // Of older films nobody knows which belong together; in those, none is there for two ears besides.
+            1 if sound.source.is_some() => Self::Mono,
             channels if channels > 2 => Self::Room,
             _ => Self::Ears,
         }
@@ -96,6 +104,12 @@ impl Form {
 }
 
 impl Group<'_> {
+    /// Whether it is offered with the first picture alone. hls.js goes from one size to the next by bits and whatever the
+    /// group, and falls silent for a moment where the number of channels is another one.
+    pub(super) fn is_for_first(&self) -> bool {
+        self.id == MONO
+    }
+
     /// What a variant must reckon with: the member that needs most.
     pub(super) fn rates(&self) -> Rates {
         Rates {

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-/// Longer than anything a story waits for takes on a machine that is busy with other things.
-pub const PATIENCE: Duration = Duration::from_secs(600);
+/// Longer than anything a story waits for takes on a machine that is busy with other things, and shorter than a test may
+/// take: a wait in vain is told by its name.
+pub const PATIENCE: Duration = Duration::from_secs(240);
 
 const BETWEEN_LOOKS: Duration = Duration::from_millis(25);
 

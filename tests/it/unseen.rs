@@ -13,8 +13,9 @@ use serde_json::Value;
 
 const VIDEO: &str = "document.querySelector('video#player')";
 
-/// More than one span.
-const SECONDS: u32 = 30;
+/// More than one span, and so much behind the first that a page takes in what is new, also when it has heard already that
+/// what it plays grows no more.
+const SECONDS: u32 = 60;
 
 /// In closed groups of pictures, so that it breaks no rule.
 fn film() -> Clip {

@@ -19,8 +19,8 @@ pub enum Ahead {
     Brought,
     /// Not all of them are, as everybody who could bring the rest has something else to do.
     Busy,
-    /// Not all of them are, as too much lies in memory already that nobody asked for yet, or the last ones made room
-    /// before anybody did.
+    /// Not all of them are, as too much lies in memory already that nobody asked for yet, or the last ones went before
+    /// anybody did.
     Full,
 }
 
@@ -44,7 +44,7 @@ impl SegmentCache {
                     return Ok(Ahead::Full);
                 }
                 let Some(blob) = inner.idle_first(blob) else { return Ok(Ahead::Busy) };
-                if !inner.memory().worth.try_again() {
+                if !inner.ledger.try_again() {
                     return Ok(Ahead::Full);
                 }
                 for next in missing.clone() {
@@ -71,7 +71,7 @@ impl Inner {
 
     fn is_full_of_ahead(&self) -> bool {
         let memory = self.memory();
-        memory.ahead.waiting() * CHUNK_SIZE >= memory.max_bytes / SHARE
+        memory.unread * CHUNK_SIZE >= memory.max_bytes / SHARE
     }
 
     /// The first run of chunks that are neither in memory nor on the disk.

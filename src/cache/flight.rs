@@ -62,7 +62,7 @@ impl Flight {
             let Some(bytes) = slab.read(self.key(), *hash).await else { return };
             let slice = self.inner.hold(bytes);
             let gone = self.inner.memory().publish(self.key(), &slice, self.standing);
-            drop(gone);
+            self.inner.let_go(gone);
             self.run.start += 1;
         }
     }
@@ -155,7 +155,7 @@ impl Flight {
                 // Somebody will ask for it, or does already.
                 inner.memory().keep(key, &slice, standing)
             };
-            drop(gone);
+            inner.let_go(gone);
         }
     }
 

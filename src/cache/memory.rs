@@ -2,7 +2,7 @@
 
 use super::error::CacheError;
 use super::ranking::{ONE_VIEWING, Ranking, Standing};
-use super::worth::Worth;
+use super::worth::Ledger;
 use crate::disk::Slice;
 use crate::media::id::BlobId;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -29,24 +29,6 @@ pub(super) enum Asker {
     Ahead,
 }
 
-/// Chunks that were brought before anybody asked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct AheadStats {
-    /// All of them.
-    pub brought: u64,
-    /// Those that somebody asked for afterwards.
-    pub useful: u64,
-    /// Those that went before anybody did.
-    pub wasted: u64,
-}
-
-impl AheadStats {
-    /// Those that lie in memory, and nobody asked for them yet.
-    pub(super) fn waiting(&self) -> u64 {
-        self.brought.saturating_sub(self.useful + self.wasted)
-    }
-}
-
 struct Kept {
     bytes: Slice,
     /// Whether it was brought ahead and nobody asked for it yet.
@@ -57,8 +39,13 @@ struct Kept {
 
 /// Chunks that made room. To give their memory back takes a while, and nobody is to wait for that: it is done when this is
 /// dropped, which must be behind the lock.
-#[must_use = "it is dropped behind the lock"]
-pub(super) struct Gone(#[expect(dead_code, reason = "it is only kept until it is dropped")] Vec<Kept>);
+#[must_use = "it is let go behind the lock"]
+pub(super) struct Gone {
+    #[expect(dead_code, reason = "it is only kept until it is dropped")]
+    kept: Vec<Kept>,
+    /// Those of them that were brought ahead, and nobody asked for them yet.
+    pub(super) unread: Vec<ChunkKey>,
+}
 
 /// A chunk on its way.
 struct Coming {
@@ -110,15 +97,16 @@ pub(super) struct Memory {
     pub(super) misses: u64,
     pub(super) evictions: u64,
     pub(super) flights: u64,
-    pub(super) ahead: AheadStats,
-    pub(super) worth: Worth,
+    pub(super) ledger: Ledger,
+    /// Chunks here that were brought ahead, and nobody asked for them yet.
+    pub(super) unread: u64,
     /// Flights under way, and how many there may be.
     pub(super) flying: usize,
     pub(super) most_flights: usize,
 }
 
 impl Memory {
-    pub(super) fn new(max_bytes: u64) -> Self {
+    pub(super) fn new(max_bytes: u64, ledger: Ledger) -> Self {
         Self {
             chunks: Ranking::new(max_bytes),
             coming: HashMap::new(),
@@ -127,8 +115,8 @@ impl Memory {
             misses: 0,
             evictions: 0,
             flights: 0,
-            ahead: AheadStats::default(),
-            worth: Worth::new(),
+            ledger,
+            unread: 0,
             flying: 0,
             most_flights: MOST_FLIGHTS,
         }
@@ -190,8 +178,8 @@ impl Memory {
             return Some(kept.bytes.clone());
         }
         if std::mem::take(&mut kept.is_ahead) {
-            self.ahead.useful += 1;
-            self.worth.proved();
+            self.unread -= 1;
+            self.ledger.useful();
         }
         let is_same_viewing = kept.asked.get_or_insert_with(Instant::now).elapsed() < ONE_VIEWING;
         let kept = if is_same_viewing { self.chunks.touch(key) } else { self.chunks.get(key) };
@@ -223,27 +211,26 @@ impl Memory {
         let coming = self.coming.remove(&key);
         let was_ahead = coming.as_ref().is_some_and(|coming| coming.begun == Asker::Ahead);
         let is_ahead = was_ahead && coming.as_ref().is_some_and(|coming| !coming.is_awaited);
-        self.ahead.brought += u64::from(was_ahead);
-        if was_ahead && !is_ahead {
-            self.ahead.useful += 1;
-            self.worth.proved();
+        if was_ahead {
+            self.ledger.brought();
+            if !is_ahead {
+                self.ledger.useful();
+            }
         }
         let is_awaited = coming.as_ref().is_some_and(|coming| coming.is_awaited);
         let kept = Kept { bytes: bytes.clone(), is_ahead, asked: is_awaited.then(Instant::now) };
+        self.unread += u64::from(is_ahead);
         let gone = self.chunks.insert(key, kept, bytes.len() as u64, standing);
         self.evictions += gone.iter().filter(|(evicted, _)| *evicted != key).count() as u64;
-        let in_vain = gone.iter().filter(|(_, kept)| kept.is_ahead).count() as u64;
-        self.ahead.wasted += in_vain;
-        self.worth.failed(in_vain);
         if let Some(coming) = coming {
             coming.sender.send_replace(Some(Ok(bytes.clone())));
         }
-        Gone(gone.into_iter().map(|(_, kept)| kept).collect())
+        self.gone(gone)
     }
 
     /// Keeps a verified chunk that came along unasked.
     pub(super) fn keep(&mut self, key: ChunkKey, bytes: &Slice, standing: Standing) -> Gone {
-        if self.chunks.contains(&key) { Gone(Vec::new()) } else { self.publish(key, bytes, standing) }
+        if self.chunks.contains(&key) { self.gone(Vec::new()) } else { self.publish(key, bytes, standing) }
     }
 
     /// Tells everybody who waits for the chunk that it will not come.
@@ -269,14 +256,19 @@ impl Memory {
     /// Forgets every chunk of these blobs; those on their way still arrive.
     pub(super) fn forget(&mut self, blobs: &HashSet<BlobId>) -> Gone {
         let gone = self.chunks.retain(|key, _| !blobs.contains(&key.blob));
-        self.ahead.wasted += gone.iter().filter(|kept| kept.is_ahead).count() as u64;
-        Gone(gone)
+        self.gone(gone)
     }
 
     /// Forgets all chunks; those on their way still arrive.
     pub(super) fn clear(&mut self) -> Gone {
-        self.ahead.wasted += self.ahead.waiting();
-        Gone(self.chunks.retain(|_, _| false))
+        let gone = self.chunks.retain(|_, _| false);
+        self.gone(gone)
+    }
+
+    fn gone(&mut self, gone: Vec<(ChunkKey, Kept)>) -> Gone {
+        let unread: Vec<ChunkKey> = gone.iter().filter(|(_, kept)| kept.is_ahead).map(|(key, _)| *key).collect();
+        self.unread -= unread.len() as u64;
+        Gone { kept: gone.into_iter().map(|(_, kept)| kept).collect(), unread }
     }
 }
 
@@ -302,7 +294,7 @@ mod tests {
 
     #[test]
     fn what_was_found_on_the_disk_was_asked_for_once_already() {
-        let mut memory = Memory::new(200);
+        let mut memory = Memory::new(200, Ledger::default());
         let slice = Slice::from(Bytes::from_static(&[0; 100]));
         drop(memory.found_on_disk(key(1, 0), &slice, Standing::Passing));
         age(&mut memory, &key(1, 0), ONE_VIEWING);
@@ -313,7 +305,7 @@ mod tests {
 
     #[test]
     fn one_viewer_who_comes_back_to_each_chunk_pushes_out_nothing_that_others_came_back_to() {
-        let mut memory = Memory::new(800);
+        let mut memory = Memory::new(800, Ledger::default());
         bring(&mut memory, key(1, 0));
         assert!(memory.get(&key(1, 0), Asker::Player).is_some());
         age(&mut memory, &key(1, 0), ONE_VIEWING);

@@ -13,15 +13,15 @@ mod ranking;
 mod reader;
 mod slab;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod worth;
 
 pub use crate::disk::{Slice, Source};
 pub use ahead::Ahead;
 pub use error::CacheError;
-pub use memory::AheadStats;
 pub use ranking::Standing;
 pub use slab::{SlabSettings, SlabStats};
+pub use worth::AheadStats;
 
 use crate::disk::{self, Pages};
 use crate::media::extent::{CHUNK_SIZE, Locator, PlacedPiece, StoredBlob};
@@ -33,7 +33,7 @@ use crate::store::{BlobStore, Fault};
 use bytes::Bytes;
 use flight::Flight;
 use futures::stream::{self, Stream, StreamExt};
-use memory::{Asker, ChunkKey, Found, Memory};
+use memory::{Asker, ChunkKey, Found, Gone, Memory};
 use reader::Reader;
 use slab::Slab;
 use std::collections::HashSet;
@@ -44,6 +44,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+use worth::Ledger;
 
 /// How long a copy may take to begin, and for each of its chunks, before another one is tried.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -111,6 +112,7 @@ pub struct SegmentCache {
 
 struct Inner {
     memory: Mutex<Memory>,
+    ledger: Ledger,
     pages: Pages,
     /// Whether there is memory for a chunk.
     keeps: bool,
@@ -145,10 +147,12 @@ impl SegmentCache {
         patience: Duration,
     ) -> io::Result<(Self, mpsc::Receiver<Damage>)> {
         let (damage, reports) = mpsc::channel(DAMAGE_BACKLOG);
-        let (memory, keeps) = (Mutex::new(Memory::new(settings.memory_bytes)), settings.memory_bytes >= CHUNK_SIZE);
-        let slab = settings.disk.map(|disk| Slab::open(&disk, &shutdown)).transpose()?;
-        let haste = HASTE.min(patience);
-        let inner = Inner { memory, pages: Pages::new(), keeps, slab, store, spool, shutdown, damage, patience, haste };
+        let ledger = Ledger::default();
+        let memory = Mutex::new(Memory::new(settings.memory_bytes, ledger.clone()));
+        let (keeps, haste) = (settings.memory_bytes >= CHUNK_SIZE, HASTE.min(patience));
+        let slab = settings.disk.map(|disk| Slab::open(&disk, &shutdown, ledger.clone())).transpose()?;
+        let pages = Pages::new();
+        let inner = Inner { memory, ledger, pages, keeps, slab, store, spool, shutdown, damage, patience, haste };
         Ok((Self { inner: Arc::new(inner) }, reports))
     }
 
@@ -192,7 +196,7 @@ impl SegmentCache {
             evictions: memory.evictions,
             flights: memory.flights,
             entries: memory.entries(),
-            ahead: memory.ahead,
+            ahead: self.inner.ledger.stats(),
             disk,
         }
     }
@@ -208,11 +212,7 @@ impl SegmentCache {
         };
         // Behind the disk, whence they could come back.
         let gone = self.inner.memory().forget(&blobs);
-        disk::blocking(move || {
-            drop(gone);
-            Ok(())
-        })
-        .await?;
+        self.let_go(gone).await?;
         forgotten
     }
 
@@ -222,15 +222,21 @@ impl SegmentCache {
     /// When the room on disk cannot be given back.
     pub async fn clear(&self) -> io::Result<()> {
         let gone = self.inner.memory().clear();
-        disk::blocking(move || {
-            drop(gone);
-            Ok(())
-        })
-        .await?;
+        self.let_go(gone).await?;
         match &self.inner.slab {
             Some(slab) => slab.clear().await,
             None => Ok(()),
         }
+    }
+
+    /// Off the runtime, as it may be all there is.
+    async fn let_go(&self, gone: Gone) -> io::Result<()> {
+        let inner = Arc::clone(&self.inner);
+        disk::blocking(move || {
+            inner.let_go(gone);
+            Ok(())
+        })
+        .await
     }
 }
 
@@ -297,8 +303,14 @@ impl Inner {
         }
         let bytes = self.hold(slab.read_at_hand(&key)?);
         let gone = self.memory().found_on_disk(key, &bytes, standing);
-        drop(gone);
+        self.let_go(gone);
         Some(bytes)
+    }
+
+    /// Gives the memory back of what made room. What nobody asked for yet may still lie on the disk.
+    fn let_go(&self, gone: Gone) {
+        let is_lost = |key: &&ChunkKey| !self.slab.as_ref().is_some_and(|slab| slab.takes_over(key));
+        self.ledger.wasted(gone.unread.iter().filter(is_lost).count() as u64);
     }
 
     /// The same bytes, where the kernel sends them from, if they are kept.

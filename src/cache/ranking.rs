@@ -149,12 +149,12 @@ impl<K: Hash + Eq + Clone, V> Ranking<K, V> {
     }
 
     /// Takes out what is not to be kept, and gives it back.
-    pub(super) fn retain(&mut self, keep: impl Fn(&K, &V) -> bool) -> Vec<V> {
+    pub(super) fn retain(&mut self, keep: impl Fn(&K, &V) -> bool) -> Vec<(K, V)> {
         let mut gone = Vec::new();
         for rank in [&mut self.openings, &mut self.proven, &mut self.passing] {
             let unwanted = rank.entries.iter().filter(|(key, entry)| !keep(key, &entry.value));
             let keys: Vec<K> = unwanted.map(|(key, _)| key.clone()).collect();
-            gone.extend(keys.iter().filter_map(|key| rank.take(key)).map(|entry| entry.value));
+            gone.extend(keys.into_iter().filter_map(|key| rank.take(&key).map(|entry| (key, entry.value))));
         }
         gone
     }
@@ -285,7 +285,7 @@ mod tests {
     fn what_is_not_to_be_kept_is_given_back() {
         let mut ranking = with(0..4, 100);
         ranking.get(&2);
-        assert_eq!(ranking.retain(|key, _| key % 2 == 1), [2, 0]);
+        assert_eq!(ranking.retain(|key, _| key % 2 == 1), [(2, 2), (0, 0)]);
         assert_eq!((kept(&ranking, 0..4), ranking.weight()), (vec![1, 3], 2));
     }
 

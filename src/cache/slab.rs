@@ -13,6 +13,7 @@ mod tests;
 
 use super::memory::ChunkKey;
 use super::ranking::Standing;
+use super::worth::Ledger;
 use crate::disk::{self, Buffers};
 use crate::media::extent::{CHUNK_SIZE, Hash};
 use crate::media::id::BlobId;
@@ -111,15 +112,15 @@ impl Slab {
     ///
     /// # Errors
     /// When the folder cannot be made or written, or another server uses it.
-    pub(super) fn open(settings: &SlabSettings, shutdown: &Shutdown) -> io::Result<Self> {
+    pub(super) fn open(settings: &SlabSettings, shutdown: &Shutdown, ledger: Ledger) -> io::Result<Self> {
         let space = |file: &File| {
             let stat = rustix::fs::fstatvfs(file)?;
             Ok((stat.f_bavail.saturating_mul(stat.f_frsize), stat.f_blocks.saturating_mul(stat.f_frsize)))
         };
-        Self::with_space(settings, shutdown, Box::new(space))
+        Self::with_space(settings, shutdown, ledger, Box::new(space))
     }
 
-    fn with_space(settings: &SlabSettings, shutdown: &Shutdown, space: Space) -> io::Result<Self> {
+    fn with_space(settings: &SlabSettings, shutdown: &Shutdown, ledger: Ledger, space: Space) -> io::Result<Self> {
         disk::create_private_folder(&settings.folder)?;
         let index = open(&settings.folder.join("index"))?;
         index.try_lock().map_err(|error| match error {
@@ -139,7 +140,7 @@ impl Slab {
         let inner = Arc::new(Inner {
             file,
             index: Mutex::new(index),
-            slots: Mutex::new(Slots::restored(most, kept, left)),
+            slots: Mutex::new(Slots::restored(most, kept, left, ledger)),
             buffers: Buffers::new(16),
             space,
             max_bytes: u64::from(most) * CHUNK_SIZE,
@@ -154,6 +155,11 @@ impl Slab {
 
     pub(super) fn holds(&self, key: &ChunkKey) -> bool {
         self.inner.slots().holds(key)
+    }
+
+    /// Whether it is for the disk to say what becomes of a chunk that left the memory before anybody asked for it.
+    pub(super) fn takes_over(&self, key: &ChunkKey) -> bool {
+        self.inner.slots().takes_over(key)
     }
 
     /// A chunk with this hash; `None` when it is not there, or is not what it was.

@@ -1,6 +1,6 @@
 mod ahead;
 mod copies;
-mod watched;
+pub(crate) mod watched;
 
 use super::*;
 
@@ -34,13 +34,23 @@ impl Bench {
     }
 
     async fn patient(memory_bytes: u64, patience: Duration) -> Self {
+        Self::over(tempfile::tempdir().unwrap(), Settings { memory_bytes, disk: None }, patience).await
+    }
+
+    /// With so many chunks on a disk below.
+    async fn with_disk(memory_bytes: u64, chunks: u64) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let disk = SlabSettings { folder: folder.path().join("cache"), max_bytes: chunks * CHUNK_SIZE };
+        Self::over(folder, Settings { memory_bytes, disk: Some(disk) }, PATIENCE).await
+    }
+
+    async fn over(folder: TempDir, kept: Settings, patience: Duration) -> Self {
         let local = LocalStore::open(LocalSettings { root: folder.path().join("store") }).await.unwrap();
         let settings = SpoolSettings { root: folder.path().join("spool"), max_bytes: EVERYTHING };
         let spool = Spool::open(settings).await.unwrap();
         let store = Arc::new(Watched::over(local));
         let (cache, damage) = SegmentCache::with_patience(
-            Settings { memory_bytes, disk: None },
+            kept,
             Arc::clone(&store) as Arc<dyn BlobStore>,
             spool.clone(),
             Shutdown::new(),
@@ -265,17 +275,19 @@ async fn an_opened_stream_begins_with_what_was_fetched_first() {
 
 #[test]
 fn what_makes_room_before_anybody_asked_is_brought_seldom() {
-    let (mut memory, blob) = (Memory::new(4 * CHUNK_SIZE), BlobId(1));
+    let (ledger, blob) = (Ledger::default(), BlobId(1));
+    let mut memory = Memory::new(4 * CHUNK_SIZE, ledger.clone());
     let slice = Slice::from(Bytes::from(vec![0; CHUNK]));
     for chunk in 0..300 {
         assert!(matches!(memory.find(blob, chunk..chunk + 1, Asker::Ahead, |_| false), Found::ToBring { .. }));
-        drop(memory.publish(ChunkKey { blob, chunk }, &slice, Standing::Passing));
+        let gone = memory.publish(ChunkKey { blob, chunk }, &slice, Standing::Passing);
+        ledger.wasted(gone.unread.len() as u64);
     }
-    assert_eq!(memory.ahead.wasted, 296);
-    let tries = |memory: &mut Memory| (0..16).filter(|_| memory.worth.try_again()).count();
-    assert_eq!(tries(&mut memory), 1);
+    assert_eq!((ledger.stats().wasted, memory.unread), (296, 4));
+    let tries = || (0..16).filter(|_| ledger.try_again()).count();
+    assert_eq!(tries(), 1);
     assert!(matches!(memory.find(blob, 299..300, Asker::Player, |_| false), Found::Here(_)));
-    assert_eq!(tries(&mut memory), 16);
+    assert_eq!(tries(), 16);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 /// How long the next byte of an answer that was begun is waited for, longer only by what the first try takes, while no
 /// copy can be read just now: players and proxies wait about a minute.
-const PATIENCE: Duration = Duration::from_secs(45);
+pub(super) const PATIENCE: Duration = Duration::from_secs(45);
 
 /// How soon it is tried again where the store does not say when, and where it says at once.
 const REST: Duration = Duration::from_secs(1);

@@ -1,3 +1,5 @@
+mod waiting;
+
 use super::Standing::{Opening, Passing};
 use super::*;
 use crate::media::extent::Place;

@@ -1,7 +1,11 @@
 //! Which chunk lies in which slot of the file, and which slot is written next. Bookkeeping only; nothing waits.
 
+#[cfg(test)]
+mod tests;
+
 use crate::cache::memory::ChunkKey;
 use crate::cache::ranking::{ONE_VIEWING, Ranking, Standing, Worth};
+use crate::cache::worth::Ledger;
 use crate::media::id::BlobId;
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
@@ -26,11 +30,13 @@ struct Kept {
     is_left: bool,
     /// When it was read first.
     read: Option<Instant>,
+    /// Whether it was brought ahead, and left the memory before anybody asked for it.
+    is_ahead: bool,
 }
 
 impl Kept {
     fn new(slot: Slot, is_left: bool) -> Self {
-        Self { slot, is_left, read: None }
+        Self { slot, is_left, read: None, is_ahead: false }
     }
 }
 
@@ -50,12 +56,13 @@ pub(super) struct Slots {
     leaving: HashSet<u32>,
     /// Blobs that are gone for good: what of them is still on its way is not taken.
     forgotten: HashSet<BlobId>,
+    ledger: Ledger,
     pub(super) evictions: u64,
 }
 
 impl Slots {
     /// An empty file that may grow to so many slots.
-    pub(super) fn new(most: u32) -> Self {
+    pub(super) fn new(most: u32, ledger: Ledger) -> Self {
         Self {
             ranking: Ranking::new(u64::from(most)),
             free: Vec::new(),
@@ -66,13 +73,14 @@ impl Slots {
             readers: HashMap::new(),
             leaving: HashSet::new(),
             forgotten: HashSet::new(),
+            ledger,
             evictions: 0,
         }
     }
 
     /// What an earlier run left in the first `made` slots, those first that go first.
-    pub(super) fn restored(most: u32, made: u32, chunks: Vec<Left>) -> Self {
-        let mut slots = Self { made: made.min(most), ..Self::new(most) };
+    pub(super) fn restored(most: u32, made: u32, chunks: Vec<Left>, ledger: Ledger) -> Self {
+        let mut slots = Self { made: made.min(most), ..Self::new(most, ledger) };
         let mut used = vec![false; slots.made as usize];
         for (key, slot, worth) in chunks {
             let is_free = used.get_mut(slot.number as usize).is_some_and(|used| !std::mem::replace(used, true));
@@ -119,10 +127,22 @@ impl Slots {
 
     /// The chunk that goes first makes room.
     fn evict(&mut self) -> Option<()> {
-        let (_, Kept { slot, .. }) = self.ranking.evict()?;
+        let (_, kept) = self.ranking.evict()?;
         self.evictions += 1;
-        self.release(slot.number);
+        self.let_go(&kept);
         Some(())
+    }
+
+    /// The chunk is not in the ranking any more.
+    fn let_go(&mut self, kept: &Kept) {
+        self.ledger.wasted(u64::from(kept.is_ahead));
+        self.release(kept.slot.number);
+    }
+
+    /// Whether the chunk is here, which was brought ahead and left the memory before anybody asked for it.
+    pub(super) fn takes_over(&mut self, key: &ChunkKey) -> bool {
+        let kept = self.ranking.peek_mut(key);
+        kept.map(|kept| kept.is_ahead = true).is_some()
     }
 
     /// The chunk lies there now.
@@ -135,7 +155,7 @@ impl Slots {
             return self.release(slot.number);
         }
         for (_, gone) in self.ranking.insert(key, Kept::new(slot, false), 1, standing) {
-            self.release(gone.slot.number);
+            self.let_go(&gone);
         }
     }
 
@@ -148,6 +168,9 @@ impl Slots {
     /// once, which makes it worth no more.
     pub(super) fn begin_reading(&mut self, key: &ChunkKey) -> Option<Slot> {
         let kept = self.ranking.peek_mut(key)?;
+        if std::mem::take(&mut kept.is_ahead) {
+            self.ledger.useful();
+        }
         let since_read = kept.read.get_or_insert_with(Instant::now).elapsed();
         let is_same_viewing = !kept.is_left && since_read < ONE_VIEWING;
         let kept = if is_same_viewing { self.ranking.touch(key) } else { self.ranking.get(key) };
@@ -189,7 +212,8 @@ impl Slots {
     pub(super) fn forget_blobs(&mut self, blobs: &HashSet<BlobId>) -> Vec<u32> {
         self.forgotten.extend(blobs);
         let gone = self.ranking.retain(|key, _| !blobs.contains(&key.blob));
-        let gone: Vec<u32> = gone.into_iter().map(|kept| kept.slot.number).collect();
+        self.waste(&gone);
+        let gone: Vec<u32> = gone.into_iter().map(|(_, kept)| kept.slot.number).collect();
         let (read, unread): (Vec<u32>, Vec<u32>) = gone.iter().partition(|number| self.readers.contains_key(number));
         self.leaving.extend(read);
         self.empty.extend(unread);
@@ -231,7 +255,8 @@ impl Slots {
 
     /// Forgets everything; no slot is left.
     pub(super) fn clear(&mut self) {
-        self.ranking.retain(|_, _| false);
+        let gone = self.ranking.retain(|_, _| false);
+        self.waste(&gone);
         (self.free, self.empty, self.made) = (Vec::new(), Vec::new(), 0);
         self.leaving.clear();
     }
@@ -251,6 +276,10 @@ impl Slots {
         self.ranking.set_max(u64::from(slots));
     }
 
+    fn waste(&self, gone: &[(ChunkKey, Kept)]) {
+        self.ledger.wasted(gone.iter().filter(|(_, kept)| kept.is_ahead).count() as u64);
+    }
+
     fn release(&mut self, number: u32) {
         if number >= self.made {
             return;
@@ -260,139 +289,5 @@ impl Slots {
         } else {
             self.free.push(number);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::media::id::BlobId;
-
-    fn key(chunk: u64) -> ChunkKey {
-        ChunkKey { blob: BlobId(1), chunk }
-    }
-
-    fn slot(number: u32) -> Slot {
-        Slot { number, len: 10, is_proven: true }
-    }
-
-    fn written(slots: &mut Slots, chunk: u64) -> u32 {
-        let number = slots.take(&key(chunk)).unwrap();
-        slots.settle(key(chunk), slot(number), Standing::Passing);
-        number
-    }
-
-    #[test]
-    fn a_full_file_is_written_where_the_oldest_lies() {
-        let mut slots = Slots::new(3);
-        assert_eq!((0..3).map(|chunk| written(&mut slots, chunk)).collect::<Vec<_>>(), [0, 1, 2]);
-        assert_eq!(slots.take(&key(2)), None, "it is there");
-        assert_eq!((written(&mut slots, 3), slots.evictions), (0, 1));
-        assert!(!slots.holds(&key(0)) && slots.holds(&key(3)));
-    }
-
-    #[test]
-    fn a_slot_is_not_written_while_somebody_reads_it() {
-        let mut slots = Slots::new(1);
-        written(&mut slots, 0);
-        assert_eq!(slots.begin_reading(&key(0)), Some(slot(0)));
-        slots.begin_reading(&key(0));
-        assert_eq!(slots.take(&key(1)), None);
-        assert!(slots.end_reading(&key(0), 0) || !slots.holds(&key(0)));
-        assert_eq!(slots.take(&key(1)), None);
-        slots.end_reading(&key(0), 0);
-        assert_eq!(slots.take(&key(1)), Some(0));
-    }
-
-    #[test]
-    fn what_an_earlier_run_left_is_found_and_its_holes_are_filled() {
-        let left = vec![
-            (key(7), slot(2), Worth::Passing),
-            (key(8), slot(0), Worth::Passing),
-            (key(9), slot(2), Worth::Passing),
-            (key(10), slot(9), Worth::Passing),
-        ];
-        let mut slots = Slots::restored(4, 3, left);
-        assert_eq!([7, 8, 9, 10].map(|chunk| slots.holds(&key(chunk))), [true, true, false, false]);
-        assert_eq!([11, 12].map(|chunk| written(&mut slots, chunk)), [1, 3]);
-        assert_eq!(written(&mut slots, 13), 2, "in place of the first of those that were left");
-    }
-
-    #[test]
-    fn what_goes_first_gives_its_room_back_and_openings_stay() {
-        let mut slots = Slots::new(16);
-        assert!((0..7).map(|chunk| written(&mut slots, chunk)).eq(0..7));
-        let number = slots.take(&key(9)).unwrap();
-        slots.settle(key(9), slot(number), Standing::Opening);
-        for chunk in 0..7 {
-            slots.begin_reading(&key(chunk));
-        }
-        for chunk in 1..7 {
-            slots.end_reading(&key(chunk), u32::try_from(chunk).unwrap());
-        }
-        assert_eq!(slots.give_up(2), [1, 2], "the first one is read");
-        assert_eq!((0..10).filter(|chunk| slots.holds(&key(*chunk))).collect::<Vec<_>>(), [3, 4, 5, 6, 9]);
-        assert_eq!(slots.used(), 6);
-        assert!(!slots.end_reading(&key(0), 0));
-        assert_eq!([10, 11].map(|chunk| written(&mut slots, chunk)), [0, 3], "it takes no more room than it does");
-        slots.may_grow();
-        assert_eq!([12, 13, 14].map(|chunk| written(&mut slots, chunk)), [2, 1, 8]);
-    }
-
-    #[test]
-    fn of_a_file_that_was_emptied_no_slot_is_written_while_somebody_reads_it() {
-        let mut slots = Slots::new(4);
-        assert!((0..2).map(|chunk| written(&mut slots, chunk)).eq(0..2));
-        slots.begin_reading(&key(0));
-        slots.clear();
-        assert_eq!((slots.entries(), slots.used()), (0, 0));
-        assert_eq!(written(&mut slots, 5), 1);
-        assert!(!slots.end_reading(&key(0), 0), "its bytes may be a hole");
-        assert_eq!(written(&mut slots, 6), 0);
-    }
-
-    #[test]
-    fn what_is_asked_for_again_later_is_worth_more_than_what_one_viewer_asks_for() {
-        let mut slots = Slots::new(4);
-        assert!((0..4).map(|chunk| written(&mut slots, chunk)).eq(0..4));
-        let read = |slots: &mut Slots, chunk| {
-            let slot = slots.begin_reading(&key(chunk)).unwrap();
-            slots.end_reading(&key(chunk), slot.number);
-        };
-        [1, 2].into_iter().for_each(|chunk| read(&mut slots, chunk));
-        let kept = slots.ranking.peek_mut(&key(2)).unwrap();
-        kept.read = kept.read.map(|read| read.checked_sub(ONE_VIEWING).unwrap());
-        [1, 2].into_iter().for_each(|chunk| read(&mut slots, chunk));
-        assert!((10..14).map(|chunk| written(&mut slots, chunk)).eq([0, 3, 1, 0]));
-        assert_eq!((0..4).filter(|chunk| slots.holds(&key(*chunk))).collect::<Vec<_>>(), [2]);
-    }
-
-    #[test]
-    fn what_is_wrong_is_forgotten_and_its_slot_used_again() {
-        let mut slots = Slots::new(2);
-        written(&mut slots, 0);
-        slots.forget(&key(0), 1);
-        assert!(slots.holds(&key(0)), "another slot is meant");
-        slots.forget(&key(0), 0);
-        assert!(!slots.holds(&key(0)));
-        assert_eq!((written(&mut slots, 1), slots.entries()), (0, 1));
-    }
-
-    #[test]
-    fn of_forgotten_blobs_nothing_is_found_and_their_slots_are_free_once_nobody_reads_them() {
-        let mut slots = Slots::new(4);
-        let other = |chunk| ChunkKey { blob: BlobId(2), chunk };
-        assert_eq!([written(&mut slots, 0), written(&mut slots, 1)], [0, 1]);
-        let number = slots.take(&other(0)).unwrap();
-        slots.settle(other(0), slot(number), Standing::Passing);
-        slots.begin_reading(&key(1));
-        let late = slots.take(&key(2)).unwrap();
-        assert_eq!(slots.forget_blobs(&HashSet::from([BlobId(1)])).into_iter().collect::<HashSet<_>>(), [0, 1].into());
-        slots.settle(key(2), slot(late), Standing::Passing);
-        assert_eq!(slots.take(&key(7)), None, "nothing more comes of it");
-        assert_eq!((slots.entries(), slots.holds(&other(0))), (1, true));
-        assert_eq!([1, 2].map(|chunk| slots.take(&other(chunk))), [Some(3), Some(0)]);
-        assert!(!slots.end_reading(&key(1), 1));
-        assert_eq!(slots.take(&other(3)), Some(1));
     }
 }

@@ -22,7 +22,7 @@ impl Bench {
     fn opened(folder: TempDir, chunks: u64, space: Space) -> Self {
         let shutdown = Shutdown::new();
         let settings = SlabSettings { folder: folder.path().join("cache"), max_bytes: chunks * CHUNK_SIZE };
-        let slab = Slab::with_space(&settings, &shutdown, space).unwrap();
+        let slab = Slab::with_space(&settings, &shutdown, Ledger::default(), space).unwrap();
         Self { folder, shutdown, slab }
     }
 
@@ -310,6 +310,6 @@ async fn a_start_over_ten_gigabytes_reads_nothing_but_the_index() {
 async fn a_folder_has_one_server() {
     let bench = Bench::of(1);
     let settings = SlabSettings { folder: bench.folder.path().join("cache"), max_bytes: CHUNK_SIZE };
-    let refused = Slab::open(&settings, &Shutdown::new()).err().unwrap();
+    let refused = Slab::open(&settings, &Shutdown::new(), Ledger::default()).err().unwrap();
     assert!(refused.to_string().contains("CACHE_DIR"), "{refused}");
 }

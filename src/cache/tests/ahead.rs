@@ -54,3 +54,31 @@ async fn what_nobody_asked_for_fills_a_part_of_the_memory_at_most() {
     bench.read(vec![pieces[0].clone()], 0, CHUNK).await.unwrap();
     assert_eq!((bench.bring(&pieces[1]).await, bench.reads()), (Ahead::Brought, 2));
 }
+
+#[tokio::test]
+async fn what_made_room_in_memory_is_of_use_when_it_is_found_on_the_disk() {
+    let bench = Bench::with_disk(4 * CHUNK_SIZE, 6).await;
+    let films = [pattern(CHUNK), pattern(CHUNK + 1), pattern(5 * CHUNK)];
+    let mut pieces = Vec::new();
+    for (id, film) in (1..).zip(&films) {
+        pieces.push(bench.blob(id, film).await);
+    }
+    let on_disk = || bench.cache.stats().disk.unwrap().entries;
+    let counted = || {
+        let AheadStats { brought, useful, wasted } = bench.cache.stats().ahead;
+        (brought, useful, wasted)
+    };
+    assert_eq!(bench.bring(&pieces[0]).await, Ahead::Brought);
+    eventually(|| on_disk() == 1).await;
+    bench.read(vec![pieces[2].clone()], 0, 4 * CHUNK).await.unwrap();
+    eventually(|| on_disk() == 5).await;
+    assert_eq!(counted(), (1, 0, 0), "it made room in memory, and lies on the disk");
+    let before = bench.reads();
+    assert_eq!(bench.bring(&pieces[0]).await, Ahead::Near);
+    assert_eq!(bench.read(vec![pieces[0].clone()], 0, CHUNK).await.unwrap(), films[0]);
+    assert_eq!((bench.reads(), counted()), (before, (1, 1, 0)));
+
+    assert_eq!(bench.bring(&pieces[1]).await, Ahead::Brought);
+    bench.cache.clear().await.unwrap();
+    assert_eq!(counted(), (3, 1, 2));
+}

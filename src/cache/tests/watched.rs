@@ -8,31 +8,31 @@ use std::collections::{HashMap, HashSet};
 use tokio::sync::Semaphore;
 
 /// The local store, with reads counted, held back until they are let through, or never answered.
-pub(super) struct Watched {
-    pub(super) local: LocalStore,
-    pub(super) reads: AtomicU64,
-    pub(super) gate: Semaphore,
-    pub(super) silent: Mutex<HashSet<Locator>>,
-    pub(super) throttled: Mutex<HashSet<Locator>>,
+pub(crate) struct Watched {
+    pub(crate) local: LocalStore,
+    pub(crate) reads: AtomicU64,
+    pub(crate) gate: Semaphore,
+    pub(crate) silent: Mutex<HashSet<Locator>>,
+    pub(crate) throttled: Mutex<HashSet<Locator>>,
     /// Copies whose bot has something else to do.
-    pub(super) busy: Mutex<HashSet<Locator>>,
+    pub(crate) busy: Mutex<HashSet<Locator>>,
     /// How long these take to begin.
-    pub(super) slow: Mutex<HashMap<Locator, Duration>>,
+    pub(crate) slow: Mutex<HashMap<Locator, Duration>>,
     /// Readings that were begun and not left before the store answered.
-    pub(super) answered: AtomicU64,
+    pub(crate) answered: AtomicU64,
     /// How many readings fail at once from now on, and how many after those come back with a flipped bit.
-    pub(super) broken: AtomicU64,
-    pub(super) flipped: AtomicU64,
+    pub(crate) broken: AtomicU64,
+    pub(crate) flipped: AtomicU64,
     /// Until when nothing is read and readers are told so.
-    pub(super) rests_until: Mutex<Option<Instant>>,
+    pub(crate) rests_until: Mutex<Option<Instant>>,
     /// Each chunk takes a permit.
-    pub(super) permits: Mutex<Option<Arc<Semaphore>>>,
+    pub(crate) permits: Mutex<Option<Arc<Semaphore>>>,
     /// Whether copies of so many bytes come whole, whatever is asked for.
-    pub(super) whole: Mutex<Option<u64>>,
+    pub(crate) whole: Mutex<Option<u64>>,
 }
 
 impl Watched {
-    pub(super) fn over(local: LocalStore) -> Self {
+    pub(crate) fn over(local: LocalStore) -> Self {
         Self {
             local,
             reads: AtomicU64::new(0),

@@ -253,7 +253,7 @@ async fn films_of_this_machine_move_to_the_bots_and_play_on() {
     all_are(Standing::Administrator(Rights::ALL));
     world.resume().await;
     let left = world.json("/api/system/migrate").await;
-    assert!(left["blobs"].as_u64() >= Some(3), "{left}");
+    assert!(left["blobs"].as_u64() > Some(0), "{left}");
     assert_same(&from_the_store(&world, &video).await, &before);
     let (code, told, errors) = said(&world.run(&["migrate"]));
     assert_eq!(code, Some(0), "{told}{errors}");

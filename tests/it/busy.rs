@@ -8,7 +8,6 @@ use crate::harness::measure;
 use crate::harness::stand_in::{MIDDLES, StandIn};
 use crate::harness::upload::Sending;
 use crate::harness::wait::until;
-use futures::future::join_all;
 use telegram_sim::{Operation, Trouble};
 
 /// Nothing is taken for stuck that is held up.
@@ -80,14 +79,18 @@ async fn every_film_has_its_first_seconds_while_others_encode_and_ffmpegs_stay_f
         for clip in &clips {
             films.push(accepted(&world, clip).await);
         }
-        join_all(films.iter().map(|video| world.playable(video))).await;
+        for video in &films {
+            world.playable(video).await;
+        }
         let copied = world.published(&clip::h264_aac(16)).await;
         assert_eq!(world.video(&copied).await["tracks"][0]["method"], "copied");
         for video in &films {
             assert_eq!(world.status(video).await["state"], "processing");
         }
         stand_in.let_go();
-        join_all(films.iter().map(|video| world.ready(video))).await;
+        for video in &films {
+            world.ready(video).await;
+        }
         films
     };
     let films = tokio::select! {

@@ -4,7 +4,6 @@
 use crate::harness::World;
 use crate::harness::clip;
 use crate::harness::player::Reel;
-use crate::harness::wait::until_true;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
@@ -12,7 +11,7 @@ use std::path::PathBuf;
 /// Publishes a clip, waits for all its copies, and empties the cache.
 async fn stored(world: &World) -> (String, Reel) {
     let video = world.published(&clip::h264_aac(16)).await;
-    until_true("every copy is there", async || world.status(&video).await["protected"] == true).await;
+    world.protected(&video).await;
     let reel = world.player(&video).pictures().await;
     world.send(reqwest::Method::POST, "/api/system/cache/clear").await;
     (video, reel)

@@ -17,6 +17,7 @@ struct Shelf {
 async fn shelf() -> Shelf {
     let world = World::start().await;
     let video = world.published(&clip::h264_aac(16)).await;
+    world.at_rest().await;
     let track = world.player(&video).tracks().await.video.unwrap();
     let name = world.player(&video).playlist(&track).await.0.segments[1].uri.clone();
     let segment = format!("{track}{name}");

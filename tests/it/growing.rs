@@ -10,7 +10,7 @@ use m3u8_rs::MediaPlaylistType;
 /// Sends films of growing length until one is seen while it still grows: a fast machine gets a long
 /// film. Returns the video and its pictures as they were then.
 pub async fn seen_growing(world: &World, at_least: usize) -> (String, Reel) {
-    for seconds in [60, 240, 960] {
+    for seconds in [40, 160, 640] {
         let video = world.accepted(&Sending::of(&clip::busy(720, seconds))).await.video;
         world.playable(&video).await;
         let player = world.player(&video);
@@ -24,7 +24,7 @@ pub async fn seen_growing(world: &World, at_least: usize) -> (String, Reel) {
             return (video, seen);
         }
     }
-    panic!("this machine encodes 16 minutes before anybody looks");
+    panic!("this machine encodes ten minutes before anybody looks");
 }
 
 #[tokio::test]

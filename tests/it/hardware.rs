@@ -4,6 +4,7 @@ use crate::harness::World;
 use crate::harness::clip::{Clip, made};
 use crate::harness::measure;
 use crate::harness::stand_in::StandIn;
+use crate::harness::wait::until_true;
 
 /// Plays an `ffmpeg` with a VA-API device: what it is asked to do there is done in software. Runs that begin in the
 /// middle of a film end after so many bytes, as they do when a driver gives up.
@@ -62,6 +63,12 @@ async fn assert_software_goes_on(stand_in: &StandIn, stall_timeout: &str, why: &
         ("ENABLE_ABR", "false"),
         ("STALL_TIMEOUT", stall_timeout),
     ])
+    .await;
+    // A machine that is busy with other things may not manage a trial in its time.
+    until_true("the device works", async || {
+        let answer = world.send(reqwest::Method::POST, "/api/system/encoders/probe").await;
+        answer.json::<serde_json::Value>().await.unwrap()[0]["works"] == true
+    })
     .await;
     let video = world.published(&film()).await;
 

@@ -3,6 +3,7 @@
 use crate::growing::seen_growing;
 use crate::harness::World;
 use crate::harness::clip;
+use crate::harness::wait::until_true;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -12,7 +13,7 @@ async fn a_stop_hands_the_work_back_and_a_start_goes_on() {
     let (video, seen) = seen_growing(&world, 1).await;
     let ended = world.stop().await;
     assert_eq!(ended.code(), Some(0), "{ended}");
-    assert!(world.ffmpegs().is_empty(), "{:?}", world.ffmpegs());
+    until_true("no ffmpeg outlives it", async || world.ffmpegs().is_empty()).await;
     assert!(!world.data().join("server.json").exists(), "a stopped server has no address");
     world.resume().await;
     let status = world.status(&video).await;

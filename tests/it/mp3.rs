@@ -4,6 +4,7 @@ use crate::harness::World;
 use crate::harness::clip::{self, Clip, Flashes, made};
 use crate::harness::measure;
 use crate::harness::player::{Reel, parsed};
+use crate::harness::stand_in::{SCRUB_PICTURES, StandIn};
 use crate::harness::strict::{problems, read_strictly};
 use crate::harness::wait::until;
 use m3u8_rs::{MasterPlaylist, Playlist};
@@ -179,11 +180,13 @@ async fn sound_alone_is_offered_as_aac_and_as_mp3() {
 
 #[tokio::test]
 async fn mp3_that_was_cut_off_goes_on_where_it_was() {
-    let mut world = World::start().await;
+    let stand_in = StandIn::that_holds_up(SCRUB_PICTURES);
+    let mut world = World::with(&[("PATH", stand_in.path().as_str())]).await;
     let clip = film("mkv", "-b:a 128k");
     let video = world.published(&clip).await;
     until("it is refined", async || (!world.ffmpegs().is_empty()).then_some(())).await;
     world.kill();
+    stand_in.let_go();
     world.resume().await;
     world.at_rest().await;
     let (_, file) = track(&world, &video, "a1", "mp3.ts").await;

@@ -6,6 +6,7 @@ use crate::harness::raw;
 use crate::harness::upload::Sending;
 use serde_json::Value;
 use std::fs;
+use std::time::Duration;
 
 #[tokio::test]
 async fn a_name_never_becomes_an_argument() {
@@ -32,6 +33,7 @@ async fn a_name_never_becomes_an_argument() {
             if status["state"] == "ready" {
                 break;
             }
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
     assert!(seen > 0, "nobody was seen at work");

@@ -3,6 +3,8 @@
 use crate::harness::World;
 use crate::harness::clip::{self, Clip, made};
 use crate::harness::problem::problem;
+use crate::harness::stand_in::{MIDDLES, StandIn};
+use crate::harness::upload::Sending;
 use crate::harness::wait::until;
 use flate2::write::ZlibEncoder;
 use flate2::{Compression, Crc};
@@ -130,12 +132,13 @@ async fn a_picture_that_is_sent_becomes_the_poster() {
 
 #[tokio::test]
 async fn a_poster_that_is_sent_while_the_film_is_prepared_stays() {
-    let world = World::start().await;
-    let sending = crate::harness::upload::Sending::of(&clip::busy(360, 20));
-    let video = world.accepted(&sending).await.video;
+    let stand_in = StandIn::that_holds_up(MIDDLES);
+    let world = World::with(&[("PATH", stand_in.path().as_str()), ("STALL_TIMEOUT", "1d")]).await;
+    let video = world.accepted(&Sending::of(&clip::busy(360, 40))).await.video;
     let red = picture("png", "color=red:size=320x180");
     assert_eq!(set(&world, &video, "image/png", red).await.status(), StatusCode::OK);
-    assert_ne!(world.status(&video).await["state"], "ready", "this film takes longer than a request");
+    assert_ne!(world.status(&video).await["state"], "ready");
+    stand_in.let_go();
     world.ready(&video).await;
     world.at_rest().await;
     let (size, [red, green, _]) = seen(&world, &poster(&world, &video).await.1);

@@ -3,7 +3,7 @@
 use crate::harness::World;
 use crate::harness::clip;
 use crate::harness::upload::Sending;
-use crate::harness::wait::{until, until_true};
+use crate::harness::wait::until;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
@@ -18,12 +18,7 @@ async fn the_status_counts_what_there_is() {
     assert!(status["counts"]["bytes"].as_u64() > Some(0), "{status}");
     assert!(status["disk"]["free_bytes"].as_u64() > Some(0), "{status}");
     assert!(status["version"].as_str().is_some_and(|version| !version.is_empty()), "{status}");
-    // They are tried while the server answers already.
-    until_true("an encoder works", async || {
-        let status = world.json("/api/system/status").await;
-        status["encoders"].as_array().unwrap().iter().any(|encoder| encoder["works"] == true)
-    })
-    .await;
+    world.an_encoder_works().await;
 }
 
 #[tokio::test]

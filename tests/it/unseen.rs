@@ -14,7 +14,7 @@ use serde_json::Value;
 const VIDEO: &str = "document.querySelector('video#player')";
 
 /// More than one span, and so much behind the first that a page takes in what is new, also when it has heard already that
-/// what it plays grows no more.
+/// what it plays grows no more: near the end of such it would not.
 const SECONDS: u32 = 60;
 
 /// In closed groups of pictures, so that it breaks no rule.
@@ -71,6 +71,7 @@ async fn a_browser_plays_hevc_in_h264_while_that_is_made_and_the_film_is_ready_b
         assert_eq!(broken, lacks, "{said}");
     }
 
+    browser.run(&format!("{VIDEO}.pause()")).await;
     stand_in.let_go();
     world.at_rest().await;
     assert_eq!(offered(&world, &video, "master.m3u8").await.0, ["hvc1", "avc1", "avc1"]);
@@ -146,6 +147,7 @@ async fn films_that_browsers_wait_for_grow_in_turns() {
     let held = stand_in.folder().join("held");
     std::fs::write(&held, "").unwrap();
     let world = held_up(&stand_in).await;
+    world.an_encoder_works().await;
     for colour in ["red", "green"] {
         world.published(&plain_film(colour)).await;
     }

@@ -63,7 +63,7 @@ async fn errors_of(api: &BotApi, scene: &Scene, file: &FileId) -> Vec<TelegramEr
 
 #[tokio::test]
 async fn no_error_and_no_log_line_shows_a_token() {
-    let deadline = Duration::from_millis(500);
+    let deadline = Duration::from_secs(1);
     let mut settings = Settings::bots(1);
     settings.limits.link_life = Duration::ZERO;
     let scene = Scene::with(settings, |settings| {

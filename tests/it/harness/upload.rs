@@ -3,9 +3,9 @@
 
 use super::World;
 use super::clip::Clip;
-use super::wait::until;
+use super::wait::{until, until_while_moving};
 use reqwest::{Method, Response, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 pub const BOUNDARY: &str = "----telecine-story";
@@ -126,11 +126,23 @@ impl World {
         video
     }
 
+    /// Waits until the encoders were tried, which goes on while the server answers already.
+    pub async fn an_encoder_works(&self) {
+        until("an encoder works", async || {
+            let status = self.json("/api/system/status").await;
+            let mut encoders = status["encoders"].as_array()?.iter();
+            encoders.any(|encoder| encoder["works"] == true).then_some(())
+        })
+        .await;
+    }
+
     /// Waits until nothing is left to be done for any film: one that is ready is refined afterwards.
     pub async fn at_rest(&self) {
-        until("everything is made", async || {
+        until_while_moving("everything is made", async || {
             let status = self.json("/api/system/status").await;
-            status["jobs"].as_array()?.is_empty().then_some(())
+            let jobs = status["jobs"].as_array().expect("a list of jobs");
+            let far = |job: &Value| json!([job["id"], job["state"], job["stage"], job["fraction"]]);
+            if jobs.is_empty() { Ok(()) } else { Err(jobs.iter().map(far).collect()) }
         })
         .await;
     }

@@ -2,9 +2,9 @@
 
 use super::World;
 use super::upload::Sending;
-use super::wait::until;
+use super::wait::{until, until_while_moving};
 use reqwest::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// How the server dealt with a file it should not take.
 #[derive(Clone, Debug)]
@@ -28,9 +28,10 @@ impl World {
 
     /// Waits until the video is ready or has failed.
     pub async fn settled(&self, video: &str) -> Value {
-        until("the video is ready or has failed", async || {
+        until_while_moving("the video is ready or has failed", async || {
             let status = self.status(video).await;
-            matches!(status["state"].as_str(), Some("ready" | "failed")).then_some(status)
+            let is_settled = matches!(status["state"].as_str(), Some("ready" | "failed"));
+            if is_settled { Ok(status) } else { Err(json!([status["state"], status["stage"], status["fraction"]])) }
         })
         .await
     }

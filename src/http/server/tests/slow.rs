@@ -53,7 +53,7 @@ async fn a_body_that_nobody_reads_holds_its_connection_no_longer_than_a_head() {
 
 #[actix_web::test]
 async fn a_connection_on_which_nothing_is_asked_any_more_is_closed() {
-    let stage = Stage::set(roomy(), Patience { idle: SHORT, ..ENDLESS }, false).await;
+    let stage = Stage::set(roomy(), Patience { idle: HEAD, ..ENDLESS }, false).await;
     let mut socket = stage.connected().await;
     for _ in 0..3 {
         socket.write_all(keep_alive("/healthz").as_bytes()).await.unwrap();

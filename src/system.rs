@@ -192,7 +192,7 @@ pub struct ReadAheadStats {
     pub brought: u64,
     /// Those that somebody asked for afterwards.
     pub useful: u64,
-    /// Those that made room for others before anybody asked.
+    /// Those that were gone from memory and disk before anybody asked.
     pub wasted: u64,
 }
 

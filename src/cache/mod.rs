@@ -212,7 +212,7 @@ impl SegmentCache {
         };
         // Behind the disk, whence they could come back.
         let gone = self.inner.memory().forget(&blobs);
-        self.let_go(gone).await?;
+        self.throw_away(gone).await?;
         forgotten
     }
 
@@ -222,7 +222,7 @@ impl SegmentCache {
     /// When the room on disk cannot be given back.
     pub async fn clear(&self) -> io::Result<()> {
         let gone = self.inner.memory().clear();
-        self.let_go(gone).await?;
+        self.throw_away(gone).await?;
         match &self.inner.slab {
             Some(slab) => slab.clear().await,
             None => Ok(()),
@@ -230,10 +230,11 @@ impl SegmentCache {
     }
 
     /// Off the runtime, as it may be all there is.
-    async fn let_go(&self, gone: Gone) -> io::Result<()> {
+    async fn throw_away(&self, gone: Gone) -> io::Result<()> {
         let inner = Arc::clone(&self.inner);
         disk::blocking(move || {
-            inner.let_go(gone);
+            inner.ledger.thrown_away(inner.lost(&gone));
+            drop(gone);
             Ok(())
         })
         .await
@@ -307,10 +308,15 @@ impl Inner {
         Some(bytes)
     }
 
-    /// Gives the memory back of what made room. What nobody asked for yet may still lie on the disk.
+    /// Gives the memory back of what made room.
     fn let_go(&self, gone: Gone) {
+        self.ledger.wasted(self.lost(&gone));
+    }
+
+    /// How many chunks nobody asked for before they were gone; the others still lie on the disk.
+    fn lost(&self, gone: &Gone) -> u64 {
         let is_lost = |key: &&ChunkKey| !self.slab.as_ref().is_some_and(|slab| slab.takes_over(key));
-        self.ledger.wasted(gone.unread.iter().filter(is_lost).count() as u64);
+        gone.unread.iter().filter(is_lost).count() as u64
     }
 
     /// The same bytes, where the kernel sends them from, if they are kept.

@@ -48,12 +48,19 @@ impl Ledger {
         account.worth.proved();
     }
 
-    /// So many went before anybody asked for them.
+    /// So many made room before anybody asked for them.
     pub(super) fn wasted(&self, chunks: u64) {
         if chunks > 0 {
             let mut account = self.account();
             account.stats.wasted += chunks;
             account.worth.failed(chunks);
+        }
+    }
+
+    /// So many were thrown away before anybody asked for them, which says nothing of others.
+    pub(super) fn thrown_away(&self, chunks: u64) {
+        if chunks > 0 {
+            self.account().stats.wasted += chunks;
         }
     }
 
@@ -92,7 +99,7 @@ impl Worth {
         self.credit = (self.credit + EARNED).min(MOST_CREDIT);
     }
 
-    /// So many chunks went before anybody asked for them.
+    /// So many chunks made room before anybody asked for them.
     fn failed(&mut self, chunks: u64) {
         self.credit = self.credit.saturating_sub(u32::try_from(chunks).unwrap_or(u32::MAX));
     }
@@ -131,5 +138,13 @@ mod tests {
         assert_eq!(tries, 10);
         worth.proved();
         assert!((0..TRIES).all(|_| worth.try_again()));
+    }
+
+    #[test]
+    fn what_is_thrown_away_says_nothing_of_what_comes() {
+        let ledger = Ledger::default();
+        ledger.thrown_away(u64::from(MOST_CREDIT) + 1);
+        assert_eq!(ledger.stats().wasted, u64::from(MOST_CREDIT) + 1);
+        assert!((0..TRIES).all(|_| ledger.try_again()));
     }
 }

@@ -212,7 +212,7 @@ impl Slots {
     pub(super) fn forget_blobs(&mut self, blobs: &HashSet<BlobId>) -> Vec<u32> {
         self.forgotten.extend(blobs);
         let gone = self.ranking.retain(|key, _| !blobs.contains(&key.blob));
-        self.waste(&gone);
+        self.throw_away(&gone);
         let gone: Vec<u32> = gone.into_iter().map(|(_, kept)| kept.slot.number).collect();
         let (read, unread): (Vec<u32>, Vec<u32>) = gone.iter().partition(|number| self.readers.contains_key(number));
         self.leaving.extend(read);
@@ -256,7 +256,7 @@ impl Slots {
     /// Forgets everything; no slot is left.
     pub(super) fn clear(&mut self) {
         let gone = self.ranking.retain(|_, _| false);
-        self.waste(&gone);
+        self.throw_away(&gone);
         (self.free, self.empty, self.made) = (Vec::new(), Vec::new(), 0);
         self.leaving.clear();
     }
@@ -276,8 +276,8 @@ impl Slots {
         self.ranking.set_max(u64::from(slots));
     }
 
-    fn waste(&self, gone: &[(ChunkKey, Kept)]) {
-        self.ledger.wasted(gone.iter().filter(|(_, kept)| kept.is_ahead).count() as u64);
+    fn throw_away(&self, gone: &[(ChunkKey, Kept)]) {
+        self.ledger.thrown_away(gone.iter().filter(|(_, kept)| kept.is_ahead).count() as u64);
     }
 
     fn release(&mut self, number: u32) {

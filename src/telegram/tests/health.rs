@@ -114,7 +114,7 @@ async fn a_silent_bot_rests_and_is_asked_again() {
 
 #[tokio::test]
 async fn a_bot_that_begins_every_answer_and_hangs_comes_to_rest() {
-    let scene = Scene::with(Settings::bots(1), |settings| settings.api.stall = Duration::from_secs(3));
+    let scene = Scene::with(Settings::bots(1), |settings| settings.api.stall = Duration::from_secs(1));
     let sent = scene.send(0, noise(3_000_000)).await.unwrap();
     scene
         .sim

@@ -9,7 +9,9 @@ use serde_json::{Map, Value, json};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 use tempfile::TempDir;
+use tokio::time::timeout;
 
 const FLAGS: [&str; 10] = [
     "--headless",
@@ -117,21 +119,40 @@ impl Drop for Browser {
     }
 }
 
-/// Starts the driver on a port the system chooses, which it names in its log.
+/// How often the driver may fail to start, and how long it takes at most.
+const STARTS: usize = 5;
+const START: Duration = Duration::from_secs(60);
+
+/// Starts the driver on a port the system chooses, which it names in its log. It wants the port of both families of
+/// addresses, and ends when the other one is taken; then it is started again.
 async fn driver(folder: &Path) -> (Child, String) {
     let log = folder.join("driver.log");
-    let output = File::create(&log).expect("a log can be made");
-    let mut command = Command::new("chromedriver");
-    command.arg("--port=0").current_dir(folder).env("HOME", folder);
-    let started = command.stdin(Stdio::null()).stdout(output).stderr(Stdio::null()).spawn();
-    let driver = started.expect("chromedriver can be started");
-    let port = until("chromedriver says on which port it listens", async || {
-        let said = fs::read_to_string(&log).ok()?;
-        let line = said.lines().find(|line| line.contains("started successfully on port"))?;
-        line.rsplit_once(' ')?.1.strip_suffix('.')?.parse::<u16>().ok()
-    });
-    let port = port.await;
-    (driver, format!("http://127.0.0.1:{port}"))
+    for _ in 0..STARTS {
+        let output = File::create(&log).expect("a log can be made");
+        let mut command = Command::new("chromedriver");
+        command.arg("--port=0").current_dir(folder).env("HOME", folder);
+        let started = command.stdin(Stdio::null()).stdout(output).stderr(Stdio::null()).spawn();
+        let mut driver = started.expect("chromedriver can be started");
+        if let Ok(Some(port)) = timeout(START, port_of(&mut driver, &log)).await {
+            return (driver, format!("http://127.0.0.1:{port}"));
+        }
+        // It may have ended by itself, which is as good.
+        _ = driver.kill();
+        _ = driver.wait();
+    }
+    panic!("chromedriver does not start: {}", fs::read_to_string(&log).unwrap_or_default());
+}
+
+/// The port that the driver says it listens on; none when it ended.
+async fn port_of(driver: &mut Child, log: &Path) -> Option<u16> {
+    until("chromedriver says on which port it listens, or ends", async || {
+        let said = fs::read_to_string(log).unwrap_or_default();
+        let line = said.lines().find(|line| line.contains("started successfully on port"));
+        let port = line.and_then(|line| line.rsplit_once(' ')?.1.strip_suffix('.')?.parse().ok());
+        let has_ended = driver.try_wait().expect("a child can be asked").is_some();
+        (port.is_some() || has_ended).then_some(port)
+    })
+    .await
 }
 
 fn chromium() -> &'static str {

@@ -249,7 +249,7 @@ async fn films_of_this_machine_move_to_the_bots_and_play_on() {
     let (code, told, errors) = said(&world.run(&["migrate", "--patience", "0"]));
     assert_eq!(code, Some(1), "{told}{errors}");
     assert!(told.contains("could not be moved now") && told.contains("The store does not answer"), "{told}{errors}");
-    assert!(!world.files("channels").is_empty());
+    assert!(world.files("channels").len() >= 3);
     all_are(Standing::Administrator(Rights::ALL));
     world.resume().await;
     let left = world.json("/api/system/migrate").await;

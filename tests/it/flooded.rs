@@ -61,7 +61,7 @@ impl Scene {
 #[tokio::test]
 async fn a_channel_that_takes_no_more_than_the_real_ones_never_has_to_say_so() {
     // A few at once, and then one a second.
-    let throttle = Throttle { bot_per_second: Some(30), chat_per_second: Some(6), chat_per_minute: Some(20) };
+    let throttle = Throttle { bot_per_second: Some(30), chat_per_second: Some(4), chat_per_minute: Some(20) };
     let telegram = Telegram::of(Settings { throttle, ..Settings::bots(2) });
     let mut world = telegram.folder();
     world.set([SMALL_PACKS].map(|(name, value)| (name.to_owned(), value.to_owned())));

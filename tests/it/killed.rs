@@ -50,7 +50,7 @@ async fn killed_and_continued(seed: u64) {
     println!("seed {seed}");
     let mut dice = Dice::of(seed);
     let clip = clip::busy(540, SECONDS);
-    let mut world = World::with(&[("ENABLE_ABR", "false")]).await;
+    let mut world = World::start().await;
     let video = world.accepted(&Sending::of(&clip)).await.video;
     let mut moments: Vec<f64> = (0..=dice.roll() % 3).map(|_| dice.fraction()).collect();
     moments.sort_by(f64::total_cmp);
@@ -120,7 +120,7 @@ async fn assert_nothing_is_left_behind(world: &World) {
 #[tokio::test]
 async fn a_killed_copy_goes_on_where_it_was() {
     let clip = clip::heavy();
-    let mut world = World::with(&[("ENABLE_ABR", "false")]).await;
+    let mut world = World::start().await;
     let video = world.accepted(&Sending::of(&clip)).await.video;
     let before = until("something is listed", async || listed(&world, &video).await).await;
     world.kill();

@@ -115,6 +115,7 @@ async fn a_film_that_still_encodes_starts_at_its_beginning_and_goes_on() {
     browser.run(&format!("{VIDEO}.currentTime = Math.max(0, {end} - 1);")).await;
     play(&browser).await;
     let before = browser.value("frames are counted", FRAMES).await.as_u64().unwrap();
+    world.ready(&video).await;
     let later = format!("{VIDEO}.currentTime > {end} + 2 && {FRAMES} > {before} + 50 && !{VIDEO}.error");
     browser.until("it plays past where it had ended", &later).await;
     assert_eq!(browser.complaints().await, Vec::<String>::new());
